@@ -1,0 +1,1 @@
+//! Composition root: reads as the boot sequence.

@@ -1,0 +1,1 @@
+//! How executions run, wait and survive: machine, driver, committer, queue, timers, hub, reconciler.

@@ -1,0 +1,1 @@
+//! The expression language: a strict subset of CEL, bounded in time and memory, and the templates over it.

@@ -1,0 +1,26 @@
+//! Sluicegate: a real-time streaming workflow server with suspend and resume.
+//!
+//! The crate is one house of floors; a floor uses only the floors below it (checked by `tests/it/floors.rs`):
+//!
+//! | floor | modules | what lives there |
+//! |---|---|---|
+//! | 0 | [`domain`], [`expression`] | what things are; the expression language. No I/O, no async |
+//! | 1 | [`store`], [`outbound`] | the two databases behind one trait; the guarded HTTP client |
+//! | 2 | [`nodes`] | one file per node type, and their registry |
+//! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
+//! | 4 | [`http`] | the API: thin handlers over the engine and the store |
+//! | – | [`app`], [`config`], [`clock`], [`cli`] | composition root, settings, time and ids, commands |
+//!
+//! One way for the data: trigger → queue → driver → machine → committer → log → hub → SSE.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod engine;
+pub mod expression;
+pub mod http;
+pub mod nodes;
+pub mod outbound;
+pub mod store;

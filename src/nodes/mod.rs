@@ -1,0 +1,1 @@
+//! Node types, one file each, and their registry. Knows the domain and `outbound`, never the store.

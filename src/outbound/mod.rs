@@ -1,0 +1,1 @@
+//! The guarded HTTP client: every outbound request checks the resolved address, and is bounded in time and size.
