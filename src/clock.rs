@@ -1,17 +1,90 @@
 //! Time and identity, injected everywhere: the system's clock in the server, a manual one in tests.
 //!
-//! Instants are whole microseconds: PostgreSQL keeps no more, and a value must survive the round trip unchanged.
+//! An [`Instant`] is whole milliseconds since the Unix epoch: what the API shows, what both databases store (one integer
+//! column type, no precision to differ in), and what durations are computed from. Order within a millisecond is never read
+//! from a time; it is a `seq`, a feed position, or a UUIDv7.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
+};
 use uuid::Uuid;
 
-/// An instant in whole microseconds, UTC.
-pub type Instant = DateTime<Utc>;
+/// An instant in whole milliseconds since the Unix epoch; in JSON RFC 3339, UTC, always with milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Instant(pub i64);
+
+impl Instant {
+    /// The instant `ms` later (or earlier, if negative); the ends of time are not passed.
+    #[must_use]
+    pub fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms).min(DateTime::<Utc>::MAX_UTC.timestamp_millis()))
+    }
+
+    /// Milliseconds from `earlier` to this instant; 0 if it isn't earlier (clocks may step back).
+    pub fn ms_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0).max(0)
+    }
+
+    /// The same as chrono's type.
+    pub fn to_datetime(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_datetime().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Instant {
+    type Err = chrono::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        DateTime::parse_from_rfc3339(text).map(|at| Self(at.timestamp_millis()))
+    }
+}
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        std::borrow::Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl PartialSchema for Instant {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .into()
+    }
+}
+
+impl ToSchema for Instant {}
 
 /// Where the server takes time and new ids from. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -31,22 +104,22 @@ impl Clock {
 
     /// A clock that stands still at `start` until it is moved with [`Clock::advance_ms`].
     pub fn manual(start: Instant) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.timestamp_micros()))))
+        Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
     }
 
     /// The present instant.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
     pub fn now(&self) -> Instant {
         match &self.0 {
-            Source::System => Utc::now().trunc_subsecs(6),
-            Source::Manual(micros) => DateTime::from_timestamp_micros(micros.load(Ordering::SeqCst)).unwrap_or_default(),
+            Source::System => Instant(Utc::now().timestamp_millis()),
+            Source::Manual(ms) => Instant(ms.load(Ordering::SeqCst)),
         }
     }
 
     /// Moves a manual clock forward; the system's clock is not moved.
     pub fn advance_ms(&self, ms: i64) {
-        if let Source::Manual(micros) = &self.0 {
-            micros.fetch_add(ms * 1000, Ordering::SeqCst);
+        if let Source::Manual(now) = &self.0 {
+            now.fetch_add(ms, Ordering::SeqCst);
         }
     }
 

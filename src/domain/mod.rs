@@ -1,1 +1,11 @@
-//! What things are: workflows, graphs, executions, events, suspensions, identities. No I/O, no async.
+//! What things are: workflows, graphs, executions, events, suspensions, identities. No I/O, no async, no SQL.
+
+pub mod definition;
+pub mod event;
+pub mod execution;
+pub mod failure;
+pub mod graph;
+pub mod identity;
+pub mod ids;
+pub mod suspension;
+pub mod workflow;

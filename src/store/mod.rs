@@ -1,1 +1,414 @@
-//! The `Store` trait and the commit; below it one generic SQL implementation for SQLite and PostgreSQL.
+//! What is kept, behind one object-safe trait; nothing above it is generic over a database.
+//!
+//! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
+//! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`sql`] is the one
+//! implementation, over a small backend for each database.
+//!
+//! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
+
+pub mod catalogue;
+pub mod commit;
+pub mod sql;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+
+use crate::{
+    clock::Instant,
+    domain::{
+        execution::{Execution, ExecutionStatus, TriggeredBy},
+        identity::{ApiKey, Invite, Member},
+        ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+        suspension::{Suspension, SuspensionKind, SuspensionState},
+        workflow::{Pod, Workflow, WorkflowVersion, Workspace},
+    },
+};
+use catalogue::{Change, IdempotentReply};
+use commit::{Commit, CommitError};
+
+/// Why the store could not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The row does not exist in this workspace.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// A row with this unique value exists.
+    #[error("{0} is taken")]
+    Taken(&'static str),
+    /// The row is not in a state that allows the change; the text says which rule.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// The request was already carried out: the stored reply to its idempotency key.
+    #[error("the idempotency key was used before")]
+    Repeated(Box<IdempotentReply>),
+    /// The database failed; whether the change took effect is unknown after a commit was sent.
+    #[error("database: {0}")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A stored value could not be read.
+    #[error("stored {what} is damaged: {reason}")]
+    Damaged {
+        /// Which value.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The rows, newest first unless said otherwise.
+    pub items: Vec<T>,
+    /// Where the next page begins; none at the end. Opaque above the store.
+    pub next: Option<String>,
+}
+
+/// One event as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its position in the execution's log.
+    pub seq: i64,
+    /// The exact JSON of the wire.
+    pub body: String,
+}
+
+/// Which executions a list shows. Empty lists and `None` mean any.
+#[derive(Clone, Debug, Default)]
+pub struct ExecutionFilter {
+    /// In this pod.
+    pub pod_id: Option<PodId>,
+    /// In one of these statuses.
+    pub statuses: Vec<ExecutionStatus>,
+    /// Of this workflow.
+    pub workflow_id: Option<WorkflowId>,
+    /// Started so.
+    pub triggered_by: Option<TriggeredBy>,
+    /// About this subject.
+    pub subject: Option<String>,
+    /// Replays and retries of this execution.
+    pub replay_of: Option<ExecutionId>,
+    /// Children of this execution.
+    pub parent_execution_id: Option<ExecutionId>,
+    /// Triggered after this instant.
+    pub created_after: Option<Instant>,
+    /// Triggered before this instant.
+    pub created_before: Option<Instant>,
+}
+
+/// Which suspensions a list shows. `None` means any.
+#[derive(Clone, Debug, Default)]
+pub struct SuspensionFilter {
+    /// In this state.
+    pub state: Option<SuspensionState>,
+    /// In this pod.
+    pub pod_id: Option<PodId>,
+    /// Of this workflow.
+    pub workflow_id: Option<WorkflowId>,
+    /// Of this execution.
+    pub execution_id: Option<ExecutionId>,
+    /// Of this kind.
+    pub kind: Option<SuspensionKind>,
+}
+
+/// A position in the feed: `(transaction, position)`, ordered so that a reader who has seen one never misses an earlier
+/// one. On SQLite, where one writer commits in order, `transaction` is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FeedCursor {
+    /// The writing transaction (PostgreSQL's `xid8`).
+    pub transaction: i64,
+    /// The row's number.
+    pub position: i64,
+}
+
+/// One row of the feed of status-level events of a workspace.
+#[derive(Clone, Debug)]
+pub struct FeedRow {
+    /// Where it is.
+    pub cursor: FeedCursor,
+    /// The pod of the execution.
+    pub pod_id: PodId,
+    /// The workflow of the execution.
+    pub workflow_id: WorkflowId,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The event's position in the execution's log.
+    pub seq: i64,
+    /// The event's type.
+    pub kind: String,
+    /// The event as it is stored.
+    pub body: String,
+}
+
+/// What is loaded to fold an execution.
+#[derive(Clone, Debug)]
+pub struct LoadedExecution {
+    /// The row.
+    pub execution: Execution,
+    /// The instance that drives it.
+    pub driver: Option<InstanceId>,
+    /// The latest snapshot: the position it was taken at, and the state.
+    pub snapshot: Option<(i64, String)>,
+    /// The events after the snapshot, in order.
+    pub tail: Vec<StoredEvent>,
+}
+
+/// An API key's row with what is needed to check and scope it.
+#[derive(Clone, Debug)]
+pub struct ApiKeyRecord {
+    /// The key as the API shows it.
+    pub key: ApiKey,
+    /// SHA-256 of the whole key.
+    pub digest: Vec<u8>,
+}
+
+/// What the reconciler found and mended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repairs {
+    /// Executions taken back from instances that are gone.
+    pub taken_over: u64,
+    /// Live executions that nothing would ever have woken, put on the queue.
+    pub requeued: u64,
+}
+
+/// Counts for `/metrics`.
+#[derive(Clone, Debug, Default)]
+pub struct StoreCounts {
+    /// Rows in the queue.
+    pub queue_depth: i64,
+    /// When the oldest queue row was put there.
+    pub queue_oldest: Option<Instant>,
+    /// Open suspensions.
+    pub open_suspensions: i64,
+    /// Timers that are due and not yet moved to the queue.
+    pub timers_late: i64,
+}
+
+/// The database.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- the engine's writes -------------------------------------------------------------------------------------------
+
+    /// Writes a batch in one transaction and answers for each member: `results[i]` belongs to `batch[i]`.
+    ///
+    /// A member whose expected position or driver no longer holds, or whose idempotency key was used, fails alone; the others
+    /// are durable when this returns. No two members may be of the same execution. `Err` means that nothing is known to be
+    /// written.
+    async fn commit(&self, batch: &[Commit]) -> Result<Vec<Result<(), CommitError>>, StoreError>;
+
+    /// Takes up to `limit` executions off the queue for `instance` (priority, then age) and names it their driver.
+    /// Rows of executions that another instance drives are left to it. Answers `(workspace, execution)` in order.
+    async fn claim(&self, instance: InstanceId, limit: i64) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError>;
+
+    /// Moves up to `limit` timers that are due at `now` to the queue; answers how many.
+    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError>;
+
+    /// When the next timer is due.
+    async fn next_timer(&self) -> Result<Option<Instant>, StoreError>;
+
+    /// Gives an execution up without a word in its log (shutdown, lost lease): puts it on the queue and clears its driver if
+    /// that is `instance`.
+    async fn release(
+        &self,
+        instance: InstanceId,
+        executions: &[(WorkspaceId, ExecutionId)],
+        now: Instant,
+    ) -> Result<(), StoreError>;
+
+    // --- instances ------------------------------------------------------------------------------------------------------
+
+    /// Makes `instance` known and alive. Time is the database's own (PostgreSQL) or `now` (SQLite).
+    async fn register_instance(&self, instance: InstanceId, now: Instant) -> Result<(), StoreError>;
+
+    /// Renews the lease; `false` if others have declared the instance dead.
+    async fn renew_instance(&self, instance: InstanceId, now: Instant) -> Result<bool, StoreError>;
+
+    /// Forgets the instance (clean shutdown). Its executions must have been released.
+    async fn remove_instance(&self, instance: InstanceId) -> Result<(), StoreError>;
+
+    /// How many instances are alive.
+    async fn count_instances(&self, lease_ms: i64, now: Instant) -> Result<i64, StoreError>;
+
+    /// Repairs: puts executions whose driver is gone (lease older than `lease_ms`, or not registered at all) back on the queue,
+    /// and any live execution without driver, queue row, timer, open suspension or live child.
+    /// `alone` means that every other instance is known to be dead (a SQLite file has one server).
+    async fn reconcile(
+        &self,
+        instance: InstanceId,
+        lease_ms: i64,
+        now: Instant,
+        alone: bool,
+    ) -> Result<Repairs, StoreError>;
+
+    // --- executions -----------------------------------------------------------------------------------------------------
+
+    /// Everything needed to fold an execution, read at one instant.
+    async fn load_execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<LoadedExecution, StoreError>;
+
+    /// An execution's row.
+    async fn execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<Execution, StoreError>;
+
+    /// A page of executions, newest first.
+    async fn executions(
+        &self,
+        workspace: WorkspaceId,
+        filter: &ExecutionFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Execution>, StoreError>;
+
+    /// Events after `after`, in order: at most `limit`, and about 4 MiB of bodies (at least one, if there is one).
+    async fn events(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, StoreError>;
+
+    /// The position of the last event of each of these executions (those that exist).
+    async fn last_seqs(
+        &self,
+        executions: &[(WorkspaceId, ExecutionId)],
+    ) -> Result<HashMap<ExecutionId, i64>, StoreError>;
+
+    // --- suspensions and the feed ---------------------------------------------------------------------------------------
+
+    /// A suspension.
+    async fn suspension(&self, workspace: WorkspaceId, id: SuspensionId) -> Result<Suspension, StoreError>;
+
+    /// A page of suspensions, newest first.
+    async fn suspensions(
+        &self,
+        workspace: WorkspaceId,
+        filter: &SuspensionFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Suspension>, StoreError>;
+
+    /// Feed rows after `after` of the workspace, or of one of its pods, in order; only rows that no open transaction can still
+    /// precede.
+    async fn feed(
+        &self,
+        workspace: WorkspaceId,
+        pod: Option<PodId>,
+        after: FeedCursor,
+        limit: i64,
+    ) -> Result<Vec<FeedRow>, StoreError>;
+
+    /// The end of the workspace's feed: where a stream that wants only news begins.
+    async fn feed_end(&self, workspace: WorkspaceId) -> Result<FeedCursor, StoreError>;
+
+    // --- catalogue ------------------------------------------------------------------------------------------------------
+
+    /// Carries out a change of the catalogue, with the stored reply of its idempotency key, in one transaction.
+    async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError>;
+
+    /// The stored reply to an idempotency key of a workspace (or of a user outside one).
+    async fn idempotent_reply(
+        &self,
+        scope: &str,
+        key: &str,
+        not_before: Instant,
+    ) -> Result<Option<IdempotentReply>, StoreError>;
+
+    /// A workspace.
+    async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError>;
+
+    /// The workspaces a user is a member of, newest first.
+    async fn workspaces_of(&self, user_id: &str) -> Result<Vec<Workspace>, StoreError>;
+
+    /// A user's membership.
+    async fn member(&self, workspace: WorkspaceId, user_id: &str) -> Result<Member, StoreError>;
+
+    /// All members, oldest first.
+    async fn members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError>;
+
+    /// All invites that were not accepted, newest first.
+    async fn invites(&self, workspace: WorkspaceId) -> Result<Vec<Invite>, StoreError>;
+
+    /// The invite with this token.
+    async fn invite_by_digest(&self, digest: &[u8]) -> Result<Invite, StoreError>;
+
+    /// The key with this digest, in whatever workspace.
+    async fn api_key_by_digest(&self, digest: &[u8]) -> Result<Option<ApiKeyRecord>, StoreError>;
+
+    /// All keys, newest first.
+    async fn api_keys(&self, workspace: WorkspaceId) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// A pod.
+    async fn pod(&self, workspace: WorkspaceId, id: PodId) -> Result<Pod, StoreError>;
+
+    /// A page of pods, newest first.
+    async fn pods(&self, workspace: WorkspaceId, limit: i64, cursor: Option<&str>) -> Result<Page<Pod>, StoreError>;
+
+    /// A workflow with its latest definition.
+    async fn workflow(&self, workspace: WorkspaceId, id: WorkflowId) -> Result<Workflow, StoreError>;
+
+    /// A page of a pod's workflows without definitions, newest first. Trashed ones only if asked for.
+    async fn workflows(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        filter: WorkflowFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Workflow>, StoreError>;
+
+    /// One version of a workflow.
+    async fn workflow_version(
+        &self,
+        workspace: WorkspaceId,
+        id: WorkflowId,
+        version: i64,
+    ) -> Result<WorkflowVersion, StoreError>;
+
+    /// All versions of a workflow, newest first.
+    async fn workflow_versions(
+        &self,
+        workspace: WorkspaceId,
+        id: WorkflowId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<WorkflowVersion>, StoreError>;
+
+    // --- the server -----------------------------------------------------------------------------------------------------
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Counts for `/metrics`.
+    async fn counts(&self, now: Instant) -> Result<StoreCounts, StoreError>;
+
+    /// Tells other instances that something happened. Best effort: a hint may be lost, never relied on.
+    async fn send_hints(&self, hints: &[Hint]) -> Result<(), StoreError>;
+
+    /// Hints from other instances, as they come; none on a database that has one server. The receiver stays open while the
+    /// store does; a lost connection is mended and shows as [`Hint::Lost`].
+    async fn listen(&self) -> Result<Option<tokio::sync::mpsc::Receiver<Hint>>, StoreError>;
+
+    /// Closes the connections, after which nothing else may be called.
+    async fn close(&self);
+}
+
+/// Which workflows a list shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WorkflowFilter {
+    /// Only starred ones.
+    pub starred: bool,
+    /// Trashed ones instead of the others.
+    pub trashed: bool,
+}
+
+/// A word from another instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hint {
+    /// The queue has something.
+    Queue,
+    /// This execution has new events.
+    Events(ExecutionId),
+    /// This workspace's feed has new rows.
+    Feed(WorkspaceId),
+    /// Hints may have been lost: look at everything.
+    Lost,
+}

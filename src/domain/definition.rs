@@ -1,0 +1,113 @@
+//! A workflow's definition as it is written: nodes, edges, settings. What it means is compiled in [`super::graph`].
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// A node graph as a client sends it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Definition {
+    /// The nodes, in any order.
+    pub nodes: Vec<NodeDefinition>,
+    /// The edges between them.
+    #[serde(default)]
+    pub edges: Vec<EdgeDefinition>,
+    /// Settings of every execution of this workflow.
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeDefinition {
+    /// Unique in the definition: letters, digits, `_` and `-`, 1 to 64 characters.
+    pub id: String,
+    /// The node's type, one of `GET /v1/node-types`. `data.nodeType` is accepted in its place.
+    #[serde(rename = "type", default, skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// A name for people; expressions may use it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The loop whose body this node is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<String>,
+    /// The node's configuration, by the JSON Schema of its type.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub data: Map<String, Value>,
+    /// Where the editor draws it; no effect at run time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+impl NodeDefinition {
+    /// The node's type: `type`, or `data.nodeType` where `type` is missing.
+    pub fn type_name(&self) -> &str {
+        if self.kind.is_empty() {
+            self.data.get("nodeType").and_then(Value::as_str).unwrap_or_default()
+        } else {
+            &self.kind
+        }
+    }
+}
+
+/// A place on the editor's canvas.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// To the right.
+    pub x: f64,
+    /// Downwards.
+    pub y: f64,
+}
+
+/// One edge: taken when its source finishes through the port `sourceHandle`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EdgeDefinition {
+    /// Unique in the definition; made from source, port and target where it is missing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// The node it leaves.
+    pub source: String,
+    /// The node it enters.
+    pub target: String,
+    /// The port it leaves by; none means the default port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_handle: Option<String>,
+    /// A label for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// Settings of every execution of a workflow.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Settings {
+    /// How long an execution may be active, in milliseconds; waiting for people and timers does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub timeout_ms: Option<i64>,
+    /// The priority of executions that name none: -100 to 100, higher first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -100, maximum = 100)]
+    pub priority: Option<i32>,
+}
+
+/// What is wrong with a definition, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// A JSON pointer into the definition, such as `/nodes/3/data/condition`.
+    pub path: String,
+    /// One sentence for people.
+    pub message: String,
+    /// The node it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+    /// The edge it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edge_id: Option<String>,
+}

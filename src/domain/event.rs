@@ -1,0 +1,367 @@
+//! The events of an execution: its log, its wire format and its history are these and nothing else.
+//!
+//! An event's stored body is the exact JSON that goes on the wire, so a replay from any cursor gives the same bytes.
+//! `type` is the first member of each body: readers may tell the type without parsing the rest ([`type_of`]).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{
+    execution::{CancelReport, ExecutionStatus, NodeState},
+    failure::Failure,
+    ids::{ExecutionId, SuspensionId},
+    suspension::{Decision, Interrupt, SuspensionState},
+};
+use crate::clock::Instant;
+
+/// One event of an execution's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The execution's status changed.
+    ExecutionStatus(StatusEvent),
+    /// A node run changed.
+    NodeUpdate(NodeUpdateEvent),
+    /// A piece of text or progress from a running node, coalesced.
+    NodeDelta(NodeDeltaEvent),
+    /// A log line of a node.
+    NodeLog(NodeLogEvent),
+    /// A suspension opened.
+    ExecutionSuspended(SuspendedEvent),
+    /// A suspension changed.
+    SuspensionUpdate(SuspensionUpdateEvent),
+    /// The execution completed. Always last.
+    ExecutionComplete(CompleteEvent),
+    /// The execution failed. Always last.
+    ExecutionFailed(FailedEvent),
+    /// The execution was cancelled. Always last.
+    ExecutionCancelled(CancelledEvent),
+    /// The execution was skipped as a duplicate. Always last.
+    ExecutionSkipped(SkippedEvent),
+}
+
+/// `execution_status`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusEvent {
+    /// Position in the execution's log: 1, 2, 3, ... without gaps.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// The new status.
+    pub status: ExecutionStatus,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// With `cancelling` because of a failure: that failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+}
+
+/// What became of a node run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStatus {
+    /// An attempt has begun.
+    Running,
+    /// Waits for an answer or an instant.
+    Suspended,
+    /// Waits for its next attempt.
+    Retrying,
+    /// Finished well.
+    Completed,
+    /// Finished badly.
+    Failed,
+    /// No edge to it was taken.
+    Skipped,
+    /// Stopped by a cancellation or by the failure of a neighbour.
+    Cancelled,
+}
+
+impl NodeStatus {
+    /// Whether nothing more happens to the run.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Skipped | Self::Cancelled)
+    }
+}
+
+/// `node_update`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeUpdateEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// The node.
+    pub node_id: String,
+    /// The run's address inside loops, such as `each[3]/fetch`; missing at the top level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// 1, 2, 3, ...; 0 for a run that never began.
+    pub attempt: i64,
+    /// The new status.
+    pub status: NodeStatus,
+    /// The node's output (completed).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Value>)]
+    pub output: Option<Arc<Value>>,
+    /// What went wrong (failed, retrying).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// How long the attempt took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<i64>,
+    /// The port it finished through, if not the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The result was taken over from the execution that this one replays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
+    /// The result was given by the caller of the replay.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
+    /// When the next attempt begins (retrying).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Instant>,
+    /// When the wait ends (suspended).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Instant>,
+    /// The child execution that the node started (running).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child_execution_id: Option<ExecutionId>,
+    /// The items of a loop that begins (running).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Value>>)]
+    pub items: Option<Arc<Vec<Value>>>,
+    /// The node hands on what it was handed (`lastOutput`), not its output (completed).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transparent: bool,
+}
+
+/// What a [`NodeDeltaEvent`] is a piece of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeltaChannel {
+    /// Text of the result.
+    Text,
+    /// Text of the thinking.
+    Reasoning,
+    /// Progress.
+    Progress,
+}
+
+/// `node_delta`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeDeltaEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// The node.
+    pub node_id: String,
+    /// The run's address inside loops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What this is a piece of.
+    pub channel: DeltaChannel,
+    /// The piece.
+    pub delta: String,
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// For whoever builds the workflow.
+    Debug,
+    /// For whoever follows it.
+    Info,
+    /// Something looks wrong.
+    Warn,
+    /// Something is wrong.
+    Error,
+}
+
+/// `node_log`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeLogEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// The node.
+    pub node_id: String,
+    /// The run's address inside loops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The attempt that wrote it.
+    pub attempt: i64,
+    /// How much it matters.
+    pub level: LogLevel,
+    /// The line.
+    pub message: String,
+    /// More about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Value>)]
+    pub data: Option<Value>,
+}
+
+/// `execution_suspended`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SuspendedEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// What is asked.
+    pub interrupt: Interrupt,
+}
+
+/// `suspension_update`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SuspensionUpdateEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// The suspension.
+    pub suspension_id: SuspensionId,
+    /// Its new state.
+    pub state: SuspensionState,
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The port that was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The whole decision, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+}
+
+/// `execution_complete`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CompleteEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// The execution's output.
+    #[schema(value_type = Value)]
+    pub output: Arc<Value>,
+    /// The final state of each node of the top level.
+    pub nodes: Vec<NodeState>,
+}
+
+/// `execution_failed`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// Why.
+    pub error: Failure,
+    /// The final state of each node of the top level.
+    pub nodes: Vec<NodeState>,
+}
+
+/// `execution_cancelled`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelledEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// What the cancellation stopped.
+    pub report: CancelReport,
+    /// The final state of each node of the top level.
+    pub nodes: Vec<NodeState>,
+}
+
+/// `execution_skipped`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SkippedEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// The execution that this one duplicates.
+    pub duplicate_of: ExecutionId,
+    /// The final state of each node of the top level.
+    pub nodes: Vec<NodeState>,
+}
+
+macro_rules! each_event {
+    ($self:expr, $event:ident => $body:expr) => {
+        match $self {
+            Event::ExecutionStatus($event) => $body,
+            Event::NodeUpdate($event) => $body,
+            Event::NodeDelta($event) => $body,
+            Event::NodeLog($event) => $body,
+            Event::ExecutionSuspended($event) => $body,
+            Event::SuspensionUpdate($event) => $body,
+            Event::ExecutionComplete($event) => $body,
+            Event::ExecutionFailed($event) => $body,
+            Event::ExecutionCancelled($event) => $body,
+            Event::ExecutionSkipped($event) => $body,
+        }
+    };
+}
+
+impl Event {
+    /// The event's position in its execution's log.
+    pub fn seq(&self) -> i64 {
+        each_event!(self, event => event.seq)
+    }
+
+    /// When it happened.
+    pub fn at(&self) -> Instant {
+        each_event!(self, event => event.at)
+    }
+
+    /// Whether nothing may follow it.
+    pub fn is_terminal(&self) -> bool {
+        matches!(
+            self,
+            Self::ExecutionComplete(_)
+                | Self::ExecutionFailed(_)
+                | Self::ExecutionCancelled(_)
+                | Self::ExecutionSkipped(_)
+        )
+    }
+
+    /// Whether it is shown on the streams of pods and inboxes: changes of status and of suspensions.
+    pub fn is_feed(&self) -> bool {
+        !matches!(self, Self::NodeUpdate(_) | Self::NodeDelta(_) | Self::NodeLog(_))
+    }
+
+    /// The body as it is stored and sent.
+    pub fn to_body(&self) -> String {
+        serde_json::to_string(self).expect("an event holds nothing that JSON can't")
+    }
+}
+
+/// The event types that end an execution.
+pub const TERMINAL_TYPES: [&str; 4] =
+    ["execution_complete", "execution_failed", "execution_cancelled", "execution_skipped"];
+
+/// The `type` of a stored body, without parsing it.
+pub fn type_of(body: &str) -> &str {
+    body.strip_prefix("{\"type\":\"").and_then(|rest| rest.split('"').next()).unwrap_or_default()
+}

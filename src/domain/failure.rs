@@ -1,0 +1,86 @@
+//! Why a node or an execution failed: the one shape of an error value in the log, the API and expressions.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// The closed list of failure codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// An expression or template could not be evaluated.
+    ExpressionFailed,
+    /// A value has the wrong type or shape for the node.
+    InvalidValue,
+    /// The HTTP exchange failed below the level of a status (connection, TLS, protocol).
+    HttpFailed,
+    /// The HTTP reply's status isn't a success; `details` holds the reply.
+    HttpStatus,
+    /// The address is not one that workflows may reach.
+    AddressRefused,
+    /// An attempt of the node took longer than `timeoutMs`.
+    Timeout,
+    /// The execution was active for longer than `settings.timeoutMs`.
+    ExecutionTimeout,
+    /// A person rejected, and no edge leaves the `rejected` port.
+    Rejected,
+    /// Nobody answered in time and `onExpiry` is `fail`.
+    SuspensionExpired,
+    /// The server stopped while the node ran, and running it again is not known to be safe.
+    Interrupted,
+    /// The child execution failed or was cancelled; `details` names it.
+    ChildFailed,
+    /// An item of a loop failed; `details` holds the index and the item's failure.
+    ItemFailed,
+    /// A documented limit was exceeded; the message names it.
+    LimitExceeded,
+    /// The sub-workflow does not exist, is trashed, or is nested too deeply.
+    WorkflowUnavailable,
+    /// The server could not carry the execution on; the message says what was wrong.
+    Internal,
+}
+
+/// A failure value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub code: FailureCode,
+    /// One sentence for people.
+    pub message: String,
+    /// Whether another attempt could succeed.
+    pub retryable: bool,
+    /// The node that failed, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+    /// More about it, by code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Value>)]
+    pub details: Option<Value>,
+}
+
+impl Failure {
+    /// A failure that another attempt would not mend.
+    pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retryable: false, node_id: None, details: None }
+    }
+
+    /// A failure that another attempt may mend.
+    pub fn retryable(code: FailureCode, message: impl Into<String>) -> Self {
+        Self { retryable: true, ..Self::new(code, message) }
+    }
+
+    /// The same failure with details.
+    #[must_use]
+    pub fn with_details(mut self, details: Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+
+    /// The same failure, naming its node.
+    #[must_use]
+    pub fn at_node(mut self, node_id: &str) -> Self {
+        self.node_id.get_or_insert_with(|| node_id.to_owned());
+        self
+    }
+}

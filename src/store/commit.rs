@@ -1,0 +1,126 @@
+//! What the engine writes about one execution, in one piece: the events and every row that is a projection of them.
+
+use crate::{
+    clock::Instant,
+    domain::{
+        execution::{Execution, ExecutionProgress},
+        ids::{ExecutionId, InstanceId, PodId, WorkflowId, WorkspaceId},
+        suspension::Suspension,
+    },
+};
+
+use super::catalogue::IdempotentReply;
+
+/// One atomic write to one execution (and the children it creates).
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The tenant.
+    pub workspace_id: WorkspaceId,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// A new execution, or the next events of one.
+    pub write: ExecutionWrite,
+    /// The instance that drives the execution afterwards; none parks it.
+    pub driver: Option<InstanceId>,
+    /// The new events, in order.
+    pub events: Vec<EventRow>,
+    /// Puts the execution on the queue (again).
+    pub queue: Option<QueueRow>,
+    /// The execution's one timer: when it must be woken next.
+    pub timer: TimerChange,
+    /// Suspensions that open or close.
+    pub suspensions: Vec<SuspensionChange>,
+    /// Executions that a node starts.
+    pub children: Vec<NewChild>,
+    /// An execution to put on the queue as well: the parent of one that ended.
+    pub wake: Option<ExecutionId>,
+    /// The reply that the same idempotency key shall get from now on.
+    pub idempotency: Option<IdempotentReply>,
+    /// The folded state after `events`, as JSON, when one is due.
+    pub snapshot: Option<String>,
+}
+
+/// The write to an execution's own row.
+#[derive(Clone, Debug)]
+pub enum ExecutionWrite {
+    /// Inserts it.
+    Create(Box<Execution>),
+    /// Appends to it, if nobody else has since.
+    Append {
+        /// The pod, for the feed.
+        pod_id: PodId,
+        /// The workflow, for the feed.
+        workflow_id: WorkflowId,
+        /// The position the writer has folded up to.
+        expected_seq: i64,
+        /// The driver the writer has seen.
+        expected_driver: Option<InstanceId>,
+        /// The row after the append.
+        progress: Box<ExecutionProgress>,
+    },
+}
+
+/// One new event.
+#[derive(Clone, Debug)]
+pub struct EventRow {
+    /// Its position.
+    pub seq: i64,
+    /// Its type where it belongs on the feed of the pod and the inbox.
+    pub feed: Option<&'static str>,
+    /// The exact JSON of the wire.
+    pub body: String,
+}
+
+/// A place in the queue. A second row of the same execution keeps the older place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueRow {
+    /// Higher first.
+    pub priority: i32,
+    /// Then older first.
+    pub queued_at: Instant,
+}
+
+/// What becomes of the execution's timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerChange {
+    /// Left as it is.
+    Keep,
+    /// Taken back.
+    Clear,
+    /// Set to this instant, whatever it was.
+    Set(Instant),
+}
+
+/// A suspension's row.
+#[derive(Clone, Debug)]
+pub enum SuspensionChange {
+    /// A new one.
+    Open(Box<Suspension>),
+    /// Its end: the whole row as it is afterwards (state, decision and `closed_at` are written).
+    Close(Box<Suspension>),
+}
+
+/// An execution that a node starts, in the same commit as the event that says so.
+#[derive(Clone, Debug)]
+pub struct NewChild {
+    /// The row.
+    pub execution: Execution,
+    /// Its first events.
+    pub events: Vec<EventRow>,
+    /// Its place in the queue; its driver is none.
+    pub queue: QueueRow,
+}
+
+/// Why one member of a batch was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else has appended, or drives the execution now. Read the tail, decide again.
+    #[error("the execution has moved on")]
+    Conflict,
+    /// The idempotency key was used: the reply it got.
+    #[error("the idempotency key was used before")]
+    Repeated(Box<IdempotentReply>),
+    /// The database refused this member alone.
+    #[error("refused by the database: {0}")]
+    Refused(String),
+}

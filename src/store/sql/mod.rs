@@ -1,0 +1,1 @@
+//! The one implementation of the store: SQL that both databases read, over a small backend for each.
