@@ -354,6 +354,22 @@ impl Event {
         !matches!(self, Self::NodeUpdate(_) | Self::NodeDelta(_) | Self::NodeLog(_))
     }
 
+    /// The event's `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::ExecutionStatus(_) => "execution_status",
+            Self::NodeUpdate(_) => "node_update",
+            Self::NodeDelta(_) => "node_delta",
+            Self::NodeLog(_) => "node_log",
+            Self::ExecutionSuspended(_) => "execution_suspended",
+            Self::SuspensionUpdate(_) => "suspension_update",
+            Self::ExecutionComplete(_) => "execution_complete",
+            Self::ExecutionFailed(_) => "execution_failed",
+            Self::ExecutionCancelled(_) => "execution_cancelled",
+            Self::ExecutionSkipped(_) => "execution_skipped",
+        }
+    }
+
     /// The body as it is stored and sent.
     pub fn to_body(&self) -> String {
         serde_json::to_string(self).expect("an event holds nothing that JSON can't")

@@ -261,7 +261,7 @@ pub struct ChildRequest {
 
 /// Work outside the process. Dropped when it is cancelled or takes too long, so it must be safe to drop at any await.
 #[async_trait]
-pub trait Effect: Send {
+pub trait Effect: Send + Sync {
     /// Does it.
     async fn run(self: Box<Self>, context: EffectContext) -> Outcome;
 }

@@ -172,6 +172,7 @@ impl Machine {
                 taken: Vec::new(),
                 output: None,
                 flow: None,
+                transparent: false,
                 error: None,
                 port: None,
                 started_at: None,
@@ -258,6 +259,7 @@ impl Machine {
         run.port.clone_from(&e.branch);
         run.reused = e.reused;
         run.child = run.child.filter(|_| e.status == NodeStatus::Completed);
+        run.transparent = e.transparent;
         run.flow = if e.transparent { Some(handed) } else { e.output.clone() };
         // The results of the iterations are in the loop's output now.
         let was_loop = run.iterations.take().is_some();

@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    Command, DEFAULT_PORT, Machine, Spawn,
+    Command, DEFAULT_PORT, Machine,
     state::{Closing, path_of},
 };
 
@@ -104,6 +104,18 @@ impl Machine {
             return;
         }
         let attempt = run.attempt + 1;
+        if let Some(preset) = self.presets.get(at) {
+            let preset = preset.clone();
+            let status = if preset.error.is_some() { NodeStatus::Failed } else { NodeStatus::Completed };
+            return self.emit_update(now, at, status, |event| {
+                event.output = preset.output.map(Arc::new);
+                event.error = preset.error;
+                event.branch = preset.branch;
+                event.transparent = preset.transparent;
+                event.pinned = preset.pinned;
+                event.reused = !preset.pinned;
+            });
+        }
         self.emit_update(now, at, NodeStatus::Running, |event| event.attempt = attempt);
     }
 
@@ -119,7 +131,6 @@ impl Machine {
             Outcome::Child(request) => {
                 let child = ExecutionId(new_id);
                 let waits = request.wait;
-                self.spawned.push(Spawn { address: at.to_owned(), child, request: *request });
                 self.emit_update(now, at, NodeStatus::Running, |event| event.child_execution_id = Some(child));
                 if !waits {
                     let output = json!({ "executionId": child });

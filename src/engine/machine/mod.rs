@@ -22,12 +22,12 @@ use crate::{
     clock::Instant,
     domain::{
         event::{Event, LogLevel, NodeStatus},
-        execution::{ExecutionOrigin, ExecutionProgress, NodeState},
+        execution::{ExecutionOrigin, ExecutionProgress, NodeState, Presets},
         failure::{Failure, FailureCode},
         ids::{ExecutionId, SuspensionId},
         suspension::Decision,
     },
-    nodes::{ChildRequest, CompiledWorkflow, Outcome},
+    nodes::{CompiledWorkflow, Outcome},
 };
 use state::{Address, State, path_of};
 
@@ -63,6 +63,8 @@ pub struct Machine {
     pub id: ExecutionId,
     /// What it works on.
     pub input: Arc<Value>,
+    /// Results that nodes take instead of running.
+    pub presets: Presets,
     /// Not before this instant.
     pub run_at: Option<Instant>,
     /// The limits it runs under.
@@ -71,19 +73,6 @@ pub struct Machine {
     pub state: State,
     /// Events decided and not yet taken.
     decided: Vec<Event>,
-    /// Children decided upon and not yet taken.
-    spawned: Vec<Spawn>,
-}
-
-/// A child execution that a decided event names; it is created in the same commit.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Spawn {
-    /// The run that starts it.
-    pub address: Address,
-    /// Its id.
-    pub child: ExecutionId,
-    /// What it runs.
-    pub request: ChildRequest,
 }
 
 /// Something that happened or is wanted.
@@ -168,11 +157,11 @@ impl Machine {
             workflow,
             id: origin.id,
             input: Arc::new(origin.input.clone()),
+            presets: origin.presets.clone(),
             run_at: origin.run_at,
             limits,
             state: State::new(),
             decided: Vec::new(),
-            spawned: Vec::new(),
         };
         machine.open_top();
         machine
@@ -185,9 +174,9 @@ impl Machine {
         self
     }
 
-    /// The events and children decided upon since the last call.
-    pub fn take(&mut self) -> (Vec<Event>, Vec<Spawn>) {
-        (std::mem::take(&mut self.decided), std::mem::take(&mut self.spawned))
+    /// The events decided upon since the last call.
+    pub fn take(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.decided)
     }
 
     /// How many decided events wait to be taken.
@@ -270,10 +259,6 @@ impl Machine {
 
     fn next_seq(&self) -> i64 {
         self.state.seq + 1
-    }
-
-    fn is_live(&self, at: &str) -> bool {
-        self.state.runs.get(at).and_then(|run| run.status).is_some_and(|status| !status.is_final())
     }
 
     fn is_attempt(&self, at: &str, attempt: i64) -> bool {

@@ -93,6 +93,8 @@ pub struct Run {
     pub output: Option<Arc<Value>>,
     /// What it hands to its successors.
     pub flow: Option<Arc<Value>>,
+    /// It handed on what it was handed.
+    pub transparent: bool,
     /// What went wrong.
     pub error: Option<Failure>,
     /// The port it finished through; none is the default port.
