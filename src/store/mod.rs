@@ -200,6 +200,9 @@ pub trait Store: Send + Sync + 'static {
     /// Rows of executions that another instance drives are left to it. Answers `(workspace, execution)` in order.
     async fn claim(&self, instance: InstanceId, limit: i64) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError>;
 
+    /// How many executions of a workspace are in the queue.
+    async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError>;
+
     /// Moves up to `limit` timers that are due at `now` to the queue; answers how many.
     async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError>;
 

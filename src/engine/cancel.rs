@@ -1,0 +1,135 @@
+//! Cancelling: takes down an execution and everything below it. What no process runs ends in the very commit; what runs is told.
+
+use crate::{
+    domain::{
+        execution::Execution,
+        failure::Failure,
+        ids::{ExecutionId, WorkspaceId},
+    },
+    store::catalogue::IdempotentReply,
+};
+
+use super::{
+    Engine, EngineError,
+    driver::Folded,
+    machine::Command,
+    project::{self, Placement},
+};
+
+/// How often a door decides anew when others are faster.
+pub const TRIES: usize = 100;
+
+/// A wish for the end of an execution.
+#[derive(Clone, Debug)]
+pub struct CancelRequest {
+    /// Who asks.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Engine {
+    /// Cancels an execution. Durable when this returns; `Ended` if it had ended before.
+    pub async fn cancel(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        request: CancelRequest,
+    ) -> Result<Execution, EngineError> {
+        let command = Command::Cancel { by: request.by, reason: request.reason };
+        self.command(workspace, id, command, &|_| None).await
+    }
+
+    /// Cancels a child of a stopping execution; a child that is stopping already is left to it.
+    pub(super) async fn cancel_child(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        reason: String,
+    ) -> Result<(), EngineError> {
+        let request = CancelRequest { by: None, reason: Some(reason) };
+        self.cancel(workspace, id, request).await.map(|_| ())
+    }
+
+    /// Ends an execution that can't be carried on as failed.
+    pub(super) async fn abort(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
+        match self.command(workspace, id, Command::Abort(failure), &|_| None).await {
+            Ok(_) | Err(EngineError::Ended) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn command(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        command: Command,
+        reply: &(dyn Fn(&Execution) -> Option<IdempotentReply> + Send + Sync),
+    ) -> Result<Execution, EngineError> {
+        for _ in 0..TRIES {
+            let mut folded = self.load(workspace, id).await?;
+            if folded.machine.state.status.is_terminal() {
+                return Err(EngineError::Ended);
+            }
+            let now = self.0.clock.now();
+            folded.machine.decide(now, command.clone());
+            match self.append_and_wake(folded, reply).await {
+                Err(EngineError::Conflict) => {}
+                other => return other,
+            }
+        }
+        Err(EngineError::Conflict)
+    }
+
+    /// Appends what a door has decided, and sees to it that somebody goes on from there: the driver is woken, or this process
+    /// drives on from the same commit, or the execution goes on the queue.
+    pub(super) async fn append_and_wake(
+        &self,
+        mut folded: Folded,
+        reply: &(dyn Fn(&Execution) -> Option<IdempotentReply> + Send + Sync),
+    ) -> Result<Execution, EngineError> {
+        let inner = &self.0;
+        let now = inner.clock.now();
+        let events = folded.machine.take();
+        let origin = &folded.origin;
+        let execution = Execution { origin: (**origin).clone(), progress: folded.machine.progress() };
+        let idempotency = reply(&execution);
+        if events.is_empty() && idempotency.is_none() {
+            return Ok(execution);
+        }
+        let instance = inner.drivers.instance();
+        let ended = folded.machine.state.status.is_terminal();
+        let may_drive = !ended && !inner.soft.is_cancelled();
+        let permit = match folded.seen.driver {
+            None if may_drive => inner.places.clone().try_acquire_owned().ok(),
+            // Ours, though nobody drives it here: the instance's last driver of it has failed.
+            Some(driver) if driver == instance && may_drive && !inner.drivers.wake(origin.id) => {
+                inner.places.clone().try_acquire_owned().ok()
+            }
+            _ => None,
+        };
+        let driver = if permit.is_some() { Some(instance) } else { folded.seen.driver };
+        let driven_here = driver == Some(instance);
+        let placement = Placement { driver, queued: !ended && !driven_here, idempotency, children: Vec::new() };
+        let commit = project::append(&folded.machine, origin, &events, &folded.seen, now, placement);
+        inner.committer.commit(commit).await?;
+        if let Some(permit) = permit {
+            let state = &folded.machine.state;
+            folded.seen = project::Seen {
+                seq: state.seq,
+                driver,
+                snapshot_seq: folded.seen.snapshot_seq,
+                timer: Some(folded.machine.next_due()),
+            };
+            self.drive(folded, permit);
+        } else if driven_here || ended {
+            inner.drivers.wake(origin.id);
+        }
+        Ok(execution)
+    }
+}
