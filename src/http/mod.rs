@@ -37,6 +37,7 @@ use axum::{
     middleware,
     response::IntoResponse,
 };
+use tower::util::option_layer;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -93,22 +94,23 @@ pub fn router(state: AppState) -> Router {
             Problem::internal(format!("panic: {text}")).into_response()
         }))
         .layer(middleware::from_fn_with_state(state.clone(), observe::observe))
-        .layer(cors(&state.config))
+        .layer(option_layer(cors(&state.config)))
         // The default predicate leaves event streams alone.
         .layer(CompressionLayer::new())
         .with_state(state)
 }
 
-fn cors(config: &Config) -> CorsLayer {
+/// None where only the server's own pages may call: then there is nothing to say to a browser.
+fn cors(config: &Config) -> Option<CorsLayer> {
     let header = HeaderName::from_static;
     let origins = match &config.cors {
-        CorsOrigins::Own => return CorsLayer::new(),
+        CorsOrigins::Own => return None,
         CorsOrigins::Any => AllowOrigin::any(),
         CorsOrigins::Listed(origins) => {
             AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()))
         }
     };
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([
@@ -129,7 +131,8 @@ fn cors(config: &Config) -> CorsLayer {
             header("sluicegate-stream-version"),
             observe::X_REQUEST_ID,
         ])
-        .max_age(std::time::Duration::from_secs(3_600))
+        .max_age(std::time::Duration::from_secs(3_600));
+    Some(layer)
 }
 
 /// A path without the version prefix: one name for what answers under two.

@@ -8,10 +8,10 @@ use std::sync::LazyLock;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Components, ContentBuilder, ExternalDocs, Header, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
-        OpenApiBuilder, Ref, RefOr, Required, ResponseBuilder, SecurityRequirement, ServerBuilder,
+        Components, ContentBuilder, Header, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref,
+        RefOr, Required, ResponseBuilder, Schema, SecurityRequirement, ServerBuilder,
         path::{Operation, ParameterBuilder, ParameterIn, PathItem},
-        schema::{KnownFormat, SchemaFormat, Type},
+        schema::{KnownFormat, SchemaFormat, SchemaType, Type},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
         tag::TagBuilder,
     },
@@ -70,8 +70,10 @@ pub fn api_document() -> OpenApi {
 /// The document as YAML, as it is committed and served.
 pub fn openapi_yaml() -> &'static str {
     static YAML: LazyLock<String> = LazyLock::new(|| {
-        let document = serde_json::to_value(api_document()).expect("a document is JSON");
-        serde_saphyr::to_string(&document).expect("JSON can be written as YAML")
+        let yaml = serde_saphyr::to_string(&api_document()).expect("a document can be written as YAML");
+        format!(
+            "# Written from the handlers; not to be edited. `tests/it/http/openapi.rs` checks that it is fresh.\n{yaml}"
+        )
     });
     &YAML
 }
@@ -105,16 +107,27 @@ pub(super) fn base() -> OpenApi {
         )
         .servers(Some([ServerBuilder::new().url("/").description(Some("This server")).build()]))
         .tags(Some(TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build())))
-        .external_docs(Some(ExternalDocs::new("/docs")))
         .components(Some(components))
         .build()
 }
 
 /// Adds to each operation what follows from its path and method.
 pub(super) fn complete(document: &mut OpenApi) {
+    let schemas = document.components.as_ref().map(|components| components.schemas.clone()).unwrap_or_default();
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
             complete_operation(path, method, operation);
+            if let Some(body) = &mut operation.request_body {
+                // An empty body counts as `{}`.
+                let may_be_empty = body.content.values().all(|content| match &content.schema {
+                    Some(RefOr::Ref(reference)) => {
+                        let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+                        matches!(schemas.get(name), Some(RefOr::T(Schema::Object(object))) if object.required.is_empty())
+                    }
+                    _ => false,
+                });
+                body.required = Some(if may_be_empty { Required::False } else { Required::True });
+            }
         }
     }
     let used: Vec<String> = document
@@ -192,8 +205,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     }
 }
 
-fn without_null(schema: RefOr<utoipa::openapi::Schema>) -> RefOr<utoipa::openapi::Schema> {
-    use utoipa::openapi::{Schema, schema::SchemaType};
+fn without_null(schema: RefOr<Schema>) -> RefOr<Schema> {
     match schema {
         RefOr::T(Schema::Object(mut object)) => {
             if let SchemaType::Array(types) = &object.schema_type
@@ -284,6 +296,12 @@ mod tests {
             }
         }
         assert!(ids.len() > 30, "{}", ids.len());
+    }
+
+    #[test]
+    fn the_yaml_says_the_same_as_the_document() {
+        let read: serde_json::Value = serde_saphyr::from_str(openapi_yaml()).unwrap();
+        assert_eq!(read, serde_json::to_value(api_document()).unwrap());
     }
 
     #[test]
