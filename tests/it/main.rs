@@ -1,1 +1,7 @@
+//! One test binary, laid out like the URL tree; `support` holds what the tests share.
 
+// Says to the lints that helpers may unwrap, too: to them only a function marked as a test is one otherwise.
+#![cfg(test)]
+
+mod floors;
+mod support;

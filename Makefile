@@ -1,0 +1,25 @@
+# Sluicegate's commands. Each is one line here; what it does in detail is in scripts/.
+.DEFAULT_GOAL := help
+.PHONY: help dev test check generated fmt bench
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: ## build and run the server with the embedded store and the examples (ARGS="--listen 127.0.0.1:9000")
+	cargo run --locked -- dev $(ARGS)
+
+test: ## run every test on both databases; installs what they need
+	@scripts/test.sh
+
+check: ## format, lints, dependency policy, docs, OpenAPI lint, then every test
+	@scripts/check.sh
+	@scripts/test.sh
+
+generated: ## check that openapi.yaml and the event schemas are what the code says
+	@scripts/test.sh is_fresh
+
+fmt: ## format the code
+	cargo fmt --all
+
+bench: ## measure throughput and event latency with a release build
+	cargo run --release --locked -- bench $(ARGS)

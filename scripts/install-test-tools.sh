@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Makes sure that everything the tests need is on this machine, and says what it does. As root on a Debian-like system
+# missing packages are installed; otherwise they are named and the script fails. Rust itself is the one thing it does
+# not install.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() {
+    echo "test tools: $*" >&2
+}
+
+if ! command -v cargo >/dev/null; then
+    say "cargo is missing: install Rust (https://rustup.rs), at least the rust-version in Cargo.toml"
+    exit 1
+fi
+
+# The C compiler builds SQLite and aws-lc; setpriv, setsid and flock (util-linux) run the test cluster.
+packages=()
+command -v cc >/dev/null || packages+=(gcc libc6-dev)
+{ command -v setpriv && command -v setsid && command -v flock; } >/dev/null || packages+=(util-linux)
+"$root/scripts/test-postgres.sh" binaries >/dev/null 2>&1 || packages+=(postgresql)
+[ "${#packages[@]}" -gt 0 ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    say "these Debian packages (or their like) are missing: ${packages[*]}"
+    say "install them, for example: apt-get install ${packages[*]}"
+    exit 1
+fi
+
+say "installing ${packages[*]}"
+export DEBIAN_FRONTEND=noninteractive
+# The tests start their own cluster; a system-wide one from the package would only occupy the machine.
+no_cluster=/etc/postgresql-common/createcluster.d/sluicegate-tests.conf
+mkdir -p "$(dirname "$no_cluster")"
+echo "create_main_cluster = false" >"$no_cluster"
+trap 'rm -f "$no_cluster"' EXIT
+apt-get update -qq >&2
+apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
+"$root/scripts/test-postgres.sh" binaries >/dev/null
+say "done"

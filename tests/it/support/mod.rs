@@ -1,0 +1,3 @@
+//! What the tests share: databases, and later servers and clients.
+
+pub mod postgres;
