@@ -4,4 +4,5 @@
 #![cfg(test)]
 
 mod floors;
+mod store;
 mod support;

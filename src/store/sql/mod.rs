@@ -1,1 +1,572 @@
 //! The one implementation of the store: SQL that both databases read, over a small backend for each.
+//!
+//! [`SqlStore`] keeps the connections and runs transactions; the methods live in one file per subject, each statement
+//! beside the method that runs it. Every transaction that writes runs in a task of its own, which a dropped caller
+//! cannot cancel half-way.
+
+mod backend;
+mod batch;
+mod catalogue;
+mod commit;
+mod executions;
+mod feed;
+mod instances;
+mod lanes;
+mod postgres;
+mod queue;
+mod sqlite;
+mod suspensions;
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use sqlx::{ConnectOptions, Connection, migrate::Migrator};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use self::{
+    backend::{Backend, Blame, Cell, Purpose},
+    batch::{Batch, Rows},
+    instances::Sweep,
+    lanes::Lanes,
+    postgres::Postgres,
+    sqlite::Sqlite,
+};
+use super::{
+    ApiKeyRecord, ExecutionFilter, FeedCursor, FeedRow, Hint, LoadedExecution, Page, Repairs, Store, StoreCounts,
+    StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
+    catalogue::{Change, IdempotentReply},
+    commit::{Commit, CommitError},
+};
+use crate::{
+    clock::Instant,
+    domain::{
+        execution::Execution,
+        identity::{ApiKey, Invite, Member},
+        ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+        suspension::Suspension,
+        workflow::{Pod, Workflow, WorkflowVersion, Workspace},
+    },
+};
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Connections that read an SQLite file: more would only take turns on the processor.
+const SQLITE_READERS: usize = 4;
+/// How often a transaction is tried before a collision with others is given up on.
+const ATTEMPTS: u32 = 5;
+
+/// How a database is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Brings the schema up to date first. Without it, a schema that is not up to date is an error.
+    pub migrate: bool,
+    /// Keeps other servers away from an SQLite file. Commands beside a server leave it off.
+    pub exclusive: bool,
+    /// PostgreSQL connections of this instance, at least 4; one more listens for hints.
+    pub connections: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { migrate: true, exclusive: true, connections: 12 }
+    }
+}
+
+/// Why a database could not be opened; comes as [`StoreError::Database`].
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL's scheme is none of ours.
+    #[error("the database URL must be `sqlite:PATH` or `postgres://...`")]
+    UnknownScheme,
+    /// Two servers on one file would not see each other.
+    #[error("{} is in use by another server", path.display())]
+    Locked {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// A file beside the database can't be used.
+    #[error("{}: {reason}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// The schema is older than this program, and migrating was not asked for.
+    #[error("the schema is at version {found}, this program needs {needed}: run `sluicegate migrate`")]
+    Outdated {
+        /// The newest migration that was applied.
+        found: i64,
+        /// The newest migration there is.
+        needed: i64,
+    },
+    /// A migration failed.
+    #[error("migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+impl From<OpenError> for StoreError {
+    fn from(error: OpenError) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+/// Opens the database at `sqlite:PATH` or `postgres://...`.
+pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreError> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+        let backend = Sqlite::new(path, options.exclusive)?;
+        let connection = Sqlite::options(path).connect().await?;
+        prepare(&SQLITE_MIGRATIONS, connection, options).await?;
+        backend.start_checkpoints();
+        Ok(Arc::new(SqlStore::with_one_writer(backend)))
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let backend = Postgres::new(url)?;
+        let connection = backend.options().connect().await?;
+        prepare(&POSTGRES_MIGRATIONS, connection, options).await?;
+        Ok(Arc::new(SqlStore::with_writers(backend, options.connections)))
+    } else {
+        Err(OpenError::UnknownScheme.into())
+    }
+}
+
+/// Migrates, or checks that nothing is left to migrate.
+async fn prepare<C>(migrations: &Migrator, mut connection: C, options: Options) -> Result<(), StoreError>
+where
+    C: Connection + sqlx::migrate::Migrate,
+{
+    if options.migrate {
+        migrations.run_direct(None, &mut connection, false).await.map_err(OpenError::from)?;
+    } else {
+        let needed = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
+        // A database without the table of migrations has had none.
+        let applied = connection.list_applied_migrations(&migrations.table_name).await.unwrap_or_default();
+        let found = applied.iter().map(|migration| migration.version).max().unwrap_or_default();
+        if found < needed {
+            return Err(OpenError::Outdated { found, needed }.into());
+        }
+    }
+    connection.close().await?;
+    Ok(())
+}
+
+/// The store over one backend.
+pub(crate) struct SqlStore<B: Backend> {
+    backend: Arc<B>,
+    readers: Arc<Lanes<B>>,
+    /// For [`Store::commit`] alone: nothing else makes the committer wait.
+    committers: Arc<Lanes<B>>,
+    /// For all other transactions.
+    writers: Arc<Lanes<B>>,
+    /// For leases: nothing may make them wait, or the instance is taken for dead.
+    renewals: Arc<Lanes<B>>,
+    tasks: TaskTracker,
+    sweep: Mutex<Sweep>,
+}
+
+/// The work of a transaction. It may be run more than once, each time in a new transaction.
+type Work<'c, T> = BoxFuture<'c, Result<T, StoreError>>;
+
+impl<B: Backend> SqlStore<B> {
+    fn with_one_writer(backend: B) -> Self {
+        let backend = Arc::new(backend);
+        let writers = Lanes::new(Arc::clone(&backend), Purpose::Write, 1);
+        Self {
+            readers: Lanes::new(Arc::clone(&backend), Purpose::Read, SQLITE_READERS),
+            committers: Arc::clone(&writers),
+            renewals: Arc::clone(&writers),
+            writers,
+            backend,
+            tasks: TaskTracker::new(),
+            sweep: Mutex::default(),
+        }
+    }
+
+    fn with_writers(backend: B, connections: usize) -> Self {
+        let backend = Arc::new(backend);
+        let lanes = |purpose, size| Lanes::new(Arc::clone(&backend), purpose, size);
+        // Two commits may overlap; one connection renews leases, one sends hints.
+        let rest = connections.max(4) - 3;
+        let writers = (rest / 3).max(1);
+        Self {
+            readers: lanes(Purpose::Read, (rest - writers).max(1)),
+            committers: lanes(Purpose::Write, 2),
+            writers: lanes(Purpose::Write, writers),
+            renewals: lanes(Purpose::Write, 1),
+            backend,
+            tasks: TaskTracker::new(),
+            sweep: Mutex::default(),
+        }
+    }
+
+    /// Reads with one statement; once more on a new connection if the old one turns out to be lost.
+    async fn read(&self, sql: &'static str, cells: Vec<Cell>) -> Result<Vec<B::Row>, StoreError> {
+        self.read_until(sql, cells, |_| false).await
+    }
+
+    /// The same, up to the first row that `enough` says yes to.
+    async fn read_until(
+        &self,
+        sql: &'static str,
+        cells: Vec<Cell>,
+        mut enough: impl FnMut(&B::Row) -> bool + Send,
+    ) -> Result<Vec<B::Row>, StoreError> {
+        let mut tried_again = false;
+        loop {
+            let mut lane = self.readers.take().await?;
+            match B::fetch_until(&mut lane, sql, cells.clone(), &mut enough).await {
+                Ok(rows) => {
+                    lane.give_back();
+                    return Ok(rows);
+                }
+                Err(error) if B::blame(&error) == Blame::Connection && !tried_again => {
+                    self.readers.forget_idle();
+                    tried_again = true;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Reads with a statement over many rows.
+    async fn read_batch(&self, batch: &'static Batch, rows: &Rows) -> Result<Vec<B::Row>, StoreError> {
+        let mut lane = self.readers.take().await?;
+        let answers = run::<B>(&mut lane, batch, rows).await?;
+        lane.give_back();
+        Ok(answers)
+    }
+
+    /// The first row of a statement, which `what` is missing without.
+    async fn read_one(&self, what: &'static str, sql: &'static str, cells: Vec<Cell>) -> Result<B::Row, StoreError> {
+        self.read(sql, cells).await?.into_iter().next().ok_or(StoreError::NotFound(what))
+    }
+
+    /// Runs a transaction, whatever becomes of the caller.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl for<'c> Fn(&'c mut B::Connection) -> Work<'c, T> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        self.write_on(&self.writers, work).await
+    }
+
+    async fn write_on<T: Send + 'static>(
+        &self,
+        lanes: &Arc<Lanes<B>>,
+        work: impl for<'c> Fn(&'c mut B::Connection) -> Work<'c, T> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        let (lanes, backend) = (Arc::clone(lanes), Arc::clone(&self.backend));
+        let task = self.tasks.spawn(async move { transact(&lanes, &*backend, work).await });
+        task.await.map_err(|error| StoreError::Database(Box::new(error)))?
+    }
+}
+
+/// Runs `work` in a transaction; from the start after a collision, or when the connection was lost before the commit.
+async fn transact<B: Backend, T>(
+    lanes: &Arc<Lanes<B>>,
+    backend: &B,
+    work: impl for<'c> Fn(&'c mut B::Connection) -> Work<'c, T>,
+) -> Result<T, StoreError> {
+    let mut attempt = 1;
+    loop {
+        let mut lane = lanes.take().await?;
+        let outcome = match B::control(&mut lane, B::BEGIN).await {
+            Ok(()) => work(&mut lane).await,
+            Err(error) => Err(error.into()),
+        };
+        let error = match outcome {
+            Ok(value) => {
+                // From here on a failure leaves the outcome unknown, so nothing is tried again.
+                B::control(&mut lane, "COMMIT").await?;
+                lane.give_back();
+                backend.committed();
+                return Ok(value);
+            }
+            Err(error) => error,
+        };
+        let blame = blame::<B>(&error);
+        if blame == Some(Blame::Connection) {
+            lanes.forget_idle();
+        } else if B::control(&mut lane, "ROLLBACK").await.is_ok() {
+            lane.give_back();
+        }
+        if attempt == ATTEMPTS || !matches!(blame, Some(Blame::Collision | Blame::Connection)) {
+            return Err(error);
+        }
+        attempt += 1;
+    }
+}
+
+/// Runs a batch, if it has rows.
+async fn run<B: Backend>(
+    connection: &mut B::Connection,
+    batch: &'static Batch,
+    rows: &Rows,
+) -> Result<Vec<B::Row>, StoreError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(B::batch(connection, batch, rows).await?)
+}
+
+/// Who is to blame, if it is an error of the database.
+fn blame<B: Backend>(error: &StoreError) -> Option<Blame> {
+    match error {
+        StoreError::Database(source) => source.downcast_ref::<sqlx::Error>().map(B::blame),
+        _ => None,
+    }
+}
+
+/// The rows of a page out of one row more than it holds, and where the next one begins.
+fn page<T>(mut items: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String) -> Page<T> {
+    let limit = usize::try_from(limit).unwrap_or_default();
+    let next = (items.len() > limit).then(|| {
+        items.truncate(limit);
+        items.last().map(cursor)
+    });
+    Page { items, next: next.flatten() }
+}
+
+#[async_trait]
+impl<B: Backend> Store for SqlStore<B> {
+    async fn commit(&self, batch: &[Commit]) -> Result<Vec<Result<(), CommitError>>, StoreError> {
+        Self::commit(self, batch).await
+    }
+
+    async fn claim(&self, instance: InstanceId, limit: i64) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError> {
+        Self::claim(self, instance, limit).await
+    }
+
+    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
+        Self::fire_timers(self, now, limit).await
+    }
+
+    async fn next_timer(&self) -> Result<Option<Instant>, StoreError> {
+        Self::next_timer(self).await
+    }
+
+    async fn release(
+        &self,
+        instance: InstanceId,
+        executions: &[(WorkspaceId, ExecutionId)],
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        Self::release(self, instance, executions, now).await
+    }
+
+    async fn register_instance(&self, instance: InstanceId, now: Instant) -> Result<(), StoreError> {
+        Self::register_instance(self, instance, now).await
+    }
+
+    async fn renew_instance(&self, instance: InstanceId, now: Instant) -> Result<bool, StoreError> {
+        Self::renew_instance(self, instance, now).await
+    }
+
+    async fn remove_instance(&self, instance: InstanceId) -> Result<(), StoreError> {
+        Self::remove_instance(self, instance).await
+    }
+
+    async fn count_instances(&self, lease_ms: i64, now: Instant) -> Result<i64, StoreError> {
+        Self::count_instances(self, lease_ms, now).await
+    }
+
+    async fn reconcile(
+        &self,
+        instance: InstanceId,
+        lease_ms: i64,
+        now: Instant,
+        alone: bool,
+    ) -> Result<Repairs, StoreError> {
+        Self::reconcile(self, instance, lease_ms, now, alone).await
+    }
+
+    async fn load_execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<LoadedExecution, StoreError> {
+        Self::load_execution(self, workspace, id).await
+    }
+
+    async fn execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<Execution, StoreError> {
+        Self::execution(self, workspace, id).await
+    }
+
+    async fn executions(
+        &self,
+        workspace: WorkspaceId,
+        filter: &ExecutionFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Execution>, StoreError> {
+        Self::executions(self, workspace, filter, limit, cursor).await
+    }
+
+    async fn events(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        Self::events(self, workspace, id, after, limit).await
+    }
+
+    async fn last_seqs(
+        &self,
+        executions: &[(WorkspaceId, ExecutionId)],
+    ) -> Result<HashMap<ExecutionId, i64>, StoreError> {
+        Self::last_seqs(self, executions).await
+    }
+
+    async fn suspension(&self, workspace: WorkspaceId, id: SuspensionId) -> Result<Suspension, StoreError> {
+        Self::suspension(self, workspace, id).await
+    }
+
+    async fn suspensions(
+        &self,
+        workspace: WorkspaceId,
+        filter: &SuspensionFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Suspension>, StoreError> {
+        Self::suspensions(self, workspace, filter, limit, cursor).await
+    }
+
+    async fn feed(
+        &self,
+        workspace: WorkspaceId,
+        pod: Option<PodId>,
+        after: FeedCursor,
+        limit: i64,
+    ) -> Result<Vec<FeedRow>, StoreError> {
+        Self::feed(self, workspace, pod, after, limit).await
+    }
+
+    async fn feed_end(&self, workspace: WorkspaceId) -> Result<FeedCursor, StoreError> {
+        Self::feed_end(self, workspace).await
+    }
+
+    async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError> {
+        Self::change(self, change, idempotency).await
+    }
+
+    async fn idempotent_reply(
+        &self,
+        scope: &str,
+        key: &str,
+        not_before: Instant,
+    ) -> Result<Option<IdempotentReply>, StoreError> {
+        Self::idempotent_reply(self, scope, key, not_before).await
+    }
+
+    async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError> {
+        Self::workspace(self, id).await
+    }
+
+    async fn workspaces_of(&self, user_id: &str) -> Result<Vec<Workspace>, StoreError> {
+        Self::workspaces_of(self, user_id).await
+    }
+
+    async fn member(&self, workspace: WorkspaceId, user_id: &str) -> Result<Member, StoreError> {
+        Self::member(self, workspace, user_id).await
+    }
+
+    async fn members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError> {
+        Self::members(self, workspace).await
+    }
+
+    async fn invites(&self, workspace: WorkspaceId) -> Result<Vec<Invite>, StoreError> {
+        Self::invites(self, workspace).await
+    }
+
+    async fn invite_by_digest(&self, digest: &[u8]) -> Result<Invite, StoreError> {
+        Self::invite_by_digest(self, digest).await
+    }
+
+    async fn api_key_by_digest(&self, digest: &[u8]) -> Result<Option<ApiKeyRecord>, StoreError> {
+        Self::api_key_by_digest(self, digest).await
+    }
+
+    async fn api_keys(&self, workspace: WorkspaceId) -> Result<Vec<ApiKey>, StoreError> {
+        Self::api_keys(self, workspace).await
+    }
+
+    async fn pod(&self, workspace: WorkspaceId, id: PodId) -> Result<Pod, StoreError> {
+        Self::pod(self, workspace, id).await
+    }
+
+    async fn pods(&self, workspace: WorkspaceId, limit: i64, cursor: Option<&str>) -> Result<Page<Pod>, StoreError> {
+        Self::pods(self, workspace, limit, cursor).await
+    }
+
+    async fn workflow(&self, workspace: WorkspaceId, id: WorkflowId) -> Result<Workflow, StoreError> {
+        Self::workflow(self, workspace, id).await
+    }
+
+    async fn workflows(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        filter: WorkflowFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Workflow>, StoreError> {
+        Self::workflows(self, workspace, pod, filter, limit, cursor).await
+    }
+
+    async fn workflow_version(
+        &self,
+        workspace: WorkspaceId,
+        id: WorkflowId,
+        version: i64,
+    ) -> Result<WorkflowVersion, StoreError> {
+        Self::workflow_version(self, workspace, id, version).await
+    }
+
+    async fn workflow_versions(
+        &self,
+        workspace: WorkspaceId,
+        id: WorkflowId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<WorkflowVersion>, StoreError> {
+        Self::workflow_versions(self, workspace, id, limit, cursor).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read("SELECT 1", Vec::new()).await.map(drop)
+    }
+
+    async fn counts(&self, now: Instant) -> Result<StoreCounts, StoreError> {
+        Self::counts(self, now).await
+    }
+
+    async fn send_hints(&self, hints: &[Hint]) -> Result<(), StoreError> {
+        if hints.is_empty() {
+            return Ok(());
+        }
+        Ok(self.backend.send_hints(hints).await?)
+    }
+
+    async fn listen(&self) -> Result<Option<mpsc::Receiver<Hint>>, StoreError> {
+        Ok(self.backend.listen().await?)
+    }
+
+    async fn close(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        for lanes in [&self.committers, &self.writers, &self.renewals, &self.readers] {
+            lanes.close().await;
+        }
+        self.backend.close().await;
+    }
+}

@@ -1,0 +1,167 @@
+//! Statements over many rows: one text per statement, whatever the number of rows.
+//!
+//! A [`Batch`] reads its rows from `batch`, a common table expression that the backend writes in front: on PostgreSQL
+//! `UNNEST` over one array per column, on SQLite a `VALUES` list of a few fixed lengths. Refused for SQLite: `json_each`
+//! over one parameter, which escapes and parses every event body (measured in the decision record).
+
+use std::{collections::HashSet, fmt::Write, sync::OnceLock};
+
+use super::backend::{Cell, Dialect};
+
+/// What a column of a batch holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An id.
+    Id,
+    /// A number or an instant.
+    Int,
+    /// A text.
+    Text,
+    /// Bytes.
+    Bytes,
+}
+
+/// A statement over many rows, to be kept in a `static`.
+#[derive(Debug)]
+pub struct Batch {
+    columns: &'static [(&'static str, Kind)],
+    sql: Dialect,
+    postgres: OnceLock<String>,
+    sqlite: [OnceLock<String>; CHUNKS.len()],
+}
+
+/// The lengths of `VALUES` lists, longest first: what is left over after one length goes to the next.
+const CHUNKS: [usize; 4] = [128, 32, 8, 1];
+
+impl Batch {
+    /// A statement that reads `columns` from `batch`, the same for both databases.
+    pub const fn new(columns: &'static [(&'static str, Kind)], sql: &'static str) -> Self {
+        Self::differing(columns, Dialect { sqlite: sql, postgres: sql })
+    }
+
+    /// A statement that reads `columns` from `batch`, in two dialects.
+    pub const fn differing(columns: &'static [(&'static str, Kind)], sql: Dialect) -> Self {
+        Self { columns, sql, postgres: OnceLock::new(), sqlite: [const { OnceLock::new() }; CHUNKS.len()] }
+    }
+
+    /// The columns that a row has to have.
+    pub fn columns(&self) -> &'static [(&'static str, Kind)] {
+        self.columns
+    }
+
+    /// The statement for PostgreSQL; a parameter is the array of a column.
+    pub fn postgres(&'static self) -> &'static str {
+        self.postgres.get_or_init(|| {
+            let mut text = self.head();
+            text.push_str("SELECT * FROM UNNEST(");
+            for (index, (_, kind)) in self.columns.iter().enumerate() {
+                let kind = match kind {
+                    Kind::Id => "uuid",
+                    Kind::Int => "bigint",
+                    Kind::Text => "text",
+                    Kind::Bytes => "bytea",
+                };
+                let comma = if index == 0 { "" } else { ", " };
+                write!(text, "{comma}${}::{kind}[]", index + 1).expect("writing to a string");
+            }
+            text.push_str(")) ");
+            text.push_str(self.sql.postgres);
+            text
+        })
+    }
+
+    /// The statements for SQLite that together cover `rows` rows: the number of rows and the text of each.
+    pub fn sqlite(&'static self, rows: usize) -> impl Iterator<Item = (usize, &'static str)> {
+        let mut left = rows;
+        CHUNKS.iter().zip(&self.sqlite).flat_map(move |(&length, text)| {
+            let times = left / length;
+            left %= length;
+            std::iter::repeat_with(move || (length, text.get_or_init(|| self.values(length)).as_str())).take(times)
+        })
+    }
+
+    /// Parameters without a number: SQLite looks numbered ones up one by one, which is quadratic in their count.
+    fn values(&self, rows: usize) -> String {
+        let mut row = ", (".to_owned();
+        row.push_str(&vec!["?"; self.columns.len()].join(", "));
+        row.push(')');
+        let mut text = self.head();
+        text.push_str("VALUES");
+        text.push_str(&row.repeat(rows)[1..]);
+        text.push_str(") ");
+        text.push_str(self.sql.sqlite);
+        text
+    }
+
+    fn head(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        ["WITH batch (", &names.join(", "), ") AS ("].concat()
+    }
+}
+
+/// The rows of a batch, and which member each one belongs to.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    cells: Vec<Cell>,
+    members: Vec<usize>,
+}
+
+impl Rows {
+    /// Adds a row for a member.
+    pub fn push(&mut self, member: usize, row: Vec<Cell>) {
+        self.cells.extend(row);
+        self.members.push(member);
+    }
+
+    /// Keeps the rows of members that `alive` says yes to.
+    pub fn retain(&mut self, alive: impl Fn(usize) -> bool) {
+        if self.members.iter().all(|member| alive(*member)) {
+            return;
+        }
+        let width = self.width();
+        let mut kept = Self::default();
+        for (row, member) in self.cells.chunks(width).zip(&self.members) {
+            if alive(*member) {
+                kept.cells.extend_from_slice(row);
+                kept.members.push(*member);
+            }
+        }
+        *self = kept;
+    }
+
+    /// These rows and those of `others` whose id in a column no earlier row has.
+    #[must_use]
+    pub fn with_others(&self, others: &Self, column: usize) -> Self {
+        let (mut all, mut seen) = (Self::default(), HashSet::new());
+        for rows in [self, others] {
+            for (row, member) in rows.cells.chunks(rows.width()).zip(&rows.members) {
+                if let Cell::Id(Some(id)) = row[column]
+                    && seen.insert(id)
+                {
+                    all.cells.extend_from_slice(row);
+                    all.members.push(*member);
+                }
+            }
+        }
+        all
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// All cells, row after row.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    fn width(&self) -> usize {
+        (self.cells.len() / self.members.len().max(1)).max(1)
+    }
+}

@@ -1,0 +1,179 @@
+//! The catalogue: changes in one transaction with the reply of their idempotency key, and what is read of it.
+
+mod people;
+mod pods;
+mod workflows;
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Instant,
+    domain::ids::WorkspaceId,
+    store::{
+        StoreError,
+        catalogue::{Change, IdempotentReply},
+    },
+};
+
+use super::{
+    SqlStore,
+    backend::{Backend, Cell, Columns, cells},
+};
+
+/// How long the reply to an idempotency key is kept: 24 hours. The statement that takes a key has the number, too.
+pub(super) const IDEMPOTENCY_KEPT_MS: i64 = 86_400_000;
+
+const TAKE_KEY: &str = "INSERT INTO idempotency (scope, key, request_digest, status, location, created_at, body)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)
+     ON CONFLICT (scope, key) DO UPDATE SET request_digest = excluded.request_digest, status = excluded.status,
+         location = excluded.location, created_at = excluded.created_at, body = excluded.body
+     WHERE idempotency.created_at < excluded.created_at - 86400000";
+
+const REPLY: &str = "SELECT scope, key, request_digest, status, location, created_at, body
+     FROM idempotency WHERE scope = $1 AND key = $2";
+
+/// Takes the workspace's row for this transaction, so that two changes of its members can't both see the other's owner.
+const HOLD_WORKSPACE: &str = "UPDATE workspaces SET updated_at = updated_at WHERE id = $1";
+
+impl<B: Backend> SqlStore<B> {
+    pub(super) async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError> {
+        let work = Arc::new((change, idempotency));
+        self.write(move |connection| {
+            let work = Arc::clone(&work);
+            Box::pin(async move {
+                let (change, idempotency) = &*work;
+                if let Some(reply) = idempotency {
+                    take_key::<B>(connection, reply).await?;
+                }
+                carry_out::<B>(connection, change).await
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn idempotent_reply(
+        &self,
+        scope: &str,
+        key: &str,
+        not_before: Instant,
+    ) -> Result<Option<IdempotentReply>, StoreError> {
+        let rows = self.read(REPLY, cells![scope, key]).await?;
+        let reply = rows.first().map(read_reply::<B>).transpose()?;
+        Ok(reply.filter(|reply| reply.created_at >= not_before))
+    }
+}
+
+async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::CreateWorkspace(workspace, owner) => {
+            pods::create_workspace::<B>(connection, workspace).await?;
+            people::put_member::<B>(connection, owner).await
+        }
+        Change::UpdateWorkspace(workspace) => pods::update_workspace::<B>(connection, workspace).await,
+        Change::DeleteWorkspace(workspace) => pods::delete_workspace::<B>(connection, *workspace).await,
+        Change::PutMember(member) => people::put_member::<B>(connection, member).await,
+        Change::RemoveMember(workspace, user) => people::remove_member::<B>(connection, *workspace, user).await,
+        Change::CreateInvite(invite, digest) => people::create_invite::<B>(connection, invite, digest).await,
+        Change::AcceptInvite(invite, member, at) => people::accept_invite::<B>(connection, invite, member, *at).await,
+        Change::DeleteInvite(workspace, id) => people::delete_invite::<B>(connection, *workspace, *id).await,
+        Change::CreateApiKey(key, digest) => people::create_api_key::<B>(connection, key, digest).await,
+        Change::TouchApiKey(workspace, id, at) => people::touch_api_key::<B>(connection, *workspace, *id, *at).await,
+        Change::DeleteApiKey(workspace, id) => people::delete_api_key::<B>(connection, *workspace, *id).await,
+        Change::CreatePod(pod) => pods::create_pod::<B>(connection, pod).await,
+        Change::UpdatePod(pod) => pods::update_pod::<B>(connection, pod).await,
+        Change::DeletePod(workspace, id) => pods::delete_pod::<B>(connection, *workspace, *id).await,
+        Change::CreateWorkflow(workflow, created_by) => {
+            workflows::create_workflow::<B>(connection, workflow, created_by).await
+        }
+        Change::UpdateWorkflow { workflow, expected_updated_at, new_version } => {
+            workflows::update_workflow::<B>(connection, workflow, *expected_updated_at, new_version.as_ref()).await
+        }
+        Change::DeleteWorkflow(workspace, id) => workflows::delete_workflow::<B>(connection, *workspace, *id).await,
+    }
+}
+
+async fn take_key<B: Backend>(connection: &mut B::Connection, new: &IdempotentReply) -> Result<(), StoreError> {
+    let cells = cells![
+        &new.scope,
+        &new.key,
+        &new.request_digest,
+        new.status,
+        new.location.as_deref(),
+        new.created_at,
+        &new.body,
+    ];
+    if B::execute(connection, TAKE_KEY, cells).await? > 0 {
+        return Ok(());
+    }
+    let stored = reply::<B>(connection, &new.scope, &new.key).await?;
+    Err(stored.map_or(StoreError::Refused("the idempotency key was cleared away meanwhile"), |stored| {
+        StoreError::Repeated(Box::new(stored))
+    }))
+}
+
+/// The stored reply to a key.
+pub(super) async fn reply<B: Backend>(
+    connection: &mut B::Connection,
+    scope: &str,
+    key: &str,
+) -> Result<Option<IdempotentReply>, StoreError> {
+    B::fetch(connection, REPLY, cells![scope, key]).await?.first().map(read_reply::<B>).transpose()
+}
+
+fn read_reply<B: Backend>(row: &B::Row) -> Result<IdempotentReply, StoreError> {
+    let mut columns = Columns::<B>::new(row);
+    let (scope, key, request_digest) = (columns.next()?, columns.next()?, columns.next()?);
+    let status = u16::try_from(columns.next::<i64>()?)
+        .map_err(|error| StoreError::Damaged { what: "status of a reply", reason: error.to_string() })?;
+    let (location, created_at, body) = (columns.next()?, columns.at()?, columns.next()?);
+    Ok(IdempotentReply { scope, key, request_digest, status, location, body, created_at })
+}
+
+async fn hold_workspace<B: Backend>(connection: &mut B::Connection, id: WorkspaceId) -> Result<(), StoreError> {
+    change_one::<B>(connection, "workspace", HOLD_WORKSPACE, cells![id]).await
+}
+
+/// Runs a statement that changes one row, which `what` is missing without.
+async fn change_one<B: Backend>(
+    connection: &mut B::Connection,
+    what: &'static str,
+    sql: &'static str,
+    cells: Vec<Cell>,
+) -> Result<(), StoreError> {
+    match B::execute(connection, sql, cells).await? {
+        0 => Err(StoreError::NotFound(what)),
+        _ => Ok(()),
+    }
+}
+
+/// Runs a statement that inserts a row: `unique` is what can be taken, `parent` what can be missing.
+async fn insert_one<B: Backend>(
+    connection: &mut B::Connection,
+    unique: &'static str,
+    parent: &'static str,
+    sql: &'static str,
+    cells: Vec<Cell>,
+) -> Result<(), StoreError> {
+    let error = match B::execute(connection, sql, cells).await {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    if let sqlx::Error::Database(refused) = &error {
+        if refused.is_unique_violation() {
+            return Err(StoreError::Taken(unique));
+        }
+        if refused.is_foreign_key_violation() {
+            return Err(StoreError::NotFound(parent));
+        }
+    }
+    Err(error.into())
+}
+
+/// Whether a statement finds something.
+async fn exists<B: Backend>(
+    connection: &mut B::Connection,
+    sql: &'static str,
+    cells: Vec<Cell>,
+) -> Result<bool, StoreError> {
+    Ok(!B::fetch(connection, sql, cells).await?.is_empty())
+}

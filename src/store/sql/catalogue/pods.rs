@@ -1,0 +1,190 @@
+//! Workspaces and pods, and what goes with them when they are deleted.
+
+use crate::{
+    domain::{
+        ids::{PodId, WorkspaceId},
+        workflow::{Pod, Workspace},
+    },
+    store::{Page, StoreError},
+};
+
+use super::{
+    super::{
+        SqlStore,
+        backend::{Backend, Columns, cells},
+        executions::{cursor_at, read_cursor},
+        page,
+    },
+    change_one, exists, insert_one,
+};
+
+pub(super) const STILL_RUNS: StoreError = StoreError::Refused("an execution in it has not ended");
+
+const CREATE_WORKSPACE: &str =
+    "INSERT INTO workspaces (id, name, slug, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)";
+const UPDATE_WORKSPACE: &str = "UPDATE workspaces SET name = $2, slug = $3, updated_at = $4 WHERE id = $1";
+const WORKSPACE_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1
+     AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
+/// Members, invites, keys, pods, workflows and versions go with their workspace by foreign key. What executions leave
+/// behind has none, which spares the hot path the check.
+const DELETE_WORKSPACE: [&str; 8] = [
+    "DELETE FROM queue WHERE workspace_id = $1",
+    "DELETE FROM timers WHERE workspace_id = $1",
+    "DELETE FROM suspensions WHERE workspace_id = $1",
+    "DELETE FROM snapshots WHERE workspace_id = $1",
+    "DELETE FROM feed WHERE workspace_id = $1",
+    "DELETE FROM events WHERE workspace_id = $1",
+    "DELETE FROM executions WHERE workspace_id = $1",
+    "DELETE FROM workspaces WHERE id = $1",
+];
+const DELETE_REPLIES: &str = "DELETE FROM idempotency WHERE scope = $1";
+const WORKSPACE: &str = "SELECT id, name, slug, created_at, updated_at FROM workspaces WHERE id = $1";
+const WORKSPACES_OF: &str = "SELECT w.id, w.name, w.slug, w.created_at, w.updated_at
+     FROM members AS m JOIN workspaces AS w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.id DESC";
+
+const CREATE_POD: &str = "INSERT INTO pods (workspace_id, id, name, slug, description, created_at, updated_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const UPDATE_POD: &str = "UPDATE pods SET name = $3, slug = $4, description = $5, updated_at = $6
+     WHERE workspace_id = $1 AND id = $2";
+const POD_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1 AND pod_id = $2
+     AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
+const DELETE_POD: [&str; 8] = [
+    "DELETE FROM queue WHERE workspace_id = $1
+         AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
+    "DELETE FROM timers WHERE workspace_id = $1
+         AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
+    "DELETE FROM suspensions WHERE workspace_id = $1 AND pod_id = $2",
+    "DELETE FROM snapshots WHERE workspace_id = $1
+         AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
+    "DELETE FROM feed WHERE workspace_id = $1 AND pod_id = $2",
+    "DELETE FROM events WHERE workspace_id = $1
+         AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
+    "DELETE FROM executions WHERE workspace_id = $1 AND pod_id = $2",
+    "DELETE FROM pods WHERE workspace_id = $1 AND id = $2",
+];
+const POD: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at
+     FROM pods WHERE workspace_id = $1 AND id = $2";
+const PODS: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at
+     FROM pods WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+
+impl<B: Backend> SqlStore<B> {
+    pub(in crate::store::sql) async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError> {
+        read_workspace::<B>(&self.read_one("workspace", WORKSPACE, cells![id]).await?)
+    }
+
+    pub(in crate::store::sql) async fn workspaces_of(&self, user_id: &str) -> Result<Vec<Workspace>, StoreError> {
+        self.read(WORKSPACES_OF, cells![user_id]).await?.iter().map(read_workspace::<B>).collect()
+    }
+
+    pub(in crate::store::sql) async fn pod(&self, workspace: WorkspaceId, id: PodId) -> Result<Pod, StoreError> {
+        read_pod::<B>(&self.read_one("pod", POD, cells![workspace, id]).await?)
+    }
+
+    pub(in crate::store::sql) async fn pods(
+        &self,
+        workspace: WorkspaceId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Pod>, StoreError> {
+        let rows = self.read(PODS, cells![workspace, read_cursor(cursor)?, limit + 1]).await?;
+        let pods = rows.iter().map(read_pod::<B>).collect::<Result<_, _>>()?;
+        Ok(page(pods, limit, |pod: &Pod| cursor_at(pod.id.0)))
+    }
+}
+
+pub(super) async fn create_workspace<B: Backend>(
+    connection: &mut B::Connection,
+    workspace: &Workspace,
+) -> Result<(), StoreError> {
+    let Workspace { id, name, slug, created_at, updated_at } = workspace;
+    let cells = cells![*id, name, slug, *created_at, *updated_at];
+    insert_one::<B>(connection, "slug", "workspace", CREATE_WORKSPACE, cells).await
+}
+
+pub(super) async fn update_workspace<B: Backend>(
+    connection: &mut B::Connection,
+    workspace: &Workspace,
+) -> Result<(), StoreError> {
+    let cells = cells![workspace.id, &workspace.name, &workspace.slug, workspace.updated_at];
+    update_slug::<B>(change_one::<B>(connection, "workspace", UPDATE_WORKSPACE, cells).await)
+}
+
+pub(super) async fn delete_workspace<B: Backend>(
+    connection: &mut B::Connection,
+    id: WorkspaceId,
+) -> Result<(), StoreError> {
+    super::hold_workspace::<B>(connection, id).await?;
+    if exists::<B>(connection, WORKSPACE_LIVES, cells![id]).await? {
+        return Err(STILL_RUNS);
+    }
+    for sql in DELETE_WORKSPACE {
+        B::execute(connection, sql, cells![id]).await?;
+    }
+    B::execute(connection, DELETE_REPLIES, cells![id.to_string()]).await?;
+    Ok(())
+}
+
+pub(super) async fn create_pod<B: Backend>(connection: &mut B::Connection, pod: &Pod) -> Result<(), StoreError> {
+    let Pod { id, workspace_id, name, slug, description, created_at, updated_at } = pod;
+    let cells = cells![*workspace_id, *id, name, slug, description, *created_at, *updated_at];
+    insert_one::<B>(connection, "slug", "workspace", CREATE_POD, cells).await
+}
+
+pub(super) async fn update_pod<B: Backend>(connection: &mut B::Connection, pod: &Pod) -> Result<(), StoreError> {
+    let cells = cells![pod.workspace_id, pod.id, &pod.name, &pod.slug, &pod.description, pod.updated_at];
+    update_slug::<B>(change_one::<B>(connection, "pod", UPDATE_POD, cells).await)
+}
+
+pub(super) async fn delete_pod<B: Backend>(
+    connection: &mut B::Connection,
+    workspace: WorkspaceId,
+    id: PodId,
+) -> Result<(), StoreError> {
+    if exists::<B>(connection, POD_LIVES, cells![workspace, id]).await? {
+        return Err(STILL_RUNS);
+    }
+    let mut deleted = 0;
+    for sql in DELETE_POD {
+        deleted = B::execute(connection, sql, cells![workspace, id]).await?;
+    }
+    if deleted == 0 { Err(StoreError::NotFound("pod")) } else { Ok(()) }
+}
+
+/// The only unique value that an update of these rows can run into is the slug.
+fn update_slug<B: Backend>(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+    match outcome {
+        Err(StoreError::Database(error))
+            if error
+                .downcast_ref::<sqlx::Error>()
+                .and_then(sqlx::Error::as_database_error)
+                .is_some_and(|refused| refused.is_unique_violation()) =>
+        {
+            Err(StoreError::Taken("slug"))
+        }
+        other => other,
+    }
+}
+
+fn read_workspace<B: Backend>(row: &B::Row) -> Result<Workspace, StoreError> {
+    let mut columns = Columns::<B>::new(row);
+    Ok(Workspace {
+        id: columns.id()?,
+        name: columns.next()?,
+        slug: columns.next()?,
+        created_at: columns.at()?,
+        updated_at: columns.at()?,
+    })
+}
+
+fn read_pod<B: Backend>(row: &B::Row) -> Result<Pod, StoreError> {
+    let mut columns = Columns::<B>::new(row);
+    Ok(Pod {
+        id: columns.id()?,
+        workspace_id: columns.id()?,
+        name: columns.next()?,
+        slug: columns.next()?,
+        description: columns.next()?,
+        created_at: columns.at()?,
+        updated_at: columns.at()?,
+    })
+}

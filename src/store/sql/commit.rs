@@ -1,0 +1,638 @@
+//! The hot path: many members, one transaction, as many statements as there are tables in it.
+//!
+//! The order is the lock order of every transaction on PostgreSQL: idempotency keys, executions, then the queue, each in
+//! the order of their keys. Members that turn out to be stale are left out of what follows; the others go on.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        execution::{Execution, ExecutionProgress},
+        ids::{ExecutionId, InstanceId, PodId, WorkflowId, WorkspaceId},
+    },
+    store::{
+        StoreError,
+        catalogue::IdempotentReply,
+        commit::{Commit, CommitError, EventRow, ExecutionWrite, SuspensionChange, TimerChange},
+    },
+};
+
+use super::{
+    SqlStore,
+    backend::{Backend, Blame, Cell, Columns, Dialect, cells},
+    batch::{Batch, Kind, Rows},
+    blame,
+    catalogue::reply,
+    run, transact,
+};
+
+/// A key is free when it was never used, or so long ago that its reply is no longer kept ([`super::catalogue::IDEMPOTENCY_KEPT_MS`]).
+static TAKE_KEYS: Batch = Batch::new(
+    &[
+        ("scope", Kind::Text),
+        ("key", Kind::Text),
+        ("request_digest", Kind::Bytes),
+        ("status", Kind::Int),
+        ("location", Kind::Text),
+        ("created_at", Kind::Int),
+        ("body", Kind::Text),
+    ],
+    "INSERT INTO idempotency (scope, key, request_digest, status, location, created_at, body)
+     SELECT scope, key, request_digest, status, location, created_at, body FROM batch WHERE true
+     ORDER BY scope, key
+     ON CONFLICT (scope, key) DO UPDATE SET request_digest = excluded.request_digest, status = excluded.status,
+         location = excluded.location, created_at = excluded.created_at, body = excluded.body
+     WHERE idempotency.created_at < excluded.created_at - 86400000
+     RETURNING scope, key",
+);
+
+static FREE_KEYS: Batch = Batch::new(
+    &[("scope", Kind::Text), ("key", Kind::Text)],
+    "DELETE FROM idempotency WHERE (scope, key) IN (SELECT scope, key FROM batch)",
+);
+
+const APPEND: &str = "UPDATE executions AS e SET status = b.status, last_seq = b.last_seq, driver = b.driver,
+         queued_at = b.queued_at, started_at = b.started_at, finished_at = b.finished_at, suspended_at = b.suspended_at,
+         waited_ms = b.waited_ms, stats = b.stats, output = b.output, error = b.error
+     FROM batch AS b WHERE e.workspace_id = b.workspace_id AND e.id = b.id AND e.last_seq = b.expected_seq
+         AND e.driver IS NOT DISTINCT FROM b.expected_driver
+     RETURNING e.id";
+
+/// PostgreSQL locks the rows in the order of their ids before it changes any, whatever plan it chooses for the change.
+static APPEND_TO_EXECUTIONS: Batch = Batch::differing(
+    &[
+        ("workspace_id", Kind::Id),
+        ("id", Kind::Id),
+        ("expected_seq", Kind::Int),
+        ("expected_driver", Kind::Id),
+        ("driver", Kind::Id),
+        ("status", Kind::Text),
+        ("last_seq", Kind::Int),
+        ("queued_at", Kind::Int),
+        ("started_at", Kind::Int),
+        ("finished_at", Kind::Int),
+        ("suspended_at", Kind::Int),
+        ("waited_ms", Kind::Int),
+        ("stats", Kind::Text),
+        ("output", Kind::Text),
+        ("error", Kind::Text),
+    ],
+    Dialect {
+        sqlite: APPEND,
+        postgres: "UPDATE executions AS e SET status = b.status, last_seq = b.last_seq, driver = b.driver,
+         queued_at = b.queued_at, started_at = b.started_at, finished_at = b.finished_at, suspended_at = b.suspended_at,
+         waited_ms = b.waited_ms, stats = b.stats, output = b.output, error = b.error
+     FROM batch AS b JOIN (
+         SELECT e.workspace_id, e.id FROM batch AS b
+             JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.id
+         ORDER BY e.id FOR NO KEY UPDATE OF e
+     ) AS locked ON locked.workspace_id = b.workspace_id AND locked.id = b.id
+     WHERE e.workspace_id = b.workspace_id AND e.id = b.id AND e.last_seq = b.expected_seq
+         AND e.driver IS NOT DISTINCT FROM b.expected_driver
+     RETURNING e.id",
+    },
+);
+
+static INSERT_EXECUTIONS: Batch = Batch::new(
+    &[
+        ("workspace_id", Kind::Id),
+        ("id", Kind::Id),
+        ("pod_id", Kind::Id),
+        ("workflow_id", Kind::Id),
+        ("workflow_version", Kind::Int),
+        ("status", Kind::Text),
+        ("last_seq", Kind::Int),
+        ("driver", Kind::Id),
+        ("triggered_by", Kind::Text),
+        ("trigger_id", Kind::Text),
+        ("subject", Kind::Text),
+        ("priority", Kind::Int),
+        ("dedupe_key", Kind::Text),
+        ("concurrency_key", Kind::Text),
+        ("idempotency_key", Kind::Text),
+        ("parent_execution_id", Kind::Id),
+        ("depth", Kind::Int),
+        ("replay_of", Kind::Id),
+        ("from_node_id", Kind::Text),
+        ("run_at", Kind::Int),
+        ("created_by", Kind::Text),
+        ("created_at", Kind::Int),
+        ("queued_at", Kind::Int),
+        ("started_at", Kind::Int),
+        ("finished_at", Kind::Int),
+        ("suspended_at", Kind::Int),
+        ("waited_ms", Kind::Int),
+        ("stats", Kind::Text),
+        ("input", Kind::Text),
+        ("context", Kind::Text),
+        ("output", Kind::Text),
+        ("error", Kind::Text),
+    ],
+    "INSERT INTO executions (workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq, driver,
+         triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
+         depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
+         suspended_at, waited_ms, stats, input, context, output, error)
+     SELECT workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq, driver,
+         triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
+         depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
+         suspended_at, waited_ms, stats, input, context, output, error FROM batch WHERE true
+     ON CONFLICT (workspace_id, id) DO NOTHING
+     RETURNING id",
+);
+
+static INSERT_EVENTS: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("seq", Kind::Int), ("body", Kind::Text)],
+    "INSERT INTO events (workspace_id, execution_id, seq, body)
+     SELECT workspace_id, execution_id, seq, body FROM batch",
+);
+
+static INSERT_FEED: Batch = Batch::new(
+    &[
+        ("workspace_id", Kind::Id),
+        ("pod_id", Kind::Id),
+        ("workflow_id", Kind::Id),
+        ("execution_id", Kind::Id),
+        ("seq", Kind::Int),
+        ("kind", Kind::Text),
+    ],
+    "INSERT INTO feed (workspace_id, pod_id, workflow_id, execution_id, seq, kind)
+     SELECT workspace_id, pod_id, workflow_id, execution_id, seq, kind FROM batch",
+);
+
+static OPEN_SUSPENSIONS: Batch = Batch::new(
+    &[
+        ("workspace_id", Kind::Id),
+        ("id", Kind::Id),
+        ("pod_id", Kind::Id),
+        ("workflow_id", Kind::Id),
+        ("execution_id", Kind::Id),
+        ("state", Kind::Text),
+        ("kind", Kind::Text),
+        ("opened_at", Kind::Int),
+        ("closed_at", Kind::Int),
+        ("interrupt", Kind::Text),
+        ("decision", Kind::Text),
+    ],
+    "INSERT INTO suspensions (workspace_id, id, pod_id, workflow_id, execution_id, state, kind, opened_at, closed_at,
+         interrupt, decision)
+     SELECT workspace_id, id, pod_id, workflow_id, execution_id, state, kind, opened_at, closed_at, interrupt, decision
+     FROM batch",
+);
+
+static CLOSE_SUSPENSIONS: Batch = Batch::new(
+    &[
+        ("workspace_id", Kind::Id),
+        ("id", Kind::Id),
+        ("state", Kind::Text),
+        ("closed_at", Kind::Int),
+        ("decision", Kind::Text),
+    ],
+    "UPDATE suspensions AS s SET state = b.state, closed_at = b.closed_at, decision = b.decision
+     FROM batch AS b WHERE s.workspace_id = b.workspace_id AND s.id = b.id AND s.state = 'open'",
+);
+
+/// Queue rows and wake-ups in one: a wake-up names no priority, it takes that of the execution. Nothing is queued that
+/// has ended. The older place and the higher priority stay.
+pub(super) static ENQUEUE: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("priority", Kind::Int), ("queued_at", Kind::Int)],
+    "INSERT INTO queue (workspace_id, execution_id, priority, queued_at)
+     SELECT b.workspace_id, b.execution_id, COALESCE(b.priority, e.priority),
+         COALESCE(b.queued_at, e.queued_at, e.created_at)
+     FROM batch AS b JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.execution_id
+     WHERE e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
+     ORDER BY b.execution_id
+     ON CONFLICT (workspace_id, execution_id) DO UPDATE SET
+         priority = CASE WHEN queue.priority > excluded.priority THEN queue.priority ELSE excluded.priority END,
+         queued_at = CASE WHEN queue.queued_at < excluded.queued_at THEN queue.queued_at ELSE excluded.queued_at END",
+);
+
+static SET_TIMERS: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("due_at", Kind::Int)],
+    "INSERT INTO timers (workspace_id, execution_id, due_at)
+     SELECT workspace_id, execution_id, due_at FROM batch WHERE true
+     ON CONFLICT (workspace_id, execution_id) DO UPDATE SET due_at = excluded.due_at",
+);
+
+static CLEAR_TIMERS: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("execution_id", Kind::Id)],
+    "DELETE FROM timers WHERE (workspace_id, execution_id) IN (SELECT workspace_id, execution_id FROM batch)",
+);
+
+static PUT_SNAPSHOTS: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("seq", Kind::Int), ("state", Kind::Text)],
+    "INSERT INTO snapshots (workspace_id, execution_id, seq, state)
+     SELECT workspace_id, execution_id, seq, state FROM batch WHERE true
+     ON CONFLICT (workspace_id, execution_id) DO UPDATE SET seq = excluded.seq, state = excluded.state",
+);
+
+/// What decides about one member.
+#[derive(Clone, Debug)]
+struct Member {
+    execution: Uuid,
+    key: Option<(Arc<str>, Arc<str>)>,
+}
+
+/// The rows of a batch, by table.
+#[derive(Clone, Debug, Default)]
+struct Tables {
+    keys: Rows,
+    appends: Rows,
+    creates: Rows,
+    children: Rows,
+    events: Rows,
+    feed: Rows,
+    opened: Rows,
+    closed: Rows,
+    queue: Rows,
+    wakes: Rows,
+    timers: Rows,
+    cleared: Rows,
+    snapshots: Rows,
+}
+
+/// A batch in the shape of the tables.
+#[derive(Clone, Debug, Default)]
+struct Prepared {
+    members: Vec<Member>,
+    tables: Tables,
+}
+
+type Results = Vec<Result<(), CommitError>>;
+
+impl<B: Backend> SqlStore<B> {
+    pub(super) async fn commit(&self, batch: &[Commit]) -> Result<Results, StoreError> {
+        let mut results: Vec<Option<Result<(), CommitError>>> = batch.iter().map(|_| None).collect();
+        for (result, member) in results.iter_mut().zip(batch) {
+            if holds_nul(member) {
+                *result = Some(Err(CommitError::Refused("a text holds a NUL character".to_owned())));
+            }
+        }
+        let mut parts: Vec<Vec<usize>> = rounds(batch, |member| results[member].is_none());
+        // The last part first; a part that fails as a whole is cut in two until the member to blame is alone.
+        parts.reverse();
+        while let Some(part) = parts.pop() {
+            let prepared = Arc::new(Prepared::new(part.iter().map(|member| &batch[*member])));
+            let (lanes, backend) = (Arc::clone(&self.committers), Arc::clone(&self.backend));
+            let task = self.tasks.spawn(async move {
+                transact(&lanes, &*backend, |connection| Box::pin(write::<B>(connection, Arc::clone(&prepared)))).await
+            });
+            match task.await.map_err(|error| StoreError::Database(Box::new(error)))? {
+                Ok(answers) => {
+                    for (member, answer) in part.into_iter().zip(answers) {
+                        results[member] = Some(answer);
+                    }
+                }
+                Err(error) if is_of_a_member::<B>(&error) => match part.as_slice() {
+                    [member] => results[*member] = Some(Err(CommitError::Refused(error.to_string()))),
+                    _ => {
+                        let (first, second) = part.split_at(part.len() / 2);
+                        parts.extend([second.to_vec(), first.to_vec()]);
+                    }
+                },
+                // Parts that were written before are known only to those who look: nothing is known to be written.
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(results.into_iter().map(|result| result.expect("each member was in one part")).collect())
+    }
+}
+
+fn is_of_a_member<B: Backend>(error: &StoreError) -> bool {
+    matches!(error, StoreError::Refused(_)) || blame::<B>(error) == Some(Blame::Values)
+}
+
+/// The members in as few transactions as keep two of the same idempotency key apart.
+fn rounds(batch: &[Commit], included: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
+    let mut rounds: Vec<Vec<usize>> = Vec::new();
+    let mut uses: HashMap<(&str, &str), usize> = HashMap::new();
+    for (member, commit) in batch.iter().enumerate().filter(|(member, _)| included(*member)) {
+        let round = commit.idempotency.as_ref().map_or(0, |reply| {
+            let used = uses.entry((&reply.scope, &reply.key)).or_default();
+            *used += 1;
+            *used - 1
+        });
+        if rounds.len() <= round {
+            rounds.resize_with(round + 1, Vec::new);
+        }
+        rounds[round].push(member);
+    }
+    rounds
+}
+
+/// PostgreSQL can't keep a NUL in a text; refusing it here makes both databases answer alike. JSON has none: it is
+/// escaped there.
+fn holds_nul(member: &Commit) -> bool {
+    let nul = |text: &str| text.contains('\0');
+    let some = |text: &Option<String>| text.as_deref().is_some_and(nul);
+    let execution = |execution: &Execution| {
+        let origin = &execution.origin;
+        nul(&origin.created_by)
+            || [
+                &origin.trigger_id,
+                &origin.subject,
+                &origin.dedupe_key,
+                &origin.concurrency_key,
+                &origin.idempotency_key,
+                &origin.from_node_id,
+            ]
+            .into_iter()
+            .any(some)
+    };
+    matches!(&member.write, ExecutionWrite::Create(created) if execution(created))
+        || member.children.iter().any(|child| execution(&child.execution))
+        || member
+            .idempotency
+            .as_ref()
+            .is_some_and(|reply| nul(&reply.scope) || nul(&reply.key) || nul(&reply.body) || some(&reply.location))
+        || member.children.iter().flat_map(|child| &child.events).chain(&member.events).any(|event| nul(&event.body))
+        || member.snapshot.as_deref().is_some_and(nul)
+}
+
+impl Prepared {
+    fn new<'m>(batch: impl Iterator<Item = &'m Commit>) -> Self {
+        let mut prepared = Self::default();
+        for commit in batch {
+            prepared.add(commit);
+        }
+        prepared
+    }
+
+    fn add(&mut self, commit: &Commit) {
+        let member = self.members.len();
+        let (workspace, id) = (commit.workspace_id, commit.execution_id);
+        let tables = &mut self.tables;
+        let key = commit.idempotency.as_ref().map(|reply| tables.add_key(member, reply));
+        let (pod, workflow, progress) = match &commit.write {
+            ExecutionWrite::Create(execution) => {
+                tables.creates.push(member, execution_row(execution, commit.driver));
+                (execution.origin.pod_id, execution.origin.workflow_id, &execution.progress)
+            }
+            ExecutionWrite::Append { pod_id, workflow_id, expected_seq, expected_driver, progress } => {
+                let mut row = cells![workspace, id, *expected_seq, *expected_driver, commit.driver];
+                row.extend(progress_row(progress));
+                tables.appends.push(member, row);
+                (*pod_id, *workflow_id, &**progress)
+            }
+        };
+        tables.add_events(member, workspace, pod, workflow, id, &commit.events);
+        for child in &commit.children {
+            let origin = &child.execution.origin;
+            tables.children.push(member, execution_row(&child.execution, None));
+            tables.add_events(member, workspace, origin.pod_id, origin.workflow_id, origin.id, &child.events);
+            tables
+                .queue
+                .push(member, cells![workspace, origin.id, Some(child.queue.priority), Some(child.queue.queued_at)]);
+        }
+        for change in &commit.suspensions {
+            tables.add_suspension(member, change);
+        }
+        if let Some(place) = commit.queue {
+            tables.queue.push(member, cells![workspace, id, Some(place.priority), Some(place.queued_at)]);
+        }
+        if let Some(woken) = commit.wake {
+            let at = progress.finished_at.or(commit.queue.map(|place| place.queued_at));
+            tables.wakes.push(member, cells![workspace, woken, None::<i64>, at]);
+        }
+        match commit.timer {
+            TimerChange::Keep => {}
+            TimerChange::Clear => tables.cleared.push(member, cells![workspace, id]),
+            TimerChange::Set(due_at) => tables.timers.push(member, cells![workspace, id, due_at]),
+        }
+        if let Some(state) = &commit.snapshot {
+            tables.snapshots.push(member, cells![workspace, id, progress.last_seq, state]);
+        }
+        self.members.push(Member { execution: id.0, key });
+    }
+}
+
+impl Tables {
+    fn add_key(&mut self, member: usize, reply: &IdempotentReply) -> (Arc<str>, Arc<str>) {
+        let (scope, key): (Arc<str>, Arc<str>) = (reply.scope.as_str().into(), reply.key.as_str().into());
+        self.keys.push(
+            member,
+            cells![
+                Arc::clone(&scope),
+                Arc::clone(&key),
+                &reply.request_digest,
+                reply.status,
+                reply.location.as_deref(),
+                reply.created_at,
+                &reply.body,
+            ],
+        );
+        (scope, key)
+    }
+
+    fn add_events(
+        &mut self,
+        member: usize,
+        workspace: WorkspaceId,
+        pod: PodId,
+        workflow: WorkflowId,
+        execution: ExecutionId,
+        events: &[EventRow],
+    ) {
+        for event in events {
+            self.events.push(member, cells![workspace, execution, event.seq, &event.body]);
+            if let Some(kind) = event.feed {
+                self.feed.push(member, cells![workspace, pod, workflow, execution, event.seq, kind]);
+            }
+        }
+    }
+
+    fn add_suspension(&mut self, member: usize, change: &SuspensionChange) {
+        match change {
+            SuspensionChange::Open(opened) => self.opened.push(
+                member,
+                cells![
+                    opened.workspace_id,
+                    opened.id,
+                    opened.pod_id,
+                    opened.workflow_id,
+                    opened.execution_id,
+                    opened.state.as_str(),
+                    Cell::name(&opened.interrupt.kind),
+                    opened.opened_at,
+                    opened.closed_at,
+                    Cell::json(&opened.interrupt),
+                    opened.decision.as_ref().map_or(Cell::Text(None), Cell::json),
+                ],
+            ),
+            SuspensionChange::Close(closed) => self.closed.push(
+                member,
+                cells![
+                    closed.workspace_id,
+                    closed.id,
+                    closed.state.as_str(),
+                    closed.closed_at,
+                    closed.decision.as_ref().map_or(Cell::Text(None), Cell::json),
+                ],
+            ),
+        }
+    }
+
+    /// Leaves out what belongs to members that failed.
+    fn retain(&mut self, alive: impl Fn(usize) -> bool) {
+        let Self {
+            keys,
+            appends,
+            creates,
+            children,
+            events,
+            feed,
+            opened,
+            closed,
+            queue,
+            wakes,
+            timers,
+            cleared,
+            snapshots,
+        } = self;
+        for rows in
+            [keys, appends, creates, children, events, feed, opened, closed, queue, wakes, timers, cleared, snapshots]
+        {
+            rows.retain(&alive);
+        }
+    }
+}
+
+fn execution_row(execution: &Execution, driver: Option<InstanceId>) -> Vec<Cell> {
+    let (origin, progress) = (&execution.origin, &execution.progress);
+    cells![
+        origin.workspace_id,
+        origin.id,
+        origin.pod_id,
+        origin.workflow_id,
+        origin.workflow_version,
+        progress.status.as_str(),
+        progress.last_seq,
+        driver,
+        origin.triggered_by.as_str(),
+        origin.trigger_id.as_deref(),
+        origin.subject.as_deref(),
+        origin.priority,
+        origin.dedupe_key.as_deref(),
+        origin.concurrency_key.as_deref(),
+        origin.idempotency_key.as_deref(),
+        origin.parent_execution_id,
+        origin.depth,
+        origin.replay_of,
+        origin.from_node_id.as_deref(),
+        origin.run_at,
+        &origin.created_by,
+        origin.created_at,
+        progress.queued_at,
+        progress.started_at,
+        progress.finished_at,
+        progress.suspended_at,
+        progress.waited_ms,
+        Cell::json(&progress.stats),
+        Cell::json(&origin.input),
+        Cell::json(&origin.context),
+        progress.output.as_ref().map_or(Cell::Text(None), Cell::json),
+        progress.error.as_ref().map_or(Cell::Text(None), Cell::json),
+    ]
+}
+
+fn progress_row(progress: &ExecutionProgress) -> Vec<Cell> {
+    cells![
+        progress.status.as_str(),
+        progress.last_seq,
+        progress.queued_at,
+        progress.started_at,
+        progress.finished_at,
+        progress.suspended_at,
+        progress.waited_ms,
+        Cell::json(&progress.stats),
+        progress.output.as_ref().map_or(Cell::Text(None), Cell::json),
+        progress.error.as_ref().map_or(Cell::Text(None), Cell::json),
+    ]
+}
+
+/// Writes a prepared batch inside a transaction.
+async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepared>) -> Result<Results, StoreError> {
+    let members = &prepared.members;
+    let mut results: Results = members.iter().map(|_| Ok(())).collect();
+    let mut tables = Cow::Borrowed(&prepared.tables);
+
+    take_keys::<B>(connection, &prepared, &mut results).await?;
+    leave_out_failed(&mut tables, &results);
+
+    let mut written = HashSet::new();
+    for (batch, rows) in [(&APPEND_TO_EXECUTIONS, &tables.appends), (&INSERT_EXECUTIONS, &tables.creates)] {
+        for row in &run::<B>(connection, batch, rows).await? {
+            written.insert(Columns::<B>::new(row).next::<Uuid>()?);
+        }
+    }
+    let mut freed = Rows::default();
+    for (index, member) in members.iter().enumerate() {
+        if results[index].is_ok() && !written.contains(&member.execution) {
+            results[index] = Err(CommitError::Conflict);
+            if let Some((scope, key)) = &member.key {
+                freed.push(index, cells![Arc::clone(scope), Arc::clone(key)]);
+            }
+        }
+    }
+    run::<B>(connection, &FREE_KEYS, &freed).await?;
+    leave_out_failed(&mut tables, &results);
+
+    if run::<B>(connection, &INSERT_EXECUTIONS, &tables.children).await?.len() < tables.children.len() {
+        return Err(StoreError::Refused("a child execution exists already"));
+    }
+    run::<B>(connection, &INSERT_EVENTS, &tables.events).await?;
+    run::<B>(connection, &INSERT_FEED, &tables.feed).await?;
+    run::<B>(connection, &OPEN_SUSPENSIONS, &tables.opened).await?;
+    run::<B>(connection, &CLOSE_SUSPENSIONS, &tables.closed).await?;
+    if tables.wakes.is_empty() {
+        run::<B>(connection, &ENQUEUE, &tables.queue).await?;
+    } else {
+        // Members may wake the same parent, and what is woken may have a queue row here as well: one row for each.
+        let queue = tables.queue.with_others(&tables.wakes, 1);
+        run::<B>(connection, &ENQUEUE, &queue).await?;
+    }
+    run::<B>(connection, &SET_TIMERS, &tables.timers).await?;
+    run::<B>(connection, &CLEAR_TIMERS, &tables.cleared).await?;
+    run::<B>(connection, &PUT_SNAPSHOTS, &tables.snapshots).await?;
+    Ok(results)
+}
+
+fn leave_out_failed(tables: &mut Cow<'_, Tables>, results: &Results) {
+    if results.iter().any(Result::is_err) {
+        tables.to_mut().retain(|member| results[member].is_ok());
+    }
+}
+
+/// Takes the idempotency keys; a member whose key is taken gets the stored reply.
+async fn take_keys<B: Backend>(
+    connection: &mut B::Connection,
+    prepared: &Prepared,
+    results: &mut Results,
+) -> Result<(), StoreError> {
+    let keys = &prepared.tables.keys;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut taken = HashSet::new();
+    for row in &run::<B>(connection, &TAKE_KEYS, keys).await? {
+        let mut columns = Columns::<B>::new(row);
+        taken.insert((columns.next::<String>()?, columns.next::<String>()?));
+    }
+    if taken.len() == keys.len() {
+        return Ok(());
+    }
+    for (index, member) in prepared.members.iter().enumerate() {
+        let Some((scope, key)) = &member.key else { continue };
+        if !taken.contains(&(scope.to_string(), key.to_string())) {
+            // Gone since: somebody has cleared old keys away. The caller tries again.
+            let stored = reply::<B>(connection, scope, key).await?;
+            results[index] = Err(stored.map_or(CommitError::Conflict, |reply| CommitError::Repeated(Box::new(reply))));
+        }
+    }
+    Ok(())
+}

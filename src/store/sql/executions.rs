@@ -1,0 +1,277 @@
+//! Reading executions and their logs.
+
+use std::collections::HashMap;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStatus},
+        ids::{ExecutionId, InstanceId, WorkspaceId},
+    },
+    store::{ExecutionFilter, LoadedExecution, Page, StoreError, StoredEvent},
+};
+
+use super::{
+    SqlStore,
+    backend::{Backend, Columns, cells},
+    batch::{Batch, Kind, Rows},
+    page,
+};
+
+/// A page of events holds about this much.
+const EVENTS_BYTES: usize = 4 << 20;
+/// Events that are asked for at once: what is read beyond [`EVENTS_BYTES`] is thrown away.
+const EVENTS_AT_ONCE: i64 = 256;
+
+/// The columns of an execution, the large ones as given.
+macro_rules! columns {
+    ($input:literal, $context:literal) => {
+        concat!(
+            "e.workspace_id, e.id, e.pod_id, e.workflow_id, e.workflow_version, e.triggered_by, e.trigger_id, ",
+            $input,
+            ", ",
+            $context,
+            ", e.subject, e.priority, e.dedupe_key, e.concurrency_key, e.idempotency_key, e.parent_execution_id, e.depth,
+     e.replay_of, e.from_node_id, e.run_at, e.created_by, e.created_at, e.status, e.last_seq, e.output, e.error,
+     e.queued_at, e.started_at, e.finished_at, e.suspended_at, e.waited_ms, e.stats"
+        )
+    };
+}
+
+const ONE: &str = concat!(
+    "SELECT ",
+    columns!("e.input", "e.context"),
+    " FROM executions AS e WHERE e.workspace_id = $1 AND e.id = $2"
+);
+
+const LOAD: &str = concat!(
+    "SELECT ",
+    columns!("e.input", "e.context"),
+    ", e.driver, s.seq, s.state FROM executions AS e
+     LEFT JOIN snapshots AS s ON s.workspace_id = e.workspace_id AND s.execution_id = e.id
+     WHERE e.workspace_id = $1 AND e.id = $2"
+);
+
+const EVENTS: &str = "SELECT seq, body FROM events
+     WHERE workspace_id = $1 AND execution_id = $2 AND seq > $3 ORDER BY seq LIMIT $4";
+
+static LAST_SEQS: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("id", Kind::Id)],
+    "SELECT e.id, e.last_seq FROM batch AS b
+     JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.id",
+);
+
+/// A list, led by the column of one index; all other filters are applied to what that index gives.
+macro_rules! list {
+    ($lead:literal) => {
+        concat!(
+            "SELECT ",
+            columns!("'null'", "'null'"),
+            " FROM executions AS e WHERE e.workspace_id = $1 AND e.id < $2",
+            $lead,
+            " AND ($4 IS NULL OR e.pod_id = $4) AND ($5 IS NULL OR e.workflow_id = $5)
+     AND ($6 IS NULL OR e.triggered_by = $6) AND ($7 IS NULL OR e.subject = $7)
+     AND ($8 IS NULL OR e.replay_of = $8) AND ($9 IS NULL OR e.parent_execution_id = $9)
+     AND ($10 IS NULL OR e.created_at > $10) AND ($11 IS NULL OR e.created_at < $11)
+     AND ($12 IS NULL OR e.status = $12) ORDER BY e.id DESC LIMIT $3"
+        )
+    };
+}
+
+const LIST: &str = list!("");
+const LIST_BY_POD: &str = list!(" AND e.pod_id = $4");
+const LIST_BY_WORKFLOW: &str = list!(" AND e.workflow_id = $5");
+const LIST_BY_SUBJECT: &str = list!(" AND e.subject = $7");
+const LIST_BY_ORIGIN: &str = list!(" AND e.replay_of = $8");
+const LIST_BY_PARENT: &str = list!(" AND e.parent_execution_id = $9");
+const LIST_BY_STATUS: &str = list!(" AND e.status = $12");
+
+fn list_for(filter: &ExecutionFilter) -> &'static str {
+    if filter.parent_execution_id.is_some() {
+        LIST_BY_PARENT
+    } else if filter.replay_of.is_some() {
+        LIST_BY_ORIGIN
+    } else if filter.subject.is_some() {
+        LIST_BY_SUBJECT
+    } else if !filter.statuses.is_empty() {
+        LIST_BY_STATUS
+    } else if filter.workflow_id.is_some() {
+        LIST_BY_WORKFLOW
+    } else if filter.pod_id.is_some() {
+        LIST_BY_POD
+    } else {
+        LIST
+    }
+}
+
+/// Where a page after this id begins.
+pub(super) fn cursor_at(id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(id.as_bytes())
+}
+
+/// The id that a page comes after; the greatest one for the first page.
+pub(super) fn read_cursor(cursor: Option<&str>) -> Result<Uuid, StoreError> {
+    let Some(cursor) = cursor else { return Ok(Uuid::max()) };
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+    bytes
+        .and_then(|bytes| Uuid::from_slice(&bytes).ok())
+        .ok_or(StoreError::Refused("the cursor is not one of this list"))
+}
+
+impl<B: Backend> SqlStore<B> {
+    pub(super) async fn load_execution(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+    ) -> Result<LoadedExecution, StoreError> {
+        let row = self.read_one("execution", LOAD, cells![workspace, id]).await?;
+        let mut columns = Columns::<B>::new(&row);
+        let execution = read_execution(&mut columns)?;
+        let driver: Option<InstanceId> = columns.maybe_id()?;
+        let snapshot = columns.next::<Option<i64>>()?.zip(columns.next::<Option<String>>()?);
+        // The log only grows, so the events up to the row's own position are what the row saw.
+        let (after, last) = (snapshot.as_ref().map_or(0, |(seq, _)| *seq), execution.progress.last_seq);
+        let tail = self.read(EVENTS, cells![workspace, id, after, last - after]).await?;
+        let tail = tail.iter().map(read_event::<B>).collect::<Result<Vec<_>, _>>()?;
+        if tail.last().map_or(after, |event| event.seq) != last {
+            // Deleted between the two statements.
+            return Err(StoreError::NotFound("execution"));
+        }
+        Ok(LoadedExecution { execution, driver, snapshot, tail })
+    }
+
+    pub(super) async fn execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<Execution, StoreError> {
+        let row = self.read_one("execution", ONE, cells![workspace, id]).await?;
+        read_execution(&mut Columns::<B>::new(&row))
+    }
+
+    pub(super) async fn executions(
+        &self,
+        workspace: WorkspaceId,
+        filter: &ExecutionFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Execution>, StoreError> {
+        let before = read_cursor(cursor)?;
+        let statuses: Vec<Option<ExecutionStatus>> = match filter.statuses.as_slice() {
+            [] => vec![None],
+            statuses => statuses.iter().copied().map(Some).collect(),
+        };
+        let mut found = Vec::new();
+        // One walk down the index for each status; together they hold the page.
+        for status in statuses {
+            let cells = cells![
+                workspace,
+                before,
+                limit + 1,
+                filter.pod_id,
+                filter.workflow_id,
+                filter.triggered_by.map(|kind| kind.as_str()),
+                filter.subject.as_deref(),
+                filter.replay_of,
+                filter.parent_execution_id,
+                filter.created_after,
+                filter.created_before,
+                status.map(ExecutionStatus::as_str),
+            ];
+            for row in &self.read(list_for(filter), cells).await? {
+                found.push(read_execution(&mut Columns::<B>::new(row))?);
+            }
+        }
+        found.sort_by_key(|execution| std::cmp::Reverse(execution.origin.id));
+        found.dedup_by_key(|execution| execution.origin.id);
+        Ok(page(found, limit, |execution| cursor_at(execution.origin.id.0)))
+    }
+
+    pub(super) async fn events(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut events: Vec<StoredEvent> = Vec::new();
+        let (mut bytes, mut left) = (0, limit);
+        while left > 0 && bytes < EVENTS_BYTES {
+            let from = events.last().map_or(after, |event| event.seq);
+            let asked = left.min(EVENTS_AT_ONCE);
+            let rows = self
+                .read_until(EVENTS, cells![workspace, id, from, asked], |row| {
+                    bytes += B::text_bytes(row, 1);
+                    bytes >= EVENTS_BYTES
+                })
+                .await?;
+            for row in &rows {
+                events.push(read_event::<B>(row)?);
+            }
+            if (rows.len() as i64) < asked {
+                break;
+            }
+            left -= asked;
+        }
+        Ok(events)
+    }
+
+    pub(super) async fn last_seqs(
+        &self,
+        executions: &[(WorkspaceId, ExecutionId)],
+    ) -> Result<HashMap<ExecutionId, i64>, StoreError> {
+        let mut wanted = Rows::default();
+        for (workspace, execution) in executions {
+            wanted.push(0, cells![*workspace, *execution]);
+        }
+        let rows = self.read_batch(&LAST_SEQS, &wanted).await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::<B>::new(row);
+                Ok((columns.id()?, columns.next()?))
+            })
+            .collect()
+    }
+}
+
+fn read_event<B: Backend>(row: &B::Row) -> Result<StoredEvent, StoreError> {
+    let mut columns = Columns::<B>::new(row);
+    Ok(StoredEvent { seq: columns.next()?, body: columns.next()? })
+}
+
+fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution, StoreError> {
+    let origin = ExecutionOrigin {
+        workspace_id: columns.id()?,
+        id: columns.id()?,
+        pod_id: columns.id()?,
+        workflow_id: columns.id()?,
+        workflow_version: columns.next()?,
+        triggered_by: columns.name("trigger kind")?,
+        trigger_id: columns.next()?,
+        input: columns.json("input")?,
+        context: columns.json("context")?,
+        subject: columns.next()?,
+        priority: columns.small()?,
+        dedupe_key: columns.next()?,
+        concurrency_key: columns.next()?,
+        idempotency_key: columns.next()?,
+        parent_execution_id: columns.maybe_id()?,
+        depth: columns.small()?,
+        replay_of: columns.maybe_id()?,
+        from_node_id: columns.next()?,
+        run_at: columns.maybe_at()?,
+        created_by: columns.next()?,
+        created_at: columns.at()?,
+    };
+    let progress = ExecutionProgress {
+        status: columns.name("execution status")?,
+        last_seq: columns.next()?,
+        output: columns.maybe_json("output")?,
+        error: columns.maybe_json("error")?,
+        queued_at: columns.maybe_at()?,
+        started_at: columns.maybe_at()?,
+        finished_at: columns.maybe_at()?,
+        suspended_at: columns.maybe_at()?,
+        waited_ms: columns.next()?,
+        stats: columns.json("stats")?,
+    };
+    Ok(Execution { origin, progress })
+}

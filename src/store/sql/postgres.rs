@@ -1,0 +1,321 @@
+//! PostgreSQL 15 or later: one database for many instances.
+
+use std::{str::FromStr, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::TryStreamExt;
+use sqlx::{
+    Connection, PgConnection, Row,
+    postgres::{PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgRow},
+};
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{
+    domain::ids::{ExecutionId, WorkspaceId},
+    store::Hint,
+};
+
+use super::{
+    backend::{Backend, Blame, Cell, Column, Dialect, Purpose},
+    batch::{Batch, Kind, Rows},
+};
+
+/// One channel for the whole database: a listener per instance, whatever the number of streams.
+const CHANNEL: &str = "sluicegate";
+/// Hints in one notification: an id is 22 characters and PostgreSQL takes less than 8,000 bytes.
+const HINTS_PER_PAYLOAD: usize = 300;
+/// Hints that wait for the receiver; beyond that the receiver has to look at everything anyway.
+const HINTS_BUFFERED: usize = 4096;
+/// The rest between two attempts to listen again.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+
+/// The backend for `postgres://...`.
+pub struct Postgres {
+    options: PgConnectOptions,
+    /// Marks our own notifications, which are no news to us.
+    tag: String,
+    hints: Mutex<Option<PgConnection>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Postgres {
+    /// A database by its URL.
+    pub fn new(url: &str) -> Result<Self, sqlx::Error> {
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("sluicegate")
+            .statement_cache_capacity(200)
+            // Every statement is short; compiling one would take longer than running it.
+            .options([("jit", "off"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")]);
+        let tag = URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());
+        let (hints, stop, tasks) = (Mutex::default(), CancellationToken::new(), TaskTracker::new());
+        Ok(Self { options, tag, hints, stop, tasks })
+    }
+
+    /// How a connection is opened.
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+}
+
+fn arguments(cells: Vec<Cell>) -> Result<PgArguments, sqlx::Error> {
+    use sqlx::Arguments;
+    let mut arguments = PgArguments::default();
+    for cell in cells {
+        match cell {
+            Cell::Id(id) => arguments.add(id),
+            Cell::Int(number) => arguments.add(number),
+            Cell::Text(text) => arguments.add(text.as_deref()),
+            Cell::Bytes(bytes) => arguments.add(bytes.as_deref()),
+            Cell::Bool(value) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// One array per column.
+fn arrays(batch: &Batch, rows: &Rows) -> Result<PgArguments, sqlx::Error> {
+    use sqlx::Arguments;
+    let width = batch.columns().len();
+    let mut arguments = PgArguments::default();
+    for (index, (name, kind)) in batch.columns().iter().enumerate() {
+        let column = rows.cells().iter().skip(index).step_by(width);
+        macro_rules! array {
+            ($kind:ident, $value:ident => $as:expr) => {{
+                let values = column.map(|cell| match cell {
+                    Cell::$kind($value) => $as,
+                    other => unreachable!("column {name} of a batch holds {other:?}"),
+                });
+                arguments.add(values.collect::<Vec<_>>())
+            }};
+        }
+        match kind {
+            Kind::Id => array!(Id, id => *id),
+            Kind::Int => array!(Int, number => *number),
+            Kind::Text => array!(Text, text => text.as_deref()),
+            Kind::Bytes => array!(Bytes, bytes => bytes.as_deref()),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+impl Backend for Postgres {
+    type Connection = PgConnection;
+    type Row = PgRow;
+
+    const BEGIN: &'static str = "BEGIN";
+
+    async fn connect(&self, purpose: Purpose) -> Result<PgConnection, sqlx::Error> {
+        let timeout = match purpose {
+            Purpose::Read => "30s",
+            // Deleting a large workspace is one statement.
+            Purpose::Write => "300s",
+        };
+        PgConnection::connect_with(&self.options.clone().options([("statement_timeout", timeout)])).await
+    }
+
+    async fn disconnect(connection: PgConnection) {
+        if let Err(error) = connection.close().await {
+            tracing::debug!(%error, "a database connection did not close in order");
+        }
+    }
+
+    fn pick(dialect: Dialect) -> &'static str {
+        dialect.postgres
+    }
+
+    async fn control(connection: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(sql).execute(connection).await.map(drop)
+    }
+
+    async fn execute(connection: &mut PgConnection, sql: &'static str, cells: Vec<Cell>) -> Result<u64, sqlx::Error> {
+        Ok(sqlx::query_with(sql, arguments(cells)?).execute(connection).await?.rows_affected())
+    }
+
+    async fn fetch_until(
+        connection: &mut PgConnection,
+        sql: &'static str,
+        cells: Vec<Cell>,
+        mut enough: impl FnMut(&PgRow) -> bool + Send,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        let mut stream = sqlx::query_with(sql, arguments(cells)?).fetch(connection);
+        let mut rows = Vec::new();
+        while let Some(row) = stream.try_next().await? {
+            let last = enough(&row);
+            rows.push(row);
+            if last {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn batch(
+        connection: &mut PgConnection,
+        batch: &'static Batch,
+        rows: &Rows,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        sqlx::query_with(batch.postgres(), arrays(batch, rows)?).fetch_all(connection).await
+    }
+
+    fn text_bytes(row: &PgRow, index: usize) -> usize {
+        row.try_get::<&str, _>(index).map_or(0, str::len)
+    }
+
+    fn get<T: Column>(row: &PgRow, index: usize) -> Result<T, sqlx::Error> {
+        row.try_get(index)
+    }
+
+    fn blame(error: &sqlx::Error) -> Blame {
+        match error {
+            sqlx::Error::Encode(_) => Blame::Values,
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolClosed => {
+                Blame::Connection
+            }
+            sqlx::Error::Database(error) => match error.code().as_deref() {
+                // serialization_failure, deadlock_detected, lock_not_available
+                Some("40001" | "40P01" | "55P03") => Blame::Collision,
+                // shutdowns, "too many connections" apart, and connection exceptions
+                Some("57P01" | "57P02" | "57P03" | "25P03") => Blame::Connection,
+                Some(code) => match code.get(..2) {
+                    Some("08") => Blame::Connection,
+                    // data exceptions, constraints, program limits
+                    Some("22" | "23" | "54") => Blame::Values,
+                    _ => Blame::Database,
+                },
+                None => Blame::Database,
+            },
+            _ => Blame::Database,
+        }
+    }
+
+    async fn send_hints(&self, hints: &[Hint]) -> Result<(), sqlx::Error> {
+        let payloads: Vec<String> = hints.chunks(HINTS_PER_PAYLOAD).map(|chunk| encode(&self.tag, chunk)).collect();
+        // Taken out while in use: a dropped caller leaves no half-used connection behind.
+        let mut slot = self.hints.lock().await;
+        let mut connection = match slot.take() {
+            Some(connection) => connection,
+            None => self.connect(Purpose::Read).await?,
+        };
+        sqlx::query("SELECT pg_notify($1, payload) FROM UNNEST($2::text[]) AS payload")
+            .bind(CHANNEL)
+            .bind(payloads)
+            .execute(&mut connection)
+            .await?;
+        *slot = Some(connection);
+        Ok(())
+    }
+
+    async fn listen(&self) -> Result<Option<mpsc::Receiver<Hint>>, sqlx::Error> {
+        let (sender, receiver) = mpsc::channel(HINTS_BUFFERED);
+        let listener = listener(&self.options).await?;
+        let (options, tag, stop) = (self.options.clone(), self.tag.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(forward(listener, options, tag, sender)).await;
+        });
+        Ok(Some(receiver))
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Some(connection) = self.hints.lock().await.take() {
+            Self::disconnect(connection).await;
+        }
+    }
+}
+
+async fn listener(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.eager_reconnect(false);
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
+}
+
+/// Passes hints on until the receiver is dropped. What was said while the connection was down is lost, so a new
+/// connection begins with [`Hint::Lost`].
+async fn forward(mut listener: PgListener, options: PgConnectOptions, tag: String, sender: mpsc::Sender<Hint>) {
+    loop {
+        let received = tokio::select! {
+            received = listener.try_recv() => received,
+            () = sender.closed() => return,
+        };
+        let hints = match received {
+            Ok(Some(notification)) => decode(&tag, notification.payload()),
+            lost => {
+                tracing::warn!(error = ?lost.err(), "lost the connection that listens for hints");
+                listener = loop {
+                    match self::listener(&options).await {
+                        Ok(listener) => break listener,
+                        Err(error) => tracing::debug!(%error, "could not listen for hints"),
+                    }
+                    tokio::time::sleep(RECONNECT_PAUSE).await;
+                };
+                vec![Hint::Lost]
+            }
+        };
+        for hint in hints {
+            // A receiver that is behind needs no more hints, only to know that it missed some.
+            if sender.try_send(hint).is_err() && sender.send(Hint::Lost).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn encode(tag: &str, hints: &[Hint]) -> String {
+    let mut payload = tag.to_owned();
+    for hint in hints {
+        let (letter, id) = match hint {
+            Hint::Queue => ('q', None),
+            Hint::Events(execution) => ('e', Some(execution.0)),
+            Hint::Feed(workspace) => ('f', Some(workspace.0)),
+            Hint::Lost => ('l', None),
+        };
+        payload.push(',');
+        payload.push(letter);
+        if let Some(id) = id {
+            URL_SAFE_NO_PAD.encode_string(id.as_bytes(), &mut payload);
+        }
+    }
+    payload
+}
+
+/// The hints of a payload, none of our own. A payload of another version reads as [`Hint::Lost`].
+fn decode(tag: &str, payload: &str) -> Vec<Hint> {
+    let mut parts = payload.split(',');
+    if parts.next() == Some(tag) {
+        return Vec::new();
+    }
+    let id = |text: &str| URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| Uuid::from_slice(&bytes).ok());
+    parts
+        .map(|part| match part.split_at_checked(1) {
+            Some(("q", "")) => Hint::Queue,
+            Some(("e", text)) => id(text).map_or(Hint::Lost, |id| Hint::Events(ExecutionId(id))),
+            Some(("f", text)) => id(text).map_or(Hint::Lost, |id| Hint::Feed(WorkspaceId(id))),
+            _ => Hint::Lost,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_survive_the_payload_and_fit_into_it() {
+        let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        let hints = [Hint::Queue, Hint::Events(ExecutionId(id)), Hint::Feed(WorkspaceId(id)), Hint::Lost];
+        assert_eq!(decode("other", &encode("us", &hints)), hints);
+        assert_eq!(decode("us", &encode("us", &hints)), []);
+        assert_eq!(decode("us", "other,e!,x"), [Hint::Lost, Hint::Lost]);
+        let many = vec![Hint::Events(ExecutionId(id)); HINTS_PER_PAYLOAD];
+        assert!(encode(&URL_SAFE_NO_PAD.encode([0; 16]), &many).len() < 8000);
+    }
+}

@@ -1,0 +1,173 @@
+//! What is runnable now, and what will be: claiming, releasing, timers.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{
+    clock::Instant,
+    domain::ids::{ExecutionId, InstanceId, WorkspaceId},
+    store::{StoreCounts, StoreError},
+};
+
+use super::{
+    SqlStore,
+    backend::{Backend, Columns, Dialect, cells},
+    batch::{Batch, Kind, Rows},
+    commit::ENQUEUE,
+    run,
+};
+
+/// PostgreSQL locks both rows of what it picks and passes over what others have locked: no claimer waits for another, nor
+/// for a commit. A row of an execution that has ended is picked too, to be thrown away.
+const PICK: Dialect = Dialect {
+    sqlite: "SELECT q.workspace_id, q.execution_id,
+         e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
+     FROM queue AS q JOIN executions AS e ON e.workspace_id = q.workspace_id AND e.id = q.execution_id
+     WHERE e.driver IS NULL OR e.driver = $1
+     ORDER BY q.priority DESC, q.queued_at, q.execution_id LIMIT $2",
+    postgres: "SELECT q.workspace_id, q.execution_id,
+         e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
+     FROM queue AS q JOIN executions AS e ON e.workspace_id = q.workspace_id AND e.id = q.execution_id
+     WHERE e.driver IS NULL OR e.driver = $1
+     ORDER BY q.priority DESC, q.queued_at, q.execution_id LIMIT $2
+     FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF e SKIP LOCKED",
+};
+
+static TAKE: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("execution_id", Kind::Id)],
+    "DELETE FROM queue WHERE (workspace_id, execution_id) IN (SELECT workspace_id, execution_id FROM batch)",
+);
+
+static DRIVE: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("driver", Kind::Id)],
+    "UPDATE executions AS e SET driver = b.driver FROM batch AS b
+     WHERE e.workspace_id = b.workspace_id AND e.id = b.execution_id AND e.driver IS NULL",
+);
+
+/// PostgreSQL takes the execution's lock before the queue's, as commits do.
+const DUE: Dialect = Dialect {
+    sqlite: "SELECT workspace_id, execution_id, due_at FROM timers WHERE due_at <= $1
+     ORDER BY due_at, workspace_id, execution_id LIMIT $2",
+    postgres: "SELECT t.workspace_id, t.execution_id, t.due_at
+     FROM timers AS t JOIN executions AS e ON e.workspace_id = t.workspace_id AND e.id = t.execution_id
+     WHERE t.due_at <= $1 ORDER BY t.due_at, t.workspace_id, t.execution_id LIMIT $2
+     FOR UPDATE OF t SKIP LOCKED FOR NO KEY UPDATE OF e SKIP LOCKED",
+};
+
+static TAKE_TIMERS: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("execution_id", Kind::Id)],
+    "DELETE FROM timers WHERE (workspace_id, execution_id) IN (SELECT workspace_id, execution_id FROM batch)",
+);
+
+const NEXT_TIMER: &str = "SELECT min(due_at) FROM timers";
+
+static RELEASE: Batch = Batch::differing(
+    &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("driver", Kind::Id)],
+    Dialect {
+        sqlite: "UPDATE executions AS e SET driver = NULL FROM batch AS b
+     WHERE e.workspace_id = b.workspace_id AND e.id = b.execution_id AND e.driver = b.driver
+     RETURNING e.workspace_id, e.id",
+        postgres: "UPDATE executions AS e SET driver = NULL FROM (
+         SELECT e.workspace_id, e.id FROM batch AS b
+             JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.execution_id AND e.driver = b.driver
+         ORDER BY e.id FOR NO KEY UPDATE OF e
+     ) AS b WHERE e.workspace_id = b.workspace_id AND e.id = b.id
+     RETURNING e.workspace_id, e.id",
+    },
+);
+
+const COUNTS: &str = "SELECT (SELECT count(*) FROM queue), (SELECT min(queued_at) FROM queue),
+     (SELECT count(*) FROM suspensions WHERE state = 'open'), (SELECT count(*) FROM timers WHERE due_at <= $1)";
+
+impl<B: Backend> SqlStore<B> {
+    pub(super) async fn claim(
+        &self,
+        instance: InstanceId,
+        limit: i64,
+    ) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError> {
+        if limit <= 0 {
+            return Ok(Vec::new());
+        }
+        self.write(move |connection| {
+            Box::pin(async move {
+                let picked = B::fetch(connection, B::pick(PICK), cells![instance, limit]).await?;
+                let (mut claimed, mut taken, mut driven) = (Vec::new(), Rows::default(), Rows::default());
+                for row in &picked {
+                    let mut columns = Columns::<B>::new(row);
+                    let (workspace, execution): (WorkspaceId, ExecutionId) = (columns.id()?, columns.id()?);
+                    taken.push(0, cells![workspace, execution]);
+                    if columns.next::<bool>()? {
+                        driven.push(0, cells![workspace, execution, instance]);
+                        claimed.push((workspace, execution));
+                    }
+                }
+                run::<B>(connection, &TAKE, &taken).await?;
+                run::<B>(connection, &DRIVE, &driven).await?;
+                Ok(claimed)
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let due = B::fetch(connection, B::pick(DUE), cells![now, limit]).await?;
+                let (mut queued, mut fired) = (Rows::default(), Rows::default());
+                for row in &due {
+                    let mut columns = Columns::<B>::new(row);
+                    let (workspace, execution): (Uuid, Uuid) = (columns.next()?, columns.next()?);
+                    fired.push(0, cells![workspace, execution]);
+                    queued.push(0, cells![workspace, execution, None::<i64>, columns.at()?]);
+                }
+                run::<B>(connection, &ENQUEUE, &queued).await?;
+                run::<B>(connection, &TAKE_TIMERS, &fired).await?;
+                Ok(fired.len() as u64)
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn next_timer(&self) -> Result<Option<Instant>, StoreError> {
+        let row = self.read_one("timer", NEXT_TIMER, Vec::new()).await?;
+        Columns::<B>::new(&row).maybe_at()
+    }
+
+    pub(super) async fn release(
+        &self,
+        instance: InstanceId,
+        executions: &[(WorkspaceId, ExecutionId)],
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let mut given_up = Rows::default();
+        for (workspace, execution) in executions {
+            given_up.push(0, cells![*workspace, *execution, instance]);
+        }
+        let given_up = Arc::new(given_up);
+        self.write(move |connection| {
+            let given_up = Arc::clone(&given_up);
+            Box::pin(async move {
+                let mut queued = Rows::default();
+                for row in &run::<B>(connection, &RELEASE, &given_up).await? {
+                    let mut columns = Columns::<B>::new(row);
+                    queued.push(0, cells![columns.next::<Uuid>()?, columns.next::<Uuid>()?, None::<i64>, now]);
+                }
+                run::<B>(connection, &ENQUEUE, &queued).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn counts(&self, now: Instant) -> Result<StoreCounts, StoreError> {
+        let row = self.read_one("counts", COUNTS, cells![now]).await?;
+        let mut columns = Columns::<B>::new(&row);
+        Ok(StoreCounts {
+            queue_depth: columns.next()?,
+            queue_oldest: columns.maybe_at()?,
+            open_suspensions: columns.next()?,
+            timers_late: columns.next()?,
+        })
+    }
+}

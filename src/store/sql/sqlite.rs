@@ -1,0 +1,253 @@
+//! The embedded database: a file, one server, one writer.
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::TryStreamExt;
+use sqlx::{
+    Connection, Row, SqliteConnection,
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
+};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::store::Hint;
+
+use super::{
+    OpenError,
+    backend::{Backend, Blame, Cell, Column, Dialect, Purpose},
+    batch::{Batch, Rows},
+};
+
+/// How long a writer waits for another process that writes (a `migrate` beside a server, a backup).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pages in the log at which the writer itself checkpoints: only when the checkpoint task can't keep up (about 64 MiB).
+const WRITER_CHECKPOINT_PAGES: &str = "16384";
+/// The rest of the checkpoint task between two rounds.
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(250);
+/// More than all statements of this store in all their lengths.
+const STATEMENTS: usize = 400;
+
+/// The backend for `sqlite:PATH`.
+pub struct Sqlite {
+    path: PathBuf,
+    /// Held as long as the server runs; the operating system lets go of it even after `kill -9`.
+    lock: Option<File>,
+    written: Arc<Notify>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Sqlite {
+    /// A database file; `exclusive` keeps other servers out.
+    pub fn new(path: &Path, exclusive: bool) -> Result<Self, OpenError> {
+        let lock = if exclusive { Some(lock(path)?) } else { None };
+        let (written, stop, tasks) = (Arc::default(), CancellationToken::new(), TaskTracker::new());
+        Ok(Self { path: path.to_owned(), lock, written, stop, tasks })
+    }
+
+    /// Starts moving what was written from the log into the database file, off the writer's path.
+    pub fn start_checkpoints(&self) {
+        let (path, written, stop) = (self.path.clone(), Arc::clone(&self.written), self.stop.clone());
+        self.tasks.spawn(async move {
+            let mut connection = None;
+            while stop.run_until_cancelled(written.notified()).await.is_some() {
+                if let Err(error) = checkpoint(&path, &mut connection).await {
+                    tracing::warn!(%error, "could not checkpoint the database");
+                    connection = None;
+                }
+                stop.run_until_cancelled(tokio::time::sleep(CHECKPOINT_PAUSE)).await;
+            }
+        });
+    }
+
+    /// How a connection that writes is opened.
+    pub fn options(path: &Path) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(STATEMENTS)
+            .pragma("wal_autocheckpoint", WRITER_CHECKPOINT_PAGES)
+            .pragma("journal_size_limit", "67108864")
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", "-8192")
+            .command_buffer_size(8)
+            .thread_name(|id| format!("sqlite-{id}"))
+    }
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let unusable = |reason: std::io::Error| OpenError::Unusable { path: name.clone(), reason };
+    let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(reason)) => Err(unusable(reason)),
+    }
+}
+
+/// `PASSIVE` waits for nobody: neither the writer nor readers notice.
+async fn checkpoint(path: &Path, connection: &mut Option<SqliteConnection>) -> Result<(), sqlx::Error> {
+    if connection.is_none() {
+        let options = Sqlite::options(path).pragma("wal_autocheckpoint", "0").pragma("cache_size", "-256");
+        *connection = Some(SqliteConnection::connect_with(&options).await?);
+    }
+    if let Some(connection) = connection {
+        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await?;
+    }
+    Ok(())
+}
+
+fn arguments(cells: impl IntoIterator<Item = Cell>) -> Result<SqliteArguments, sqlx::Error> {
+    use sqlx::Arguments;
+    let mut arguments = SqliteArguments::default();
+    for cell in cells {
+        match cell {
+            Cell::Id(id) => arguments.add(id),
+            Cell::Int(number) => arguments.add(number),
+            Cell::Text(text) => arguments.add(text),
+            Cell::Bytes(bytes) => arguments.add(bytes.as_deref()),
+            Cell::Bool(value) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+impl Backend for Sqlite {
+    type Connection = SqliteConnection;
+    type Row = SqliteRow;
+
+    /// The write lock at once: a transaction that reads first and then finds the lock taken can only fail.
+    const BEGIN: &'static str = "BEGIN IMMEDIATE";
+
+    async fn connect(&self, purpose: Purpose) -> Result<SqliteConnection, sqlx::Error> {
+        let options = match purpose {
+            Purpose::Write => Self::options(&self.path),
+            Purpose::Read => SqliteConnectOptions::new()
+                .filename(&self.path)
+                .read_only(true)
+                .busy_timeout(BUSY_TIMEOUT)
+                .statement_cache_capacity(STATEMENTS)
+                .pragma("cache_size", "-4096")
+                .command_buffer_size(8)
+                .thread_name(|id| format!("sqlite-{id}")),
+        };
+        SqliteConnection::connect_with(&options).await
+    }
+
+    async fn disconnect(connection: SqliteConnection) {
+        if let Err(error) = connection.close().await {
+            tracing::warn!(%error, "a database connection did not close in order");
+        }
+    }
+
+    fn pick(dialect: Dialect) -> &'static str {
+        dialect.sqlite
+    }
+
+    async fn control(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::query(sql).execute(connection).await.map(drop)
+    }
+
+    async fn execute(
+        connection: &mut SqliteConnection,
+        sql: &'static str,
+        cells: Vec<Cell>,
+    ) -> Result<u64, sqlx::Error> {
+        Ok(sqlx::query_with(sql, arguments(cells)?).execute(connection).await?.rows_affected())
+    }
+
+    async fn fetch_until(
+        connection: &mut SqliteConnection,
+        sql: &'static str,
+        cells: Vec<Cell>,
+        mut enough: impl FnMut(&SqliteRow) -> bool + Send,
+    ) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        let mut stream = sqlx::query_with(sql, arguments(cells)?).fetch(connection);
+        let mut rows = Vec::new();
+        while let Some(row) = stream.try_next().await? {
+            let last = enough(&row);
+            rows.push(row);
+            if last {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn batch(
+        connection: &mut SqliteConnection,
+        batch: &'static Batch,
+        rows: &Rows,
+    ) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        let (mut answers, mut cells) = (Vec::new(), rows.cells());
+        for (length, sql) in batch.sqlite(rows.len()) {
+            let (chunk, rest) = cells.split_at(length * batch.columns().len());
+            cells = rest;
+            let arguments = arguments(chunk.iter().cloned())?;
+            answers.extend(sqlx::query_with(sql, arguments).fetch_all(&mut *connection).await?);
+        }
+        Ok(answers)
+    }
+
+    fn text_bytes(row: &SqliteRow, index: usize) -> usize {
+        row.try_get::<&str, _>(index).map_or(0, str::len)
+    }
+
+    fn get<T: Column>(row: &SqliteRow, index: usize) -> Result<T, sqlx::Error> {
+        row.try_get(index)
+    }
+
+    fn blame(error: &sqlx::Error) -> Blame {
+        match error {
+            sqlx::Error::Encode(_) => Blame::Values,
+            sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => Blame::Connection,
+            sqlx::Error::Database(error) => {
+                // The low byte of an extended result code is the primary one.
+                match error.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
+                    // TOOBIG, CONSTRAINT, MISMATCH, RANGE
+                    Some(18 | 19 | 20 | 25) => Blame::Values,
+                    // BUSY, LOCKED
+                    Some(5 | 6) => Blame::Collision,
+                    _ => Blame::Database,
+                }
+            }
+            _ => Blame::Database,
+        }
+    }
+
+    fn committed(&self) {
+        self.written.notify_one();
+    }
+
+    async fn send_hints(&self, _: &[Hint]) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
+    async fn listen(&self) -> Result<Option<mpsc::Receiver<Hint>>, sqlx::Error> {
+        Ok(None)
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Some(lock) = &self.lock
+            && let Err(error) = lock.unlock()
+        {
+            tracing::warn!(%error, "could not unlock the database file");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Reading suspensions: one of them, and the inbox.
+
+use crate::{
+    domain::{
+        ids::{SuspensionId, WorkspaceId},
+        suspension::{Suspension, SuspensionState},
+    },
+    store::{Page, StoreError, SuspensionFilter},
+};
+
+use super::{
+    SqlStore,
+    backend::{Backend, Cell, Columns, cells},
+    executions::{cursor_at, read_cursor},
+    page,
+};
+
+macro_rules! columns {
+    () => {
+        "SELECT id, workspace_id, pod_id, workflow_id, execution_id, state, interrupt, decision, opened_at, closed_at
+     FROM suspensions"
+    };
+}
+
+const ONE: &str = concat!(columns!(), " WHERE workspace_id = $1 AND id = $2");
+
+/// A list, led by the columns of one index; all other filters are applied to what that index gives.
+macro_rules! list {
+    ($lead:literal) => {
+        concat!(
+            columns!(),
+            " WHERE workspace_id = $1 AND id < $2",
+            $lead,
+            " AND ($4 IS NULL OR state = $4) AND ($5 IS NULL OR pod_id = $5) AND ($6 IS NULL OR workflow_id = $6)
+     AND ($7 IS NULL OR execution_id = $7) AND ($8 IS NULL OR kind = $8) ORDER BY id DESC LIMIT $3"
+        )
+    };
+}
+
+const LIST: &str = list!("");
+const LIST_BY_STATE: &str = list!(" AND state = $4");
+const LIST_BY_POD: &str = list!(" AND pod_id = $5 AND state = $4");
+const LIST_BY_WORKFLOW: &str = list!(" AND workflow_id = $6 AND state = $4");
+const LIST_BY_EXECUTION: &str = list!(" AND execution_id = $7");
+
+/// A list of one pod or workflow walks one index range for each state.
+const STATES: [SuspensionState; 4] =
+    [SuspensionState::Open, SuspensionState::Answered, SuspensionState::Expired, SuspensionState::Cancelled];
+
+impl<B: Backend> SqlStore<B> {
+    pub(super) async fn suspension(&self, workspace: WorkspaceId, id: SuspensionId) -> Result<Suspension, StoreError> {
+        let row = self.read_one("suspension", ONE, cells![workspace, id]).await?;
+        read_suspension::<B>(&row)
+    }
+
+    pub(super) async fn suspensions(
+        &self,
+        workspace: WorkspaceId,
+        filter: &SuspensionFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Suspension>, StoreError> {
+        let before = read_cursor(cursor)?;
+        let (sql, each_state) = if filter.execution_id.is_some() {
+            (LIST_BY_EXECUTION, false)
+        } else if filter.workflow_id.is_some() {
+            (LIST_BY_WORKFLOW, true)
+        } else if filter.pod_id.is_some() {
+            (LIST_BY_POD, true)
+        } else if filter.state.is_some() {
+            (LIST_BY_STATE, false)
+        } else {
+            (LIST, false)
+        };
+        let states: Vec<Option<SuspensionState>> = match filter.state {
+            None if each_state => STATES.into_iter().map(Some).collect(),
+            state => vec![state],
+        };
+        let mut found = Vec::new();
+        for state in states {
+            let cells = cells![
+                workspace,
+                before,
+                limit + 1,
+                state.map(SuspensionState::as_str),
+                filter.pod_id,
+                filter.workflow_id,
+                filter.execution_id,
+                filter.kind.as_ref().map_or(Cell::Text(None), Cell::name),
+            ];
+            for row in &self.read(sql, cells).await? {
+                found.push(read_suspension::<B>(row)?);
+            }
+        }
+        found.sort_by_key(|suspension| std::cmp::Reverse(suspension.id));
+        Ok(page(found, limit, |suspension| cursor_at(suspension.id.0)))
+    }
+}
+
+fn read_suspension<B: Backend>(row: &B::Row) -> Result<Suspension, StoreError> {
+    let mut columns = Columns::<B>::new(row);
+    Ok(Suspension {
+        id: columns.id()?,
+        workspace_id: columns.id()?,
+        pod_id: columns.id()?,
+        workflow_id: columns.id()?,
+        execution_id: columns.id()?,
+        state: columns.name("suspension state")?,
+        interrupt: columns.json("interrupt")?,
+        decision: columns.maybe_json("decision")?,
+        opened_at: columns.at()?,
+        closed_at: columns.maybe_at()?,
+    })
+}
