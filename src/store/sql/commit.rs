@@ -131,17 +131,18 @@ static INSERT_EXECUTIONS: Batch = Batch::new(
         ("stats", Kind::Text),
         ("input", Kind::Text),
         ("context", Kind::Text),
+        ("presets", Kind::Text),
         ("output", Kind::Text),
         ("error", Kind::Text),
     ],
     "INSERT INTO executions (workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq, driver,
          triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
          depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
-         suspended_at, waited_ms, stats, input, context, output, error)
+         suspended_at, waited_ms, stats, input, context, presets, output, error)
      SELECT workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq, driver,
          triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
          depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
-         suspended_at, waited_ms, stats, input, context, output, error FROM batch WHERE true
+         suspended_at, waited_ms, stats, input, context, presets, output, error FROM batch WHERE true
      ON CONFLICT (workspace_id, id) DO NOTHING
      RETURNING id",
 );
@@ -390,7 +391,7 @@ impl Prepared {
                 .push(member, cells![workspace, origin.id, Some(child.queue.priority), Some(child.queue.queued_at)]);
         }
         for change in &commit.suspensions {
-            tables.add_suspension(member, change);
+            tables.add_suspension(member, commit.workspace_id, change);
         }
         if let Some(place) = commit.queue {
             tables.queue.push(member, cells![workspace, id, Some(place.priority), Some(place.queued_at)]);
@@ -446,7 +447,7 @@ impl Tables {
         }
     }
 
-    fn add_suspension(&mut self, member: usize, change: &SuspensionChange) {
+    fn add_suspension(&mut self, member: usize, workspace: WorkspaceId, change: &SuspensionChange) {
         match change {
             SuspensionChange::Open(opened) => self.opened.push(
                 member,
@@ -464,14 +465,14 @@ impl Tables {
                     opened.decision.as_ref().map_or(Cell::Text(None), Cell::json),
                 ],
             ),
-            SuspensionChange::Close(closed) => self.closed.push(
+            SuspensionChange::Close { id, state, decision, closed_at } => self.closed.push(
                 member,
                 cells![
-                    closed.workspace_id,
-                    closed.id,
-                    closed.state.as_str(),
-                    closed.closed_at,
-                    closed.decision.as_ref().map_or(Cell::Text(None), Cell::json),
+                    workspace,
+                    *id,
+                    state.as_str(),
+                    *closed_at,
+                    decision.as_ref().map_or(Cell::Text(None), Cell::json),
                 ],
             ),
         }
@@ -535,6 +536,7 @@ fn execution_row(execution: &Execution, driver: Option<InstanceId>) -> Vec<Cell>
         Cell::json(&progress.stats),
         Cell::json(&origin.input),
         Cell::json(&origin.context),
+        if origin.presets.is_empty() { Cell::Text(None) } else { Cell::json(&origin.presets) },
         progress.output.as_ref().map_or(Cell::Text(None), Cell::json),
         progress.error.as_ref().map_or(Cell::Text(None), Cell::json),
     ]

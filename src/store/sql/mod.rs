@@ -349,6 +349,10 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::claim(self, instance, limit).await
     }
 
+    async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError> {
+        Self::queue_length(self, workspace).await
+    }
+
     async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
         Self::fire_timers(self, now, limit).await
     }
