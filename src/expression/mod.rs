@@ -56,6 +56,11 @@ impl Expression {
         self.program.evaluate(scope, &Meter::new()).map(|(value, _)| value).map_err(EvaluateError::from)
     }
 
+    /// The value, paid for from a budget that other evaluations share: for an expression that runs once per item of a list.
+    pub fn evaluate_within(&self, scope: &dyn Scope, budget: &Budget) -> Result<Value, EvaluateError> {
+        Ok(self.program.evaluate(scope, &budget.0)?.0)
+    }
+
     /// The expression as a condition: a bool is itself, null (so also a path that does not exist) is false, anything
     /// else is an error that names the type.
     pub fn test(&self, scope: &dyn Scope) -> Result<bool, EvaluateError> {
@@ -70,5 +75,17 @@ impl Expression {
     /// The paths of the scope that the expression reads, as far as they stand in the source. `now` is among them.
     pub fn paths(&self) -> impl Iterator<Item = Vec<PathSegment<'_>>> {
         self.program.paths()
+    }
+}
+
+/// Steps and bytes for several evaluations together: those of one rendering.
+#[derive(Debug)]
+pub struct Budget(Meter);
+
+impl Budget {
+    /// A budget of which nothing is spent.
+    #[expect(clippy::new_without_default, reason = "a budget is begun on purpose, never filled in")]
+    pub fn new() -> Self {
+        Self(Meter::new())
     }
 }

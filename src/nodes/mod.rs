@@ -5,7 +5,27 @@
 //! outside the process ([`Step::Effect`]). The engine appends `running` and waits for the flush before it starts an effect;
 //! pure nodes need no flush, a crash runs them again to the same result.
 
+mod approval_gate;
+mod ask_human;
+mod common;
+mod config;
+mod end;
+pub mod forms;
+mod http;
+mod if_else;
+mod loops;
+mod merge;
+mod note;
+mod question;
 pub mod registry;
+mod router;
+mod schema;
+mod start;
+mod subworkflow;
+#[cfg(test)]
+mod testing;
+mod transform;
+mod wait;
 
 use std::sync::Arc;
 
@@ -17,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Instant,
     domain::{
+        definition::Problem,
         event::{DeltaChannel, LogLevel},
         failure::Failure,
         graph::{Graph, NodeIndex},
@@ -26,6 +47,9 @@ use crate::{
     expression::Scope,
     outbound,
 };
+
+pub use schema::{MAX_VALUE_DEPTH, fits_depth};
+pub use start::check_input;
 
 /// A workflow version, compiled: the graph and for each of its nodes what it does.
 pub struct CompiledWorkflow {
@@ -144,6 +168,11 @@ pub trait Node: Send + Sync {
     /// effect is idempotent.
     fn is_repeatable(&self) -> bool {
         true
+    }
+
+    /// What is wrong with the input of an execution that begins here. Only a start node has a say.
+    fn check_input(&self, _input: &Value) -> Vec<Problem> {
+        Vec::new()
     }
 }
 
@@ -308,8 +337,6 @@ impl CompiledWorkflow {
 
     /// The node that an expression means by this name: an id, else a name.
     pub fn find(&self, name: &str) -> Option<NodeIndex> {
-        self.graph
-            .index_of(name)
-            .or_else(|| self.nodes.iter().position(|node| node.name.as_deref() == Some(name)))
+        self.graph.index_of(name).or_else(|| self.nodes.iter().position(|node| node.name.as_deref() == Some(name)))
     }
 }
