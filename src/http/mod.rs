@@ -24,6 +24,7 @@ pub mod validation;
 mod api_keys;
 mod invites;
 mod members;
+mod node_types;
 mod pods;
 mod stream_tokens;
 mod workflow_versions;
@@ -64,6 +65,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(workflows::routes())
         .merge(workflow_versions::routes())
         .merge(stream_tokens::routes())
+        .merge(node_types::routes())
 }
 
 /// All routes, and the document that describes them.
