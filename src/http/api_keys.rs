@@ -114,7 +114,8 @@ async fn list_api_keys(
     Query(page): Query<PageQuery>,
 ) -> Result<List, Problem> {
     let keys = store.api_keys(access.workspace_id()).await?;
-    List::new(&uri, &page_of(keys, page.limit.0, page.cursor.as_deref(), |key| key.id.to_string()))
+    let page = page_of(keys, page.limit.0, page.cursor.as_deref(), |key| key.id.to_string())?;
+    List::new(&uri, &page)
 }
 
 /// Get an API key

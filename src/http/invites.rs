@@ -131,7 +131,8 @@ async fn list_invites(
     Query(page): Query<PageQuery>,
 ) -> Result<List, Problem> {
     let invites = store.invites(access.workspace_id()).await?;
-    List::new(&uri, &page_of(invites, page.limit.0, page.cursor.as_deref(), |invite| invite.id.to_string()))
+    let page = page_of(invites, page.limit.0, page.cursor.as_deref(), |invite| invite.id.to_string())?;
+    List::new(&uri, &page)
 }
 
 /// Get an invite

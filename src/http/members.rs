@@ -51,7 +51,8 @@ async fn list_members(
     Query(page): Query<PageQuery>,
 ) -> Result<List, Problem> {
     let members = store.members(access.workspace_id()).await?;
-    List::new(&uri, &page_of(members, page.limit.0, page.cursor.as_deref(), |member| member.user_id.clone()))
+    let page = page_of(members, page.limit.0, page.cursor.as_deref(), |member| member.user_id.clone())?;
+    List::new(&uri, &page)
 }
 
 /// Get a member

@@ -70,7 +70,11 @@ impl Metrics {
 /// then expected as a bearer token.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "get_metrics", tag = "server",
-    responses((status = 200, description = "Metrics in Prometheus' text format", body = String, content_type = "text/plain")),
+    responses(
+        (status = 200, description = "Metrics in Prometheus' text format", body = String, content_type = "text/plain"),
+        (status = 401, description = "The token is missing or not the one"),
+        (status = 503, description = "The database does not answer", body = super::error::ProblemBody, content_type = "application/problem+json"),
+    ),
 )]
 pub async fn get_metrics(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
     if let Some(expected) = &state.config.metrics_token {

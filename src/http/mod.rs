@@ -82,8 +82,14 @@ fn described() -> (Router<AppState>, utoipa::openapi::OpenApi) {
 
 /// The whole API as one service.
 pub fn router(state: AppState) -> Router {
+    router_with(state, Router::new())
+}
+
+/// The whole API together with routes of higher floors, all beneath the same layers.
+pub fn router_with(state: AppState, more: Router<AppState>) -> Router {
     let (router, _) = described();
     router
+        .merge(more)
         .fallback(async || Problem::new(Code::UnknownPath, "no such path; the paths are listed at /docs"))
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "the path exists, but not for this method")

@@ -7,8 +7,8 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::error::Problem;
-use crate::store::Page;
+use super::error::{Code, Problem};
+use crate::store::{Page, StoreError};
 
 /// Says on a reply that it was given before, to the same idempotency key.
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -66,6 +66,15 @@ pub struct List {
 }
 
 impl List {
+    /// A page as the store has answered. A read refuses nothing but a cursor that is not its own.
+    pub fn from_store<T: Serialize>(uri: &Uri, page: Result<Page<T>, StoreError>) -> Result<Self, Problem> {
+        match page {
+            Ok(page) => Self::new(uri, &page),
+            Err(StoreError::Refused(_)) => Err(foreign_cursor()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// A page of the list that was asked for under `uri`.
     pub fn new<T: Serialize>(uri: &Uri, page: &Page<T>) -> Result<Self, Problem> {
         let link = page.next.as_deref().map(|cursor| HeaderValue::try_from(next_link(uri, cursor))).transpose();
@@ -95,15 +104,26 @@ fn next_link(uri: &Uri, cursor: &str) -> String {
     format!("<{}?{}>; rel=\"next\"", uri.path(), query.finish())
 }
 
+fn foreign_cursor() -> Problem {
+    Problem::field(Code::InvalidQuery, "cursor", "the cursor is not one of this list; begin again without it")
+}
+
 /// A page of a list that is short enough to be read whole; the cursor is the key of the page's last item.
-pub fn page_of<T>(items: Vec<T>, limit: i64, cursor: Option<&str>, key: impl Fn(&T) -> String) -> Page<T> {
-    let start =
-        cursor.map_or(0, |cursor| items.iter().position(|item| key(item) == cursor).map_or(items.len(), |i| i + 1));
+pub fn page_of<T>(
+    mut items: Vec<T>,
+    limit: i64,
+    cursor: Option<&str>,
+    key: impl Fn(&T) -> String,
+) -> Result<Page<T>, Problem> {
+    if let Some(cursor) = cursor {
+        let last = items.iter().position(|item| key(item) == cursor).ok_or_else(foreign_cursor)?;
+        items.drain(..=last);
+    }
     let limit = usize::try_from(limit).unwrap_or_default();
-    let more = items.len().saturating_sub(start) > limit;
-    let items: Vec<T> = items.into_iter().skip(start).take(limit).collect();
+    let more = items.len() > limit;
+    items.truncate(limit);
     let next = if more { items.last().map(key) } else { None };
-    Page { items, next }
+    Ok(Page { items, next })
 }
 
 #[cfg(test)]
@@ -116,7 +136,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut cursor = None;
         loop {
-            let page = page_of(all.clone(), 3, cursor.as_deref(), ToString::to_string);
+            let page = page_of(all.clone(), 3, cursor.as_deref(), ToString::to_string).unwrap();
             seen.extend(page.items);
             match page.next {
                 Some(next) => cursor = Some(next),
@@ -124,8 +144,9 @@ mod tests {
             }
         }
         assert_eq!(seen, all);
-        assert!(page_of(all.clone(), 7, None, ToString::to_string).next.is_none());
-        assert!(page_of(all, 3, Some("gone"), ToString::to_string).items.is_empty());
+        assert!(page_of(all.clone(), 7, None, ToString::to_string).unwrap().next.is_none());
+        let gone = page_of(all, 3, Some("gone"), ToString::to_string).unwrap_err();
+        assert_eq!(gone.code(), Code::InvalidQuery);
     }
 
     #[test]

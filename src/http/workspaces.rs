@@ -116,7 +116,8 @@ async fn list_workspaces(
         Some(id) => vec![store.workspace(id).await?],
         None => store.workspaces_of(&principal.id).await?,
     };
-    List::new(&uri, &page_of(workspaces, page.limit.0, page.cursor.as_deref(), |workspace| workspace.id.to_string()))
+    let page = page_of(workspaces, page.limit.0, page.cursor.as_deref(), |workspace| workspace.id.to_string())?;
+    List::new(&uri, &page)
 }
 
 /// Get a workspace
