@@ -19,13 +19,20 @@ pub mod query;
 pub mod reply;
 pub mod serve;
 pub mod state;
+pub mod streams;
 pub mod validation;
 
 mod api_keys;
+mod execution_actions;
+mod execution_events;
+mod execution_logs;
+mod executions;
+mod feeds;
 mod invites;
 mod members;
 mod pods;
 mod stream_tokens;
+mod suspensions;
 mod workflow_versions;
 mod workflows;
 mod workspaces;
@@ -64,6 +71,12 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(workflows::routes())
         .merge(workflow_versions::routes())
         .merge(stream_tokens::routes())
+        .merge(executions::routes())
+        .merge(execution_actions::routes())
+        .merge(execution_events::routes())
+        .merge(execution_logs::routes())
+        .merge(suspensions::routes())
+        .merge(feeds::routes())
 }
 
 /// All routes, and the document that describes them.
