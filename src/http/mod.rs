@@ -8,6 +8,7 @@
 pub mod auth;
 pub mod docs;
 pub mod error;
+pub mod event_schema;
 pub mod extract;
 pub mod health;
 pub mod idempotency;
@@ -30,6 +31,7 @@ mod executions;
 mod feeds;
 mod invites;
 mod members;
+mod node_types;
 mod pods;
 mod stream_tokens;
 mod suspensions;
@@ -77,6 +79,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(execution_logs::routes())
         .merge(suspensions::routes())
         .merge(feeds::routes())
+        .merge(node_types::routes())
 }
 
 /// All routes, and the document that describes them.

@@ -1,14 +1,14 @@
 //! The one place where a definition is checked before it is stored.
 
 use super::error::Problem;
-use crate::domain::{
-    definition::{self, Definition},
-    graph::Graph,
+use crate::{
+    domain::definition::{self, Definition},
+    nodes::registry,
 };
 
 /// Everything that is wrong with a definition.
 pub fn problems_of(definition: &Definition) -> Vec<definition::Problem> {
-    Graph::compile(definition).err().unwrap_or_default()
+    registry::validate(definition)
 }
 
 /// Refuses a definition with problems; `prefix` is where it is in the body.

@@ -380,6 +380,10 @@ pub trait Store: Send + Sync + 'static {
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
+    /// The server's own secret of this name, the same for every instance: `candidate` at the first call ever, and from then on
+    /// what was kept.
+    async fn server_secret(&self, name: &str, candidate: &[u8], now: Instant) -> Result<Vec<u8>, StoreError>;
+
     /// Counts for `/metrics`.
     async fn counts(&self, now: Instant) -> Result<StoreCounts, StoreError>;
 

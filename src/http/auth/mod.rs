@@ -103,7 +103,7 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// An authenticator by these settings. `stream_token_key` is the same on every instance.
+    /// An authenticator by these settings. `stream_token_key` is [`stream_token::shared_key`].
     pub fn new(
         config: &Config,
         store: Arc<dyn Store>,

@@ -7,15 +7,23 @@ use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use super::{KEY_PREFIX, Principal, PrincipalKind, challenge};
+use super::{KEY_PREFIX, Principal, PrincipalKind, api_key, challenge};
 use crate::{
     clock::{Clock, Instant},
     domain::ids::WorkspaceId,
     http::error::{Code, Problem},
+    store::{Store, StoreError},
 };
 
 /// How long a token opens its stream.
 pub const LIFETIME_MS: i64 = 5 * 60 * 1_000;
+
+/// The key that all servers of this database sign with; made by the first of them.
+pub async fn shared_key(store: &dyn Store, clock: &Clock) -> Result<[u8; 32], StoreError> {
+    let candidate: [u8; 32] = api_key::random();
+    let kept = store.server_secret("stream_tokens", &candidate, clock.now()).await?;
+    kept.try_into().map_err(|_| StoreError::Damaged { what: "server secret", reason: "it is not 32 bytes long".into() })
+}
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -62,7 +62,7 @@ const APPEND: &str = "UPDATE executions AS e SET status = b.status, last_seq = b
          waited_ms = b.waited_ms, stats = b.stats, output = b.output, error = b.error
      FROM batch AS b WHERE e.workspace_id = b.workspace_id AND e.id = b.id AND e.last_seq = b.expected_seq
          AND e.driver IS NOT DISTINCT FROM b.expected_driver
-     RETURNING e.id";
+     RETURNING id";
 
 /// PostgreSQL locks the rows in the order of their ids before it changes any, whatever plan it chooses for the change.
 static APPEND_TO_EXECUTIONS: Batch = Batch::differing(

@@ -14,6 +14,7 @@ mod instances;
 mod lanes;
 mod postgres;
 mod queue;
+mod secrets;
 mod sqlite;
 mod suspensions;
 
@@ -548,6 +549,10 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.read("SELECT 1", Vec::new()).await.map(drop)
+    }
+
+    async fn server_secret(&self, name: &str, candidate: &[u8], now: Instant) -> Result<Vec<u8>, StoreError> {
+        Self::server_secret(self, name, candidate, now).await
     }
 
     async fn counts(&self, now: Instant) -> Result<StoreCounts, StoreError> {

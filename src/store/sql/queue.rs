@@ -69,7 +69,7 @@ static RELEASE: Batch = Batch::differing(
     Dialect {
         sqlite: "UPDATE executions AS e SET driver = NULL FROM batch AS b
      WHERE e.workspace_id = b.workspace_id AND e.id = b.execution_id AND e.driver = b.driver
-     RETURNING e.workspace_id, e.id",
+     RETURNING workspace_id, id",
         postgres: "UPDATE executions AS e SET driver = NULL FROM (
          SELECT e.workspace_id, e.id FROM batch AS b
              JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.execution_id AND e.driver = b.driver
