@@ -38,7 +38,7 @@ use signals::Signals;
 use workflows::Workflows;
 
 pub use cancel::CancelRequest;
-pub use replay::{Replay, Replayed};
+pub use replay::{Replay, ReplayVersion, Replayed};
 pub use respond::{Answer, Answered};
 pub use trigger::Trigger;
 pub use view::Include;

@@ -11,7 +11,7 @@ use crate::{
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
         workflow::WorkflowState,
     },
-    nodes::{ChildRequest, registry},
+    nodes::{ChildRequest, check_input},
     store::{StoreError, catalogue::IdempotentReply, commit::NewChild},
 };
 
@@ -85,7 +85,7 @@ impl Engine {
         }
         let version = trigger.version.unwrap_or(workflow.version);
         let compiled = inner.workflows.compiled(trigger.workspace_id, trigger.workflow_id, version).await?;
-        registry::check_input(&compiled, &trigger.input).map_err(EngineError::Input)?;
+        check_input(&compiled, &trigger.input).map_err(EngineError::Input)?;
         let now = inner.clock.now();
         let origin = ExecutionOrigin {
             id: ExecutionId(inner.clock.new_id()),
@@ -191,7 +191,7 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
-        if let Err(problems) = registry::check_input(&compiled, &request.input) {
+        if let Err(problems) = check_input(&compiled, &request.input) {
             let message = problems.first().map_or("it does not fit", |problem| &problem.message);
             return Ok(Err(Failure::new(FailureCode::InvalidValue, format!("input of the child: {message}"))));
         }

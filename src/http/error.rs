@@ -14,7 +14,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{domain::definition, store::StoreError};
+use crate::{domain::definition, engine::EngineError, store::StoreError};
 
 /// The media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -92,6 +92,18 @@ codes! {
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "Request timed out";
     /// The state of the thing does not allow it.
     Conflict = "conflict", CONFLICT, "Conflict";
+    /// More than one suspension is open: name one by `suspensionId`; `errors` lists them.
+    AmbiguousSuspension = "ambiguous_suspension", CONFLICT, "More than one suspension is open";
+    /// Nothing waits for an answer.
+    NotSuspended = "not_suspended", CONFLICT, "Not suspended";
+    /// The suspension was closed with something else; the message says by whom, when and how.
+    SuspensionClosed = "suspension_closed", CONFLICT, "Suspension is closed";
+    /// The execution has ended.
+    ExecutionEnded = "execution_ended", CONFLICT, "Execution has ended";
+    /// The execution has not ended.
+    ExecutionNotEnded = "execution_not_ended", CONFLICT, "Execution has not ended";
+    /// The workflow is in the trash.
+    WorkflowTrashed = "workflow_trashed", CONFLICT, "Workflow is in the trash";
     /// Another workspace or pod has this name in addresses.
     SlugTaken = "slug_taken", CONFLICT, "Slug is taken";
     /// A unique value is taken.
@@ -104,6 +116,12 @@ codes! {
     InvalidValue = "invalid_value", UNPROCESSABLE_ENTITY, "Invalid value";
     /// The workflow's definition has problems; `errors` lists them.
     InvalidWorkflow = "invalid_workflow", UNPROCESSABLE_ENTITY, "Invalid workflow";
+    /// The input does not fit the workflow's `inputSchema`; `errors` names the places.
+    InvalidInput = "invalid_input", UNPROCESSABLE_ENTITY, "Invalid input";
+    /// The answer does not fit what was asked; `errors` names the places. The suspension stays open.
+    InvalidAnswer = "invalid_answer", UNPROCESSABLE_ENTITY, "Invalid answer";
+    /// The replay can't be carried out as asked; `errors` names the places.
+    InvalidReplay = "invalid_replay", UNPROCESSABLE_ENTITY, "Invalid replay";
     /// The idempotency key was used for another request.
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused";
     /// A limit is reached; `Retry-After` says when to come again.
@@ -170,6 +188,13 @@ impl Problem {
             many => Cow::Owned(format!("the definition has {} problems", many.len())),
         };
         problems.iter().fold(Self::new(Code::InvalidWorkflow, detail), |all, one| {
+            all.with_error(format!("{prefix}{}", one.path), one.message.as_str())
+        })
+    }
+
+    /// A problem with places; `prefix` is where they begin in the body.
+    fn placed(code: Code, detail: String, prefix: &str, problems: &[definition::Problem]) -> Self {
+        problems.iter().fold(Self::new(code, detail), |all, one| {
             all.with_error(format!("{prefix}{}", one.path), one.message.as_str())
         })
     }
@@ -296,6 +321,52 @@ impl From<StoreError> for Problem {
                 Self::new(Code::Unavailable, "the database does not answer").retry_after_s(1).caused_by(error)
             }
             StoreError::Damaged { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        let text = error.to_string();
+        match error {
+            EngineError::Store(error) => error.into(),
+            EngineError::Input(problems) => Self::placed(Code::InvalidInput, text, "/input", &problems),
+            EngineError::Answer(problems) => Self::placed(Code::InvalidAnswer, text, "", &problems),
+            EngineError::Plan(problems) => Self::placed(Code::InvalidReplay, text, "", &problems),
+            EngineError::Definition(problems) => Self::placed(Code::InvalidWorkflow, text, "/definition", &problems),
+            EngineError::Trashed => Self::new(Code::WorkflowTrashed, text),
+            EngineError::Ended => Self::new(Code::ExecutionEnded, text),
+            EngineError::NotEnded => Self::new(Code::ExecutionNotEnded, text),
+            EngineError::NotSuspended => Self::new(Code::NotSuspended, text),
+            EngineError::Ambiguous(open) => {
+                open.iter().fold(Self::new(Code::AmbiguousSuspension, text), |problem, suspension| {
+                    let asked = &suspension.interrupt;
+                    let address = asked.path.as_ref().unwrap_or(&asked.node_id);
+                    problem.with_error("/suspensionId", format!("{} ({address}): {}", suspension.id, asked.message))
+                })
+            }
+            EngineError::AlreadyClosed(closed) => {
+                let at = closed.closed_at.map(|at| format!(" at {at}")).unwrap_or_default();
+                let decision = closed.decision.as_ref();
+                let by = decision.and_then(|decision| decision.by.as_ref()).map(|by| format!(" by {by}")).unwrap_or_default();
+                let action = decision.map(|decision| format!(": {}", decision.action)).unwrap_or_default();
+                let state = closed.state.as_str();
+                Self::new(Code::SuspensionClosed, format!("the suspension was {state}{by}{at}{action}"))
+            }
+            EngineError::Busy => Self::new(Code::TooManyRequests, text).retry_after_s(1),
+            EngineError::Stopping => Self::new(Code::Unavailable, text).retry_after_s(1),
+            EngineError::Conflict | EngineError::Unwritten(_) => {
+                Self::new(Code::Unavailable, "the request was not confirmed; repeat it with the same idempotency key")
+                    .retry_after_s(1)
+                    .caused_by(text)
+            }
+            // Answered by `idempotency` before it comes here.
+            EngineError::Repeated(_) => {
+                Self::new(Code::Conflict, "a request with this idempotency key was carried out at the same time")
+            }
+            EngineError::Refused(_) => {
+                Self::new(Code::InvalidValue, "the database can't hold a value of this request").caused_by(text)
+            }
         }
     }
 }

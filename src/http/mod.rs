@@ -8,6 +8,7 @@
 pub mod auth;
 pub mod docs;
 pub mod error;
+pub mod event_schema;
 pub mod extract;
 pub mod health;
 pub mod idempotency;
@@ -19,14 +20,21 @@ pub mod query;
 pub mod reply;
 pub mod serve;
 pub mod state;
+pub mod streams;
 pub mod validation;
 
 mod api_keys;
+mod execution_actions;
+mod execution_events;
+mod execution_logs;
+mod executions;
+mod feeds;
 mod invites;
 mod members;
 mod node_types;
 mod pods;
 mod stream_tokens;
+mod suspensions;
 mod workflow_versions;
 mod workflows;
 mod workspaces;
@@ -65,6 +73,12 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(workflows::routes())
         .merge(workflow_versions::routes())
         .merge(stream_tokens::routes())
+        .merge(executions::routes())
+        .merge(execution_actions::routes())
+        .merge(execution_events::routes())
+        .merge(execution_logs::routes())
+        .merge(suspensions::routes())
+        .merge(feeds::routes())
         .merge(node_types::routes())
 }
 

@@ -7,8 +7,8 @@ use std::sync::{
 
 use axum::extract::FromRef;
 
-use super::{auth::Authenticator, metrics::Metrics};
-use crate::{clock::Clock, config::Config, store::Store};
+use super::{auth::Authenticator, metrics::Metrics, streams::Streams};
+use crate::{clock::Clock, config::Config, engine::Engine, store::Store};
 
 /// Everything the handlers share.
 #[derive(Clone, FromRef)]
@@ -25,6 +25,10 @@ pub struct AppState {
     pub readiness: Readiness,
     /// The counters behind `/metrics`.
     pub metrics: Metrics,
+    /// The engine.
+    pub engine: Engine,
+    /// The open event streams.
+    pub streams: Streams,
 }
 
 /// Whether the server takes requests: from the end of the boot to the begin of the shutdown.

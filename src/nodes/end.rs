@@ -27,7 +27,7 @@ pub(super) const KIND: Kind = Kind {
     },
     required: &[],
     refused: &[],
-    attempts: false,
+    attempts: true,
     ports: &[],
     compile,
     example: || json!({ "output": { "order": "{{ input.orderId }}", "result": "{{ lastOutput }}" } }),

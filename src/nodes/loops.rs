@@ -14,6 +14,7 @@ use super::{
     Node, NodeContext, OnItemError, Outcome, Role, Step,
     config::{Compiled, Config, Ports, Source, expression_failed},
     registry::{Kind, Port},
+    schema::{MAX_VALUE_DEPTH, fits_depth},
 };
 
 const DEFAULT_ITERATIONS: i64 = 100;
@@ -190,6 +191,11 @@ impl Loop {
         if self.on_item_error == OnItemError::Collect {
             output["errors"] = Value::Array(errors);
         }
+        // Looping over the results of loops adds levels each time.
+        if !fits_depth(&output, MAX_VALUE_DEPTH) {
+            let message = format!("the loop's output nests deeper than {MAX_VALUE_DEPTH} levels");
+            return Outcome::Fail(Failure::new(FailureCode::LimitExceeded, message));
+        }
         Outcome::output(output)
     }
 }
@@ -296,6 +302,8 @@ mod tests {
         assert_eq!(failed.code, FailureCode::LimitExceeded);
         assert!(failed.message.contains("101") && failed.message.contains("100"), "{}", failed.message);
         assert_eq!(output(json!({ "arrayPath": "input.x", "maxIterations": 101 }), &many)["total"], 101);
+        let deep = (0..MAX_VALUE_DEPTH).fold(json!(1), |value, _| json!({ "a": value }));
+        assert_eq!(failure(json!({ "arrayPath": "input.x" }), &deep).code, FailureCode::LimitExceeded);
         // Each item alone is within the limits of an expression; all together are not.
         let data = json!({
             "arrayPath": "input.x",

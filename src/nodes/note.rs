@@ -24,7 +24,7 @@ pub(super) const KIND: Kind = Kind {
     },
     required: &[],
     refused: &[],
-    attempts: false,
+    attempts: true,
     ports: &[],
     compile,
     example: || json!({ "text": "Ask finance before changing the limit." }),

@@ -29,7 +29,7 @@ pub(super) const KIND: Kind = Kind {
     },
     required: &[],
     refused: &[],
-    attempts: false,
+    attempts: true,
     ports: &[Port::DEFAULT],
     compile,
     example: || {

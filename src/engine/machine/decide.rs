@@ -17,7 +17,7 @@ use crate::{
         ids::{ExecutionId, SuspensionId},
         suspension::{Decision, Interrupt, SuspensionState},
     },
-    nodes::{Completion, OnError, OnItemError, Outcome, Question, Retry, Role},
+    nodes::{Completion, MAX_VALUE_DEPTH, OnError, OnItemError, Outcome, Question, Retry, Role, fits_depth},
 };
 
 use super::{
@@ -153,6 +153,11 @@ impl Machine {
             let message = format!("the output is larger than {} bytes", self.limits.output_bytes);
             return self.fail(now, at, Failure::new(FailureCode::LimitExceeded, message));
         }
+        // Deeper, and the event could not be read back.
+        if !fits_depth(&completion.output, MAX_VALUE_DEPTH) {
+            let message = format!("the output is nested more than {MAX_VALUE_DEPTH} levels deep");
+            return self.fail(now, at, Failure::new(FailureCode::LimitExceeded, message));
+        }
         let role = self.state.runs.get(at).map(|run| self.workflow.node(run.node).role.clone());
         self.emit_update(now, at, NodeStatus::Completed, |event| {
             event.output = Some(completion.output);
@@ -266,7 +271,7 @@ impl Machine {
             Completion { output: Arc::new(output), port, transparent: false }
         } else {
             let mut output = serde_json::to_value(&decision).unwrap_or_default();
-            output["approved"] = Value::Bool(decision.action != "rejected");
+            output["approved"] = Value::Bool(decision.action == "approved");
             Completion { output: Arc::new(output), port: Some(decision.action), transparent: true }
         };
         self.complete(now, at, completion);

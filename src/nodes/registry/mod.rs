@@ -3,6 +3,10 @@
 //! A new type is one new file and one line in [`KINDS`]. [`compile`] tells everything that is wrong in one go: first what
 //! holds for any graph, then for each node what its type demands of its configuration, then for each edge its port.
 
+#[cfg(test)]
+mod document;
+#[cfg(test)]
+mod tests;
 mod wiring;
 
 use std::{
@@ -144,7 +148,7 @@ fn describe(kind: &Kind) -> NodeType {
         "additionalProperties": false,
     });
     let mut ports = kind.ports.to_vec();
-    if kind.attempts {
+    if kind.attempts && ports.contains(&Port::ERROR) {
         ports.push(Port::TIMEOUT);
     }
     NodeType {
@@ -339,6 +343,3 @@ fn distance(from: &str, to: &str) -> usize {
     }
     row[to.len()]
 }
-
-#[cfg(test)]
-mod tests;
