@@ -1,6 +1,6 @@
 //! A whole server on a port of its own, and clients that check every response against the OpenAPI document.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jsonwebtoken::{EncodingKey, Header};
 use reqwest::{
@@ -9,18 +9,10 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 use sluicegate::{
+    app::App,
     clock::{Clock, Instant},
-    config::{Config, Secret, Settings},
-    http::{
-        AppState, Readiness,
-        auth::{Authenticator, stream_token},
-        metrics::Metrics,
-        router, serve,
-    },
-    store::{
-        Store,
-        sql::{self, Options},
-    },
+    config::{Secret, Settings},
+    http::{AppState, router, serve},
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -77,13 +69,11 @@ impl TestApp {
         };
         change(&mut settings);
         let config = settings.into_config().unwrap();
-        let store = sql::open(&url, Options::default()).await.unwrap();
-        let state = state(config, store, clock.clone()).await;
+        let App { state, shutdown } = App::boot(config, clock.clone()).await.unwrap();
         state.readiness.set_ready();
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let shutdown = serve::Shutdown::default();
         let tasks = TaskTracker::new();
         tasks.spawn(serve::run(listener, router(state.clone()), shutdown.clone()));
         tasks.close();
@@ -134,20 +124,6 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.shutdown.hard.cancel();
-    }
-}
-
-/// What handlers share, as the composition root puts it together.
-async fn state(config: Config, store: Arc<dyn Store>, clock: Clock) -> AppState {
-    let key = stream_token::shared_key(&*store, &clock).await.unwrap();
-    let auth = Authenticator::new(&config, Arc::clone(&store), clock.clone(), &key).unwrap();
-    AppState {
-        store,
-        clock,
-        config: Arc::new(config),
-        auth: Arc::new(auth),
-        readiness: Readiness::default(),
-        metrics: Metrics::install(),
     }
 }
 
