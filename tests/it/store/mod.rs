@@ -5,6 +5,7 @@ mod commit;
 mod feed;
 mod fixture;
 mod instances;
+mod opening;
 mod queue;
 mod reading;
 
