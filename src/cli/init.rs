@@ -87,8 +87,7 @@ pub(super) async fn make(store: &Arc<dyn Store>, clock: &Clock, workspace: &str,
     let refused = |_| anyhow::anyhow!("a name must be 1 to 120 characters on one line");
     let name = names::name("/workspace", workspace).map_err(refused)?;
     let pod_name = names::name("/pod", pod).map_err(refused)?;
-    let member =
-        Member { workspace_id, user_id: OPERATOR.to_owned(), role: Role::Owner, created_at: now };
+    let member = Member { workspace_id, user_id: OPERATOR.to_owned(), role: Role::Owner, created_at: now };
     let mut slugs = names::slugs_for(&name, workspace_id.0).into_iter().peekable();
     while let Some(slug) = slugs.next() {
         let workspace = Workspace { id: workspace_id, name: name.clone(), slug, created_at: now, updated_at: now };
@@ -110,7 +109,11 @@ pub(super) async fn make(store: &Arc<dyn Store>, clock: &Clock, workspace: &str,
 }
 
 /// Makes an owner's key.
-pub(super) async fn make_key(store: &Arc<dyn Store>, clock: &Clock, workspace_id: WorkspaceId) -> anyhow::Result<String> {
+pub(super) async fn make_key(
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+    workspace_id: WorkspaceId,
+) -> anyhow::Result<String> {
     let new = api_key::generate();
     let key = ApiKey {
         id: ApiKeyId(clock.new_id()),

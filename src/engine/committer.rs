@@ -53,7 +53,10 @@ impl Committer {
         let (running, running_queue) = mpsc::channel(RUNNING_QUEUE);
         let (triggers, trigger_queue) = mpsc::channel(TRIGGER_QUEUE);
         let held = Vec::new();
-        (Self { running, triggers }, Loop { store, hub, signals, running: running_queue, triggers: trigger_queue, held })
+        (
+            Self { running, triggers },
+            Loop { store, hub, signals, running: running_queue, triggers: trigger_queue, held },
+        )
     }
 
     /// Writes a commit of an execution that exists; returns once it is durable.
@@ -118,7 +121,8 @@ impl Loop {
         metrics::histogram!("sluicegate_flush_batch_size").record(commits.len() as f64);
         match results {
             Ok(results) => {
-                let written = || commits.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(commit, _)| commit);
+                let written =
+                    || commits.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(commit, _)| commit);
                 written().for_each(|commit| self.publish(commit));
                 self.hint(written());
                 for (result, waiter) in results.into_iter().zip(waiters) {

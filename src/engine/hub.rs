@@ -291,10 +291,13 @@ impl Subscription {
             }
             if *self.known.borrow() <= self.cursor {
                 // The channel keeps its sender, so waiting can't fail.
-                _ = self.known.wait_for({
-                    let cursor = self.cursor;
-                    move |known| *known > cursor
-                }).await;
+                _ = self
+                    .known
+                    .wait_for({
+                        let cursor = self.cursor;
+                        move |known| *known > cursor
+                    })
+                    .await;
             }
         }
     }

@@ -93,13 +93,18 @@ pub fn append(
         children: placement.children,
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,
-        snapshot: snapshot_due
-            .then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
+        snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
     }
 }
 
 /// The commit that creates an execution.
-pub fn create(machine: &Machine, origin: &ExecutionOrigin, events: &[Event], now: Instant, placement: Placement) -> Commit {
+pub fn create(
+    machine: &Machine,
+    origin: &ExecutionOrigin,
+    events: &[Event],
+    now: Instant,
+    placement: Placement,
+) -> Commit {
     let execution = Execution { origin: origin.clone(), progress: machine.progress() };
     Commit {
         workspace_id: origin.workspace_id,
@@ -158,9 +163,9 @@ fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec
             _ => {}
         }
     }
-    debug_assert!(state.open.keys().all(|id| !changes.iter().any(
-        |change| matches!(change, SuspensionChange::Close { id: closed, .. } if closed == id)
-    )));
+    debug_assert!(state.open.keys().all(|id| {
+        !changes.iter().any(|change| matches!(change, SuspensionChange::Close { id: closed, .. } if closed == id))
+    }));
     changes
 }
 
@@ -170,7 +175,8 @@ pub fn fold(
     loaded: &crate::store::LoadedExecution,
     limits: super::machine::Limits,
 ) -> Result<Machine, super::EngineError> {
-    let damaged = |what, reason: serde_json::Error| crate::store::StoreError::Damaged { what, reason: reason.to_string() };
+    let damaged =
+        |what, reason: serde_json::Error| crate::store::StoreError::Damaged { what, reason: reason.to_string() };
     let mut machine = Machine::new(workflow, &loaded.execution.origin, limits);
     if let Some((_, state)) = &loaded.snapshot {
         machine = machine.at(serde_json::from_str(state).map_err(|error| damaged("snapshot", error))?);

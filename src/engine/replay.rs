@@ -84,7 +84,11 @@ impl Engine {
         };
         let workflow = match self.0.workflows.compiled(workspace, origin.workflow_id, version).await {
             Err(EngineError::Store(StoreError::NotFound(_))) => {
-                return Err(EngineError::Plan(vec![problem("/version", format!("there is no version {version}"), None)]));
+                return Err(EngineError::Plan(vec![problem(
+                    "/version",
+                    format!("there is no version {version}"),
+                    None,
+                )]));
             }
             other => other?,
         };
@@ -92,7 +96,9 @@ impl Engine {
         let mut find = |id: &String, path: String| {
             let node = workflow.graph.index_of(id);
             match node {
-                Some(node) if workflow.graph.nodes[node].parent.is_none() && !workflow.graph.nodes[node].inert => Some(node),
+                Some(node) if workflow.graph.nodes[node].parent.is_none() && !workflow.graph.nodes[node].inert => {
+                    Some(node)
+                }
                 Some(_) => {
                     let message = format!("`{id}` is in the body of a loop; replay from the loop instead");
                     problems.push(problem(&path, message, Some(id)));
@@ -155,12 +161,8 @@ impl Engine {
             Ok(_) | Err(EngineError::Ended) => {}
             Err(error) => return Err(error),
         }
-        let trigger = Trigger {
-            triggered_by: TriggeredBy::Retry,
-            created_by: by,
-            idempotency_key,
-            ..again(&original.origin)
-        };
+        let trigger =
+            Trigger { triggered_by: TriggeredBy::Retry, created_by: by, idempotency_key, ..again(&original.origin) };
         self.trigger(trigger, reply).await
     }
 }

@@ -127,11 +127,8 @@ impl Engine {
         let events = machine.take();
         let execution = Execution { origin: origin.clone(), progress: machine.progress() };
         let waits = origin.run_at.is_some();
-        let permit = if waits || !inner.signals.queue_is_empty() {
-            None
-        } else {
-            inner.places.clone().try_acquire_owned().ok()
-        };
+        let permit =
+            if waits || !inner.signals.queue_is_empty() { None } else { inner.places.clone().try_acquire_owned().ok() };
         let driver = permit.is_some().then(|| inner.drivers.instance());
         let queued = permit.is_none() && !waits;
         if queued && inner.store.queue_length(origin.workspace_id).await? >= inner.config.queue_limit {

@@ -348,7 +348,10 @@ impl From<EngineError> for Problem {
             EngineError::AlreadyClosed(closed) => {
                 let at = closed.closed_at.map(|at| format!(" at {at}")).unwrap_or_default();
                 let decision = closed.decision.as_ref();
-                let by = decision.and_then(|decision| decision.by.as_ref()).map(|by| format!(" by {by}")).unwrap_or_default();
+                let by = decision
+                    .and_then(|decision| decision.by.as_ref())
+                    .map(|by| format!(" by {by}"))
+                    .unwrap_or_default();
                 let action = decision.map(|decision| format!(": {}", decision.action)).unwrap_or_default();
                 let state = closed.state.as_str();
                 Self::new(Code::SuspensionClosed, format!("the suspension was {state}{by}{at}{action}"))

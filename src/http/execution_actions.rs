@@ -23,9 +23,8 @@ use crate::{
         ids::{ExecutionId, SuspensionId},
     },
     engine::{
-        Answer, Engine, Replay, Replayed,
+        Answer, Engine, Replay, ReplayVersion, Replayed,
         machine::replay::{NodeChoice, OldDecisions, PlannedNode},
-        ReplayVersion,
     },
     nodes::forms::AnswerInput,
     store::Store,

@@ -284,11 +284,7 @@ async fn get_execution(
 }
 
 /// The execution's row, if it is in the pod.
-pub(super) async fn in_pod<R>(
-    pod: &InPod<R>,
-    store: &Arc<dyn Store>,
-    id: ExecutionId,
-) -> Result<Execution, Problem> {
+pub(super) async fn in_pod<R>(pod: &InPod<R>, store: &Arc<dyn Store>, id: ExecutionId) -> Result<Execution, Problem> {
     let execution = store.execution(pod.workspace_id(), id).await?;
     if execution.origin.pod_id != pod.pod_id() {
         return Err(Problem::not_found("execution"));

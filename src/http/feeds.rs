@@ -3,11 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -99,7 +95,8 @@ async fn stream_pod_events(
     Query(query): Query<FeedQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let scope = Scope { workspace: pod.workspace_id(), pod: Some(pod.pod_id()), known: &POD_TYPES, fields: Fields::Slim };
+    let scope =
+        Scope { workspace: pod.workspace_id(), pod: Some(pod.pod_id()), known: &POD_TYPES, fields: Fields::Slim };
     follow(&engine, &open, scope, query, &headers).await
 }
 
@@ -152,9 +149,8 @@ async fn follow(
     // Watched before the end is read: what comes in between is seen.
     let watch = engine.hub().watch_feed(scope.workspace);
     let cursor = match streams::requested_cursor(headers, query.after.as_deref())? {
-        Some((text, place)) => {
-            read_cursor(&text).ok_or_else(|| streams::bad_cursor(place, format!("{place} is not a cursor of this stream")))?
-        }
+        Some((text, place)) => read_cursor(&text)
+            .ok_or_else(|| streams::bad_cursor(place, format!("{place} is not a cursor of this stream")))?,
         None => store.feed_end(scope.workspace).await?,
     };
     let stream = open.open(scope.workspace)?;
@@ -189,7 +185,8 @@ async fn snapshot(
         });
         json!({ "type": "stream_snapshot", "executions": views.collect::<Vec<_>>() })
     } else {
-        let filter = SuspensionFilter { state: Some(SuspensionState::Open), workflow_id, ..SuspensionFilter::default() };
+        let filter =
+            SuspensionFilter { state: Some(SuspensionState::Open), workflow_id, ..SuspensionFilter::default() };
         let open = store.suspensions(scope.workspace, &filter, 200, None).await?.items;
         json!({ "type": "stream_snapshot", "suspensions": open })
     };

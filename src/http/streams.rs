@@ -194,8 +194,12 @@ pub fn bad_cursor(place: &'static str, message: impl Into<String>) -> Problem {
 
 /// The event types of a `?types=` filter: comma lists, repeated at will.
 pub fn read_types(lists: &[String], known: &[&str]) -> Result<Vec<String>, Problem> {
-    let types: Vec<String> =
-        lists.iter().flat_map(|list| list.split(',')).map(|kind| kind.trim().to_owned()).filter(|kind| !kind.is_empty()).collect();
+    let types: Vec<String> = lists
+        .iter()
+        .flat_map(|list| list.split(','))
+        .map(|kind| kind.trim().to_owned())
+        .filter(|kind| !kind.is_empty())
+        .collect();
     match types.iter().find(|kind| !known.contains(&kind.as_str())) {
         Some(unknown) => {
             let message = format!("`{unknown}` is not one of {}", known.join(", "));

@@ -192,8 +192,7 @@ impl Machine {
 
     fn unlist(&mut self, at: &str) {
         let state = &mut self.state;
-        for set in
-            [&mut state.ready, &mut state.unreached, &mut state.retrying, &mut state.waiting, &mut state.running]
+        for set in [&mut state.ready, &mut state.unreached, &mut state.retrying, &mut state.waiting, &mut state.running]
         {
             set.remove(at);
         }
@@ -387,9 +386,7 @@ impl Machine {
 
     /// Runs of a stopping scope that have not begun never will.
     fn drop_unstarted(&mut self, scope: &str) {
-        let inside = |at: &String| {
-            scope.is_empty() || at.strip_prefix(scope).is_some_and(|rest| rest.starts_with('/'))
-        };
+        let inside = |at: &String| scope.is_empty() || at.strip_prefix(scope).is_some_and(|rest| rest.starts_with('/'));
         self.state.ready.retain(|at| !inside(at));
         self.state.unreached.retain(|at| !inside(at));
     }

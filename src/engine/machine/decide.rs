@@ -9,8 +9,8 @@ use crate::{
     clock::Instant,
     domain::{
         event::{
-            CompleteEvent, Event, NodeDeltaEvent, NodeLogEvent, NodeStatus, NodeUpdateEvent, StatusEvent, SuspendedEvent,
-            SuspensionUpdateEvent,
+            CompleteEvent, Event, NodeDeltaEvent, NodeLogEvent, NodeStatus, NodeUpdateEvent, StatusEvent,
+            SuspendedEvent, SuspensionUpdateEvent,
         },
         execution::ExecutionStatus,
         failure::{Failure, FailureCode},
@@ -176,7 +176,9 @@ impl Machine {
         let id = self.workflow.graph.nodes[node].id.clone();
         let failure = failure.at_node(&id);
         let stopping = self.state.is_stopping(&run.scope);
-        if let Some(retry) = self.workflow.node(node).common.retry.as_ref().filter(|retry| !stopping && retry.applies(&failure, attempt)) {
+        if let Some(retry) =
+            self.workflow.node(node).common.retry.as_ref().filter(|retry| !stopping && retry.applies(&failure, attempt))
+        {
             let seed = format!("{}/{at}/{attempt}", self.id);
             let retry_at = now.plus_ms(retry.delay_ms(attempt, &seed));
             return self.emit_update(now, at, NodeStatus::Retrying, |event| {
@@ -288,7 +290,8 @@ impl Machine {
             Err(failure) => {
                 let message = format!("child execution {child} ended badly: {}", failure.message);
                 let details = json!({ "executionId": child, "error": failure });
-                let failure = Failure { retryable: failure.retryable, ..Failure::new(FailureCode::ChildFailed, message) };
+                let failure =
+                    Failure { retryable: failure.retryable, ..Failure::new(FailureCode::ChildFailed, message) };
                 self.fail(now, at, failure.with_details(details));
             }
         }
@@ -386,7 +389,8 @@ impl Machine {
             "total": iterations.items.len(),
             "items": iterations.items,
         });
-        let collects = matches!(self.workflow.node(run.node).role, Role::Loop { on_item_error: OnItemError::Collect, .. });
+        let collects =
+            matches!(self.workflow.node(run.node).role, Role::Loop { on_item_error: OnItemError::Collect, .. });
         if collects {
             let errors = iterations.errors.iter().map(|(index, error)| json!({ "index": index, "error": error }));
             output["errors"] = errors.collect();
@@ -408,7 +412,8 @@ impl Machine {
     ) {
         let (node_id, path) = self.name(at);
         let run = self.state.runs.get(at);
-        let started = run.and_then(|run| run.started_at).filter(|_| status.is_final() || status == NodeStatus::Retrying);
+        let started =
+            run.and_then(|run| run.started_at).filter(|_| status.is_final() || status == NodeStatus::Retrying);
         let mut event = NodeUpdateEvent {
             seq: self.next_seq(),
             at: now,

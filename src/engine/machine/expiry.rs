@@ -97,13 +97,7 @@ impl Machine {
         }
     }
 
-    fn expire(
-        &mut self,
-        now: Instant,
-        id: crate::domain::ids::SuspensionId,
-        address: &str,
-        interrupt: &Interrupt,
-    ) {
+    fn expire(&mut self, now: Instant, id: crate::domain::ids::SuspensionId, address: &str, interrupt: &Interrupt) {
         let reason = Some("nobody answered in time".to_owned());
         let mut decision =
             Decision { action: String::new(), by: None, at: now, reason, comment: None, answer: None, data: None };

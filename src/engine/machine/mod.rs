@@ -190,7 +190,12 @@ impl Machine {
         if state.status.is_terminal() || state.closing.is_some() {
             return None;
         }
-        let due = || state.retrying.iter().find(|at| state.runs.get(*at).and_then(|run| run.resume_at).is_some_and(|at| at <= now));
+        let due = || {
+            state
+                .retrying
+                .iter()
+                .find(|at| state.runs.get(*at).and_then(|run| run.resume_at).is_some_and(|at| at <= now))
+        };
         state.ready.first().or_else(due).cloned()
     }
 
@@ -239,7 +244,11 @@ impl Machine {
             output: run.output.as_deref().filter(|_| with_output).cloned(),
             started_at: run.started_at,
             finished_at: run.finished_at.filter(|_| finished),
-            duration_ms: run.started_at.zip(run.finished_at).filter(|_| finished).map(|(start, end)| end.ms_since(start)),
+            duration_ms: run
+                .started_at
+                .zip(run.finished_at)
+                .filter(|_| finished)
+                .map(|(start, end)| end.ms_since(start)),
             reused: run.reused,
             child_execution_id: run.child,
         })

@@ -136,7 +136,9 @@ pub fn plan(
             None if rerun.contains(&node) && answered && request.decisions == OldDecisions::Reuse => {
                 (PlannedAction::Reuse, "its old answer is taken over")
             }
-            None if rerun.contains(&node) && request.from == Some(node) => (PlannedAction::Run, "the replay begins here"),
+            None if rerun.contains(&node) && request.from == Some(node) => {
+                (PlannedAction::Run, "the replay begins here")
+            }
             None if rerun.contains(&node) => (PlannedAction::Run, "downstream of what runs again"),
             None if reusable => (PlannedAction::Reuse, "not downstream of what runs again"),
             None => (PlannedAction::Run, "has no result to reuse"),

@@ -44,7 +44,8 @@ impl<'m> RunScope<'m> {
         taken
             .map(|edge| {
                 let source = &graph.nodes[edge.source].id;
-                let output = self.machine.state.runs.get(&address(&run.scope, source)).and_then(|run| run.output.clone());
+                let output =
+                    self.machine.state.runs.get(&address(&run.scope, source)).and_then(|run| run.output.clone());
                 (source.as_str(), output.unwrap_or_default())
             })
             .collect()

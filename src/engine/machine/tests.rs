@@ -18,8 +18,8 @@ use crate::{
         suspension::{Decision, OnExpiry, SuspensionKind},
     },
     nodes::{
-        ChildRequest, Common, CompiledNode, CompiledWorkflow, Completion, Join, Node, NodeContext, OnItemError, Outcome,
-        Question, Retry, Role, Step,
+        ChildRequest, Common, CompiledNode, CompiledWorkflow, Completion, Join, Node, NodeContext, OnItemError,
+        Outcome, Question, Retry, Role, Step,
     },
 };
 
@@ -481,7 +481,11 @@ fn any_graph() -> impl Strategy<Value = Value> {
                 0 => "approval-gate".to_owned(),
                 1 => "end".to_owned(),
                 2 => "x?attempts=3".to_owned(),
-                3 => format!("loop?concurrency={}&onItemError={}", 1 + from % 3, ["fail", "continue", "collect"][(second % 3) as usize]),
+                3 => format!(
+                    "loop?concurrency={}&onItemError={}",
+                    1 + from % 3,
+                    ["fail", "continue", "collect"][(second % 3) as usize]
+                ),
                 4 if from % 7 == 0 => "end?terminate=1".to_owned(),
                 _ if *any => "x?join=any".to_owned(),
                 _ => "x".to_owned(),
@@ -522,7 +526,9 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
     let pick = usize::from(choice);
     if let Some(address) = run.machine.startable(run.now).filter(|_| choice % 3 != 0 || friendly) {
         run.say(Command::Start(address));
-    } else if let Some(address) = running.get(pick % running.len().max(1)).cloned().filter(|_| choice % 5 != 0 || friendly) {
+    } else if let Some(address) =
+        running.get(pick % running.len().max(1)).cloned().filter(|_| choice % 5 != 0 || friendly)
+    {
         let node = run.machine.state.run(&address).unwrap().node;
         let is_gate = run.machine.workflow.nodes[node].kind == "approval-gate";
         let is_loop = matches!(run.machine.workflow.nodes[node].role, Role::Loop { .. });

@@ -6,10 +6,7 @@ use sluicegate::{
         ids::{ExecutionId, SuspensionId},
         suspension::{SuspensionKind, SuspensionState},
     },
-    store::{
-        ExecutionFilter, FeedCursor, StoreError, SuspensionFilter, WorkflowFilter,
-        commit::{EventRow, SuspensionChange},
-    },
+    store::{ExecutionFilter, FeedCursor, StoreError, SuspensionFilter, WorkflowFilter, commit::EventRow},
 };
 
 use super::fixture::{Fixture, Home, START, answered, append, close, create, new_home, open, suspension};
@@ -143,7 +140,7 @@ pub async fn lists_of_suspensions_are_filtered_and_paged(fixture: Fixture) {
         commit.suspensions.push(open(&asked));
         if index % 4 == 0 {
             asked = answered(&asked, START);
-            commit.suspensions.push(SuspensionChange::Close(Box::new(asked.clone())));
+            commit.suspensions.push(close(&asked));
         }
         fixture.write(commit).await.unwrap();
         executions.push(execution);
