@@ -25,6 +25,7 @@ pub mod validation;
 
 mod api_keys;
 mod execution_actions;
+mod execution_compare;
 mod execution_events;
 mod execution_logs;
 mod executions;
@@ -75,6 +76,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(stream_tokens::routes())
         .merge(executions::routes())
         .merge(execution_actions::routes())
+        .merge(execution_compare::routes())
         .merge(execution_events::routes())
         .merge(execution_logs::routes())
         .merge(suspensions::routes())

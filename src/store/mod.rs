@@ -251,6 +251,13 @@ pub trait Store: Send + Sync + 'static {
     /// An execution's row.
     async fn execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<Execution, StoreError>;
 
+    /// An execution's row and the instance that drives it, whatever the state of its log.
+    async fn execution_and_driver(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+    ) -> Result<(Execution, Option<InstanceId>), StoreError>;
+
     /// A page of executions, newest first.
     async fn executions(
         &self,

@@ -123,6 +123,16 @@ pub(super) fn read_cursor(cursor: Option<&str>) -> Result<Uuid, StoreError> {
 }
 
 impl<B: Backend> SqlStore<B> {
+    pub(super) async fn execution_and_driver(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+    ) -> Result<(Execution, Option<InstanceId>), StoreError> {
+        let row = self.read_one("execution", LOAD, cells![workspace, id]).await?;
+        let mut columns = Columns::<B>::new(&row);
+        Ok((read_execution(&mut columns)?, columns.maybe_id()?))
+    }
+
     pub(super) async fn load_execution(
         &self,
         workspace: WorkspaceId,

@@ -405,6 +405,14 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::execution(self, workspace, id).await
     }
 
+    async fn execution_and_driver(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+    ) -> Result<(Execution, Option<InstanceId>), StoreError> {
+        Self::execution_and_driver(self, workspace, id).await
+    }
+
     async fn executions(
         &self,
         workspace: WorkspaceId,
