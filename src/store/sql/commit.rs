@@ -591,12 +591,10 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     run::<B>(connection, &INSERT_FEED, &tables.feed).await?;
     run::<B>(connection, &OPEN_SUSPENSIONS, &tables.opened).await?;
     run::<B>(connection, &CLOSE_SUSPENSIONS, &tables.closed).await?;
-    if tables.wakes.is_empty() {
-        run::<B>(connection, &ENQUEUE, &tables.queue).await?;
-    } else {
-        // Members may wake the same parent, and what is woken may have a queue row here as well: one row for each.
-        let queue = tables.queue.with_others(&tables.wakes, 1);
-        run::<B>(connection, &ENQUEUE, &queue).await?;
+    run::<B>(connection, &ENQUEUE, &tables.queue).await?;
+    if !tables.wakes.is_empty() {
+        // Several members may wake the same parent.
+        run::<B>(connection, &ENQUEUE, &tables.wakes.distinct(1)).await?;
     }
     run::<B>(connection, &SET_TIMERS, &tables.timers).await?;
     run::<B>(connection, &CLEAR_TIMERS, &tables.cleared).await?;
