@@ -4,6 +4,8 @@
 //! position), and a reader sees only rows of transactions below the oldest one that is still open: nothing can appear
 //! before those any more.
 
+use std::time::Duration;
+
 use crate::{
     domain::ids::{PodId, WorkspaceId},
     store::{FeedCursor, FeedRow, StoreError},
@@ -15,10 +17,11 @@ use super::{
 };
 
 macro_rules! feed {
-    ($filter:literal) => {
+    ($settled:literal, $filter:literal) => {
         concat!(
-            "SELECT f.transaction_id, f.position, f.pod_id, f.workflow_id, f.execution_id, f.seq, f.kind, e.body
-     FROM feed AS f
+            "SELECT f.transaction_id, f.position, f.pod_id, f.workflow_id, f.execution_id, f.seq, f.kind, e.body, ",
+            $settled,
+            " FROM feed AS f
      JOIN events AS e ON e.workspace_id = f.workspace_id AND e.execution_id = f.execution_id AND e.seq = f.seq
      WHERE f.workspace_id = $1 AND (f.transaction_id, f.position) > ($2, $3)",
             $filter,
@@ -28,13 +31,13 @@ macro_rules! feed {
 }
 
 const OF_WORKSPACE: Dialect = Dialect {
-    sqlite: feed!(""),
-    postgres: feed!(" AND f.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
+    sqlite: feed!("true", ""),
+    postgres: feed!("f.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint", ""),
 };
 
 const OF_POD: Dialect = Dialect {
-    sqlite: feed!(" AND f.pod_id = $5"),
-    postgres: feed!(" AND f.pod_id = $5 AND f.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
+    sqlite: feed!("true", " AND f.pod_id = $5"),
+    postgres: feed!("f.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint", " AND f.pod_id = $5"),
 };
 
 const END: Dialect = Dialect {
@@ -44,6 +47,10 @@ const END: Dialect = Dialect {
          AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
      ORDER BY transaction_id DESC, position DESC LIMIT 1",
 };
+
+/// The pauses of a reader that has been told of rows and finds them held back by an older transaction, which is over in a
+/// moment as a rule. Without them it would look again only when the next hint or its own clock tells it to.
+const PAUSES_MS: [u64; 6] = [1, 2, 4, 8, 16, 32];
 
 impl<B: Backend> SqlStore<B> {
     pub(super) async fn feed(
@@ -61,21 +68,16 @@ impl<B: Backend> SqlStore<B> {
             }
             None => OF_WORKSPACE,
         };
-        let rows = self.read(B::pick(dialect), cells).await?;
-        rows.iter()
-            .map(|row| {
-                let mut columns = Columns::<B>::new(row);
-                Ok(FeedRow {
-                    cursor: FeedCursor { transaction: columns.next()?, position: columns.next()? },
-                    pod_id: columns.id()?,
-                    workflow_id: columns.id()?,
-                    execution_id: columns.id()?,
-                    seq: columns.next()?,
-                    kind: columns.next()?,
-                    body: columns.next()?,
-                })
-            })
-            .collect()
+        for pause in PAUSES_MS {
+            let rows = self.read(B::pick(dialect), cells.clone()).await?;
+            let held_back = !rows.is_empty();
+            let settled = rows.iter().map(read_row::<B>).map_while(Result::transpose).collect::<Result<Vec<_>, _>>()?;
+            if !settled.is_empty() || !held_back {
+                return Ok(settled);
+            }
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        Ok(Vec::new())
     }
 
     pub(super) async fn feed_end(&self, workspace: WorkspaceId) -> Result<FeedCursor, StoreError> {
@@ -85,4 +87,19 @@ impl<B: Backend> SqlStore<B> {
             Ok(FeedCursor { transaction: columns.next()?, position: columns.next()? })
         })
     }
+}
+
+/// A row, if no open transaction can still precede it.
+fn read_row<B: Backend>(row: &B::Row) -> Result<Option<FeedRow>, StoreError> {
+    let mut columns = Columns::<B>::new(row);
+    let row = FeedRow {
+        cursor: FeedCursor { transaction: columns.next()?, position: columns.next()? },
+        pod_id: columns.id()?,
+        workflow_id: columns.id()?,
+        execution_id: columns.id()?,
+        seq: columns.next()?,
+        kind: columns.next()?,
+        body: columns.next()?,
+    };
+    Ok(columns.next::<bool>()?.then_some(row))
 }

@@ -573,7 +573,8 @@ impl<B: Backend> Store for SqlStore<B> {
     async fn close(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-        for lanes in [&self.committers, &self.writers, &self.renewals, &self.readers] {
+        // Readers first: an SQLite file is tidied up by its last connection, which has to be one that may write.
+        for lanes in [&self.readers, &self.committers, &self.writers, &self.renewals] {
             lanes.close().await;
         }
         self.backend.close().await;

@@ -62,6 +62,9 @@ impl Sqlite {
                 }
                 stop.run_until_cancelled(tokio::time::sleep(CHECKPOINT_PAUSE)).await;
             }
+            if let Some(connection) = connection {
+                Self::disconnect(connection).await;
+            }
         });
     }
 

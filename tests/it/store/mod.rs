@@ -1,7 +1,13 @@
 //! The store's contract: one list of tests, each run on both databases.
 
+mod catalogue;
 mod commit;
+mod feed;
 mod fixture;
+mod instances;
+mod opening;
+mod queue;
+mod reading;
 
 use fixture::Fixture;
 
@@ -43,5 +49,49 @@ contract! {
         snapshots_shorten_the_tail,
         the_same_creation_twice_conflicts,
         commits_of_two_stores_serialise_on_the_position,
+    }
+    queue {
+        claims_go_by_priority_then_age,
+        a_second_row_keeps_the_older_place_and_the_higher_priority,
+        claims_leave_what_another_instance_drives,
+        what_has_ended_is_not_claimed,
+        two_claimers_never_get_the_same,
+        due_timers_move_to_the_queue,
+        release_gives_back_only_what_is_ours,
+        counts_are_those_of_the_rows,
+    }
+    instances {
+        leases_are_renewed_until_others_bury_the_instance,
+        the_dead_lose_their_executions,
+        an_instance_that_is_alone_takes_everything,
+        forgotten_executions_are_found,
+        what_waits_for_something_is_left_alone,
+        old_replies_are_forgotten,
+    }
+    reading {
+        another_workspace_finds_nothing,
+        lists_of_executions_are_filtered_and_paged,
+        lists_of_suspensions_are_filtered_and_paged,
+        events_come_in_pages_of_a_bounded_size,
+        the_last_positions_are_read_in_one_go,
+        cursors_of_other_lists_are_refused,
+        it_answers_while_open,
+    }
+    feed {
+        the_feed_has_status_events_in_order,
+        the_feed_never_skips_under_concurrent_commits,
+    }
+    catalogue {
+        workspaces,
+        members_keep_an_owner,
+        invites,
+        api_keys,
+        pods,
+        workflows_and_versions,
+        changes_with_a_key_happen_once,
+        deleting_a_workspace_leaves_nothing,
+        deleting_a_pod_leaves_nothing_of_it,
+        deleting_a_workflow_leaves_nothing_of_it,
+        dropped_callers_leave_no_transaction_open,
     }
 }
