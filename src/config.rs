@@ -462,7 +462,7 @@ mod tests {
     #[test]
     fn defaults_hold() {
         let config = Settings::default().into_config().unwrap();
-        assert_eq!(config.stream_max_duration, Duration::from_secs(600));
+        assert_eq!(config.stream_max_duration, Duration::from_mins(10));
         assert_eq!(config.stream_heartbeat, Duration::from_secs(15));
         assert_eq!(config.body_limit, 4 * 1024 * 1024);
         assert_eq!(config.cors, CorsOrigins::Own);
@@ -505,7 +505,7 @@ mod tests {
         assert_eq!(config.listen.port(), 1);
         assert_eq!(config.store.expose(), "sqlite:a");
         assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
-        assert_eq!(config.stream_max_duration, Duration::from_secs(60));
+        assert_eq!(config.stream_max_duration, Duration::from_mins(1));
         assert_eq!(config.stream_heartbeat, Duration::from_secs(2));
         assert_eq!(config.streams_per_workspace, 3);
         assert_eq!(config.body_limit, 4);

@@ -155,7 +155,7 @@ fn cors(config: &Config) -> Option<CorsLayer> {
             header("sluicegate-stream-version"),
             observe::X_REQUEST_ID,
         ])
-        .max_age(std::time::Duration::from_secs(3_600));
+        .max_age(std::time::Duration::from_hours(1));
     Some(layer)
 }
 

@@ -119,7 +119,7 @@ pub(super) fn read_cursor(cursor: Option<&str>) -> Result<Uuid, StoreError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     bytes
         .and_then(|bytes| Uuid::from_slice(&bytes).ok())
-        .ok_or(StoreError::Refused("the cursor is not one of this list"))
+        .ok_or(StoreError::ForeignCursor)
 }
 
 impl<B: Backend> SqlStore<B> {
