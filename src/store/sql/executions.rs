@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStatus},
+        execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStatus, TriggeredBy},
         ids::{ExecutionId, InstanceId, WorkspaceId},
     },
     store::{ExecutionFilter, LoadedExecution, Page, StoreError, StoredEvent},
@@ -180,7 +180,7 @@ impl<B: Backend> SqlStore<B> {
                 limit + 1,
                 filter.pod_id,
                 filter.workflow_id,
-                filter.triggered_by.map(|kind| kind.as_str()),
+                filter.triggered_by.map(TriggeredBy::as_str),
                 filter.subject.as_deref(),
                 filter.replay_of,
                 filter.parent_execution_id,
@@ -287,4 +287,28 @@ fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution,
         stats: columns.json("stats")?,
     };
     Ok(Execution { origin, progress })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::sqlite::plan;
+
+    /// A list walks down one index from where the page begins, and sorts nothing.
+    #[tokio::test]
+    async fn lists_are_bound_by_an_index() {
+        for (list, index) in [
+            (LIST, "sqlite_autoindex_executions_1 (workspace_id=? AND id<?)"),
+            (LIST_BY_POD, "executions_by_pod (workspace_id=? AND pod_id=? AND id<?)"),
+            (LIST_BY_WORKFLOW, "executions_by_workflow (workspace_id=? AND workflow_id=? AND id<?)"),
+            (LIST_BY_SUBJECT, "executions_by_subject (workspace_id=? AND subject=? AND id<?)"),
+            (LIST_BY_ORIGIN, "executions_by_origin (workspace_id=? AND replay_of=? AND id<?)"),
+            (LIST_BY_PARENT, "executions_by_parent (workspace_id=? AND parent_execution_id=? AND id<?)"),
+            (LIST_BY_STATUS, "executions_by_status (status=? AND workspace_id=? AND id<?)"),
+        ] {
+            let steps = plan(list).await;
+            assert_eq!(steps.len(), 1, "{steps:?}");
+            assert!(steps[0].ends_with(index), "{steps:?}");
+        }
+    }
 }

@@ -178,3 +178,19 @@ impl<B: Backend> SqlStore<B> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::sqlite::plan;
+
+    /// Claiming and firing read from the front of an index, however long the queue is.
+    #[tokio::test]
+    async fn the_front_of_the_queue_is_bound_by_an_index() {
+        let steps = plan(PICK.sqlite).await;
+        assert_eq!(steps[0], "SCAN q USING COVERING INDEX queue_by_place", "{steps:?}");
+        assert_eq!(steps.len(), 2, "{steps:?}");
+        let steps = plan(DUE.sqlite).await;
+        assert_eq!(steps, ["SEARCH timers USING COVERING INDEX timers_by_due (due_at<?)"]);
+    }
+}

@@ -146,27 +146,20 @@ async fn change_one<B: Backend>(
     }
 }
 
-/// Runs a statement that inserts a row: `unique` is what can be taken, `parent` what can be missing.
-async fn insert_one<B: Backend>(
+/// Runs a statement that inserts or changes a row: `unique` is what can be taken, `parent` what can be missing. Answers
+/// how many rows there were.
+async fn write_row<B: Backend>(
     connection: &mut B::Connection,
     unique: &'static str,
     parent: &'static str,
     sql: &'static str,
     cells: Vec<Cell>,
-) -> Result<(), StoreError> {
-    let error = match B::execute(connection, sql, cells).await {
-        Ok(_) => return Ok(()),
-        Err(error) => error,
-    };
-    if let sqlx::Error::Database(refused) = &error {
-        if refused.is_unique_violation() {
-            return Err(StoreError::Taken(unique));
-        }
-        if refused.is_foreign_key_violation() {
-            return Err(StoreError::NotFound(parent));
-        }
-    }
-    Err(error.into())
+) -> Result<u64, StoreError> {
+    B::execute(connection, sql, cells).await.map_err(|error| match &error {
+        sqlx::Error::Database(refused) if refused.is_unique_violation() => StoreError::Taken(unique),
+        sqlx::Error::Database(refused) if refused.is_foreign_key_violation() => StoreError::NotFound(parent),
+        _ => error.into(),
+    })
 }
 
 /// Whether a statement finds something.
