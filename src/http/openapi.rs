@@ -175,9 +175,18 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     }
     operation.parameters = (!parameters.is_empty()).then_some(parameters);
 
-    if is_resource && operation.security.is_none() {
-        operation.security =
-            Some(["apiKey", "bearer"].map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(scheme, [])).into());
+    if operation.security.is_none() {
+        let is_stream = operation.responses.responses.values().any(|response| {
+            matches!(response, RefOr::T(response) if response.content.contains_key("text/event-stream"))
+        });
+        let schemes: &[&str] = match (is_resource, is_stream) {
+            (true, true) => &["apiKey", "bearer", "streamToken"],
+            (true, false) => &["apiKey", "bearer"],
+            (false, _) => &[],
+        };
+        let of = |scheme: &&str| SecurityRequirement::new::<_, [&str; 0], &str>(*scheme, []);
+        // Without a requirement: an empty list says that everybody may call it.
+        operation.security = Some(schemes.iter().map(of).collect());
     }
     if is_resource {
         if takes_body || has_query {
