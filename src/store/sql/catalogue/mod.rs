@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     SqlStore,
-    backend::{Backend, Cell, Columns, cells},
+    backend::{Backend, Cell, Columns, Dialect, cells},
 };
 
 /// How long the reply to an idempotency key is kept: 24 hours. The statement that takes a key has the number, too.
@@ -35,6 +35,10 @@ const REPLY: &str = "SELECT scope, key, request_digest, status, location, create
 /// Takes the workspace's row for this transaction, so that two changes of its members can't both see the other's owner.
 const HOLD_WORKSPACE: &str = "UPDATE workspaces SET updated_at = updated_at WHERE id = $1";
 
+/// Lets all statements of a transaction see the same moment: an execution that begins while its pod is being deleted
+/// stays whole (and fails, for want of its workflow) instead of losing some of its rows. SQLite has one writer.
+const FREEZE: Dialect = Dialect { sqlite: "SELECT 1", postgres: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ" };
+
 impl<B: Backend> SqlStore<B> {
     pub(super) async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError> {
         let work = Arc::new((change, idempotency));
@@ -42,6 +46,9 @@ impl<B: Backend> SqlStore<B> {
             let work = Arc::clone(&work);
             Box::pin(async move {
                 let (change, idempotency) = &*work;
+                if matches!(change, Change::DeleteWorkspace(_) | Change::DeletePod(..) | Change::DeleteWorkflow(..)) {
+                    B::control(connection, B::pick(FREEZE)).await?;
+                }
                 if let Some(reply) = idempotency {
                     take_key::<B>(connection, reply).await?;
                 }

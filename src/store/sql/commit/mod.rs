@@ -85,11 +85,10 @@ static APPEND_TO_EXECUTIONS: Batch = Batch::differing(
         postgres: "UPDATE executions AS e SET status = b.status, last_seq = b.last_seq, driver = b.driver,
          queued_at = b.queued_at, started_at = b.started_at, finished_at = b.finished_at, suspended_at = b.suspended_at,
          waited_ms = b.waited_ms, stats = b.stats, output = b.output, error = b.error
-     FROM batch AS b JOIN (
-         SELECT e.workspace_id, e.id FROM batch AS b
-             JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.id
+     FROM (
+         SELECT b.* FROM batch AS b JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.id
          ORDER BY e.id FOR NO KEY UPDATE OF e
-     ) AS locked ON locked.workspace_id = b.workspace_id AND locked.id = b.id
+     ) AS b
      WHERE e.workspace_id = b.workspace_id AND e.id = b.id AND e.last_seq = b.expected_seq
          AND e.driver IS NOT DISTINCT FROM b.expected_driver
      RETURNING e.id",

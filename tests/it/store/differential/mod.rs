@@ -28,7 +28,7 @@ use super::{
         Fixture, Home, START, answered, append_as, child_of, close, create, event, execution, open, pod, quiet_event,
         reply, suspension, workflow, workspace,
     },
-    oracle::{KEPT_MS, Oracle},
+    oracle::{KEPT_MS, Oracle, Record},
 };
 use state::{LEASE_MS, same_state};
 
@@ -157,7 +157,7 @@ impl Run {
     async fn commit(&mut self) {
         let mut batch: Vec<Commit> = Vec::new();
         for _ in 0..self.random.random_range(1..7) {
-            let commit = if self.chance(35) { self.creation() } else { self.append() };
+            let commit = if self.chance(25) { self.creation() } else { self.append() };
             // No two members of one execution, and none that another member brings to life.
             if let Some(commit) = commit
                 && !batch.iter().any(|other| other.execution_id == commit.execution_id)
@@ -246,7 +246,7 @@ impl Run {
         if self.chance(8) {
             driver = [None, Some(self.instance())][self.random.random_range(0..2)];
         }
-        let from = if self.chance(30) { 5 } else { 1 };
+        let from = if self.chance(50) { 5 } else { 1 };
         let status = ExecutionStatus::ALL[self.random.random_range(from..9)];
         let next_driver = if status.is_terminal() || self.chance(60) { None } else { Some(self.instance()) };
         let mut commit = append_as(&record.execution, seq, driver, next_driver, status);
@@ -455,11 +455,13 @@ impl Run {
             3 => Change::UpdatePod(pod(Home { pod: pod_id, ..self.home }, &slug, self.now)),
             4 => Change::DeletePod(workspace, pod_id),
             5 => {
-                // One in which all has ended, if there is one.
-                let live = |pod: &PodId| {
-                    self.oracle.executions.values().any(|it| it.is_live() && it.execution.origin.pod_id == *pod)
+                // One in which something was and all has ended, if there is one.
+                let inside = |pod: &PodId| {
+                    let of_pod = |it: &&Record| it.execution.origin.pod_id == *pod;
+                    self.oracle.executions.values().filter(of_pod).map(Record::is_live).collect::<Vec<_>>()
                 };
-                let ended: Vec<PodId> = self.oracle.pods.keys().copied().filter(|pod| !live(pod)).collect();
+                let over = |pod: &PodId| inside(pod).iter().any(|live| !live) && !inside(pod).contains(&true);
+                let ended: Vec<PodId> = self.oracle.pods.keys().copied().filter(over).collect();
                 Change::DeletePod(workspace, self.pick(&ended).unwrap_or(pod_id))
             }
             6 => Change::PutMember(Member {
