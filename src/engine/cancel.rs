@@ -192,7 +192,7 @@ impl Engine {
                 seq: state.seq,
                 driver,
                 snapshot_seq: folded.seen.snapshot_seq,
-                timer: Some(folded.machine.next_due()),
+                timer: project::SeenTimer::Known(folded.machine.next_due()),
             };
             self.drive(folded, permit);
         } else if !inner.drivers.wake(origin.id) && driven_here && !ended {

@@ -36,7 +36,7 @@ use super::{
     Engine, EngineError,
     drivers::{Entry, Epoch},
     machine::{Command, Machine, scope::RunScope, state::Address},
-    project::{self, Placement, Seen},
+    project::{self, Placement, Seen, SeenTimer},
 };
 
 /// Events decided on between two flushes of a chain of pure nodes.
@@ -171,7 +171,7 @@ impl Engine {
         let workflow = self.0.workflows.compiled(workspace, origin.workflow_id, origin.workflow_version).await?;
         let machine = project::fold(workflow, &loaded, self.0.config.limits)?;
         let snapshot_seq = loaded.snapshot.as_ref().map_or(0, |(seq, _)| *seq);
-        let seen = Seen { seq: machine.state.seq, driver: loaded.driver, snapshot_seq, timer: None };
+        let seen = Seen { seq: machine.state.seq, driver: loaded.driver, snapshot_seq, timer: SeenTimer::Unknown };
         Ok(Folded { origin: Arc::new(loaded.execution.origin), machine, seen })
     }
 
@@ -362,7 +362,7 @@ impl Driver {
             Ok(()) => {
                 self.seen.seq = self.machine.state.seq;
                 self.seen.driver = driver;
-                self.seen.timer = Some(self.machine.next_due());
+                self.seen.timer = SeenTimer::Known(self.machine.next_due());
                 if snapshot {
                     self.seen.snapshot_seq = self.seen.seq;
                 }

@@ -78,7 +78,7 @@ impl Default for EngineConfig {
             max_running: 256,
             lease: Duration::from_secs(30),
             poll: Duration::from_millis(500),
-            reconcile: Duration::from_secs(60),
+            reconcile: Duration::from_mins(1),
             drain: Duration::from_secs(30),
             queue_limit: 100_000,
             alone: true,

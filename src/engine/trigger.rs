@@ -19,7 +19,7 @@ use super::{
     Engine, EngineError,
     driver::Folded,
     machine::{Command, Machine},
-    project::{self, Placement, Seen},
+    project::{self, Placement, Seen, SeenTimer},
 };
 
 /// How deep executions may start executions.
@@ -147,7 +147,7 @@ impl Engine {
             Err(error) => return Err(error),
         }
         if let Some(permit) = permit {
-            let seen = Seen { seq: machine.state.seq, driver, snapshot_seq: 0, timer: Some(None) };
+            let seen = Seen { seq: machine.state.seq, driver, snapshot_seq: 0, timer: SeenTimer::Known(None) };
             self.drive(Folded { origin: origin.into(), machine, seen }, permit);
         }
         Ok(execution)

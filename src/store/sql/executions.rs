@@ -117,9 +117,7 @@ pub(super) fn cursor_at(id: Uuid) -> String {
 pub(super) fn read_cursor(cursor: Option<&str>) -> Result<Uuid, StoreError> {
     let Some(cursor) = cursor else { return Ok(Uuid::max()) };
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-    bytes
-        .and_then(|bytes| Uuid::from_slice(&bytes).ok())
-        .ok_or(StoreError::ForeignCursor)
+    bytes.and_then(|bytes| Uuid::from_slice(&bytes).ok()).ok_or(StoreError::ForeignCursor)
 }
 
 impl<B: Backend> SqlStore<B> {

@@ -3,12 +3,12 @@
 use std::{str::FromStr, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use futures_util::TryStreamExt;
 use sqlx::{
     Connection, PgConnection, Row,
     postgres::{PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgRow},
 };
 use tokio::sync::{Mutex, mpsc};
+use tokio_stream::StreamExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 

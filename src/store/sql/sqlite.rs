@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::TryStreamExt;
 use sqlx::{
     Connection, Row, SqliteConnection,
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
 };
 use tokio::sync::{Notify, mpsc};
+use tokio_stream::StreamExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::store::Hint;
