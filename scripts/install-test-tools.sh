@@ -34,7 +34,7 @@ export DEBIAN_FRONTEND=noninteractive
 no_cluster=/etc/postgresql-common/createcluster.d/sluicegate-tests.conf
 mkdir -p "$(dirname "$no_cluster")"
 echo "create_main_cluster = false" >"$no_cluster"
-trap 'rm -f "$no_cluster"' EXIT
+trap 'rm -f "$no_cluster"; rmdir "$(dirname "$no_cluster")" 2>/dev/null || true' EXIT
 apt-get update -qq >&2
 apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
 "$root/scripts/test-postgres.sh" binaries >/dev/null

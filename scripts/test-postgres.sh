@@ -122,6 +122,7 @@ stop_cluster() {
     local base bin
     [ -s "$here/data" ] || return 0
     base=$(cat "$here/data")
+    dismiss_watchdog "$base"
     if [ -e "$base/data/postmaster.pid" ]; then
         choose_owner
         bin=$(server_binaries)
@@ -137,6 +138,17 @@ stop_cluster() {
 # ends a test's process group when the test takes too long.
 watch_cluster() {
     setsid "$root/scripts/test-postgres.sh" watch "$(cat "$here/data")" "$option" 9>&- </dev/null >/dev/null 2>&1 &
+    echo "$!" >"$here/watchdog"
+}
+
+# Ends the watchdog of the cluster in $1, unless it is this process. The number alone may mean another process by now.
+dismiss_watchdog() {
+    local pid
+    pid=$(cat "$here/watchdog" 2>/dev/null) || return 0
+    rm -f "$here/watchdog"
+    if [ "$pid" != "$$" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "watch $1 "; then
+        kill -- "-$pid" 2>/dev/null || true
+    fi
 }
 
 watch_idle() {

@@ -22,6 +22,6 @@ if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --locked --profile "$profile" "$@" || status=$?
 else
     echo "cargo-nextest is not installed: using cargo test" >&2
-    cargo test --locked "$@" || status=$?
+    cargo test --locked --no-fail-fast "$@" || status=$?
 fi
 exit "$status"

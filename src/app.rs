@@ -1,1 +1,106 @@
 //! Composition root: reads as the boot sequence.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    engine::{Engine, EngineConfig},
+    http::{
+        AppState, Readiness,
+        auth::{Authenticator, stream_token},
+        metrics::Metrics,
+        router,
+        serve::{self, Shutdown},
+        streams::Streams,
+    },
+    outbound,
+    store::{
+        Store,
+        sql::{self, Options},
+    },
+};
+
+/// A server that is ready to serve.
+pub struct App {
+    /// What the handlers share.
+    pub state: AppState,
+    /// The two stages of the shutdown.
+    pub shutdown: Shutdown,
+}
+
+impl App {
+    /// Opens the database, starts the engine, and puts everything together.
+    pub async fn boot(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let metrics = Metrics::install();
+        let store = open_store(&config, true).await?;
+        let allow = config.outbound_networks.iter().map(|network| network.parse()).collect::<Result<_, _>>();
+        let policy = outbound::Policy { allow: allow.context("outbound-networks")?, ..outbound::Policy::default() };
+        let outbound = outbound::Client::new(policy).context("outbound client")?;
+        let engine_config = EngineConfig {
+            max_running: config.max_running,
+            lease: config.instance_lease,
+            drain: config.drain_limit,
+            queue_limit: config.queue_limit,
+            alone: sqlite_path(config.store.expose()).is_some(),
+            ..EngineConfig::default()
+        };
+        let engine = Engine::start(Arc::clone(&store), clock.clone(), engine_config, outbound).await?;
+        let shutdown = Shutdown::default();
+        let streams = Streams::new(
+            config.streams_per_workspace,
+            config.stream_max_duration,
+            config.stream_heartbeat,
+            shutdown.soft.clone(),
+        );
+        let key = stream_token::shared_key(&*store, &clock).await?;
+        let auth = Arc::new(Authenticator::new(&config, Arc::clone(&store), clock.clone(), &key)?);
+        let readiness = Readiness::default();
+        let config = Arc::new(config);
+        let state = AppState { store, clock, config, auth, readiness, metrics, engine, streams };
+        Ok(Self { state, shutdown })
+    }
+
+    /// Serves until `stop` fires, then finishes in two stages; `hurry` ends the second one at once.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken, hurry: CancellationToken) {
+        let Self { state, shutdown } = self;
+        let (engine, readiness, store) = (state.engine.clone(), state.readiness.clone(), Arc::clone(&state.store));
+        let upkeep = state.metrics.clone().run_upkeep(stop.clone());
+        let serving = serve::run(listener, router(state), shutdown.clone());
+        let stopping = async {
+            stop.cancelled().await;
+            tracing::info!("stopping: no new work, streams are told where to go on");
+            readiness.set_draining();
+            shutdown.soft.cancel();
+            engine.stop(&hurry).await;
+            shutdown.hard.cancel();
+        };
+        readiness.set_ready();
+        tokio::join!(serving, stopping, upkeep);
+        store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Opens the configured database and brings its schema up to date.
+pub async fn open_store(config: &Config, exclusive: bool) -> anyhow::Result<Arc<dyn Store>> {
+    let url = config.store.expose();
+    if let Some(folder) = sqlite_path(url).as_deref().and_then(|path| path.parent())
+        && !folder.as_os_str().is_empty()
+    {
+        std::fs::create_dir_all(folder).with_context(|| format!("data folder {}", folder.display()))?;
+    }
+    let options = Options { migrate: true, exclusive, ..Options::default() };
+    // The URL may hold a password: the error must not quote it.
+    sql::open(url, options).await.context("the database could not be opened")
+}
+
+/// The file of an SQLite URL.
+fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+}

@@ -4,17 +4,11 @@
 //! column type, no precision to differ in), and what durations are computed from. Order within a millisecond is never read
 //! from a time; it is a `seq`, a feed position, or a UUIDv7.
 
-use std::{
-    fmt,
-    str::FromStr,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use tokio::sync::watch;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
@@ -93,7 +87,7 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<watch::Sender<i64>>),
 }
 
 impl Clock {
@@ -104,7 +98,7 @@ impl Clock {
 
     /// A clock that stands still at `start` until it is moved with [`Clock::advance_ms`].
     pub fn manual(start: Instant) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
+        Self(Source::Manual(Arc::new(watch::Sender::new(start.0))))
     }
 
     /// The present instant.
@@ -112,14 +106,32 @@ impl Clock {
     pub fn now(&self) -> Instant {
         match &self.0 {
             Source::System => Instant(Utc::now().timestamp_millis()),
-            Source::Manual(ms) => Instant(ms.load(Ordering::SeqCst)),
+            Source::Manual(ms) => Instant(*ms.borrow()),
         }
     }
 
     /// Moves a manual clock forward; the system's clock is not moved.
     pub fn advance_ms(&self, ms: i64) {
         if let Source::Manual(now) = &self.0 {
-            now.fetch_add(ms, Ordering::SeqCst);
+            now.send_modify(|now| *now += ms);
+        }
+    }
+
+    /// Waits until this clock shows `at`. A manual clock wakes its sleepers as it is moved.
+    pub async fn sleep_until(&self, at: Instant) {
+        match &self.0 {
+            Source::System => loop {
+                // The wall clock may be set back while we sleep on the monotonic one.
+                let left = at.0 - self.now().0;
+                if left <= 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(left.unsigned_abs().min(60_000))).await;
+            },
+            Source::Manual(now) => {
+                // The sender lives in `self`, so waiting can't fail.
+                _ = now.subscribe().wait_for(|now| *now >= at.0).await;
+            }
         }
     }
 

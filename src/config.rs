@@ -1,1 +1,565 @@
 //! One configuration, validated once.
+//!
+//! Every setting can be a flag, an environment variable `SLUICEGATE_*` or a key of the TOML file named by `--config`; a flag
+//! wins over the environment, the environment over the file, the file over the default. [`Settings`] is what was written,
+//! [`Config`] what holds; nothing else in the crate reads the environment.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use url::Url;
+
+/// A text that `Debug` does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret of this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, where it is used.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self::new(text))
+    }
+}
+
+/// A length of time, written `250ms`, `15s`, `10m`, `2h` or `7d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, unit) = split_unit(text);
+        let ms_per_unit = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(format!("`{text}` is not a duration such as `15s`, `10m` or `2h`")),
+        };
+        number
+            .parse::<u64>()
+            .ok()
+            .and_then(|n| n.checked_mul(ms_per_unit))
+            .map(|ms| Self(Duration::from_millis(ms)))
+            .ok_or_else(|| format!("`{text}` is not a duration such as `15s`, `10m` or `2h`"))
+    }
+}
+
+/// A number of bytes, written `65536`, `512KiB`, `4MiB` or `1GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteSize(pub usize);
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, unit) = split_unit(text);
+        let bytes_per_unit = match unit {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(format!("`{text}` is not a size such as `65536`, `512KiB` or `4MiB`")),
+        };
+        number
+            .parse::<usize>()
+            .ok()
+            .and_then(|n| n.checked_mul(bytes_per_unit))
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a size such as `65536`, `512KiB` or `4MiB`"))
+    }
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
+}
+
+macro_rules! read_from_text {
+    ($($name:ident),*) => {$(
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+            }
+        }
+    )*};
+}
+read_from_text!(Secret, Span, ByteSize);
+
+/// One secret or a list of them. Serde's own complaint about a wrong type would quote the secret.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Secret>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a text or a list of texts")]
+    enum OneOrMany {
+        One(Secret),
+        Many(Vec<Secret>),
+    }
+    OneOrMany::deserialize(deserializer).map(|secrets| match secrets {
+        OneOrMany::One(secret) => Some(vec![secret]),
+        OneOrMany::Many(secrets) => Some(secrets),
+    })
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people at a terminal.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Settings as they were written, from flags, environment and file.
+///
+/// A key of the file is the flag's name without the dashes in front: `listen = "0.0.0.0:8080"`.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// TOML file with settings
+    #[arg(long, env = "SLUICEGATE_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "SLUICEGATE_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Database: `sqlite:FILE` or `postgres://...` [default: sqlite:.sluicegate/sluicegate.db]
+    #[arg(long, env = "SLUICEGATE_STORE", value_name = "URL", hide_env_values = true)]
+    pub store: Option<Secret>,
+    /// Address under which clients reach the server, for links
+    #[arg(long, env = "SLUICEGATE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// How long one event stream may last [default: 10m]
+    #[arg(long, env = "SLUICEGATE_STREAM_MAX_DURATION", value_name = "DURATION")]
+    pub stream_max_duration: Option<Span>,
+    /// Time between two heartbeats of a stream [default: 15s]
+    #[arg(long, env = "SLUICEGATE_STREAM_HEARTBEAT", value_name = "DURATION")]
+    pub stream_heartbeat: Option<Span>,
+    /// Most open streams of one workspace in this process [default: 10000]
+    #[arg(long, env = "SLUICEGATE_STREAMS_PER_WORKSPACE", value_name = "COUNT")]
+    pub streams_per_workspace: Option<usize>,
+    /// Largest request body [default: 4MiB]
+    #[arg(long, env = "SLUICEGATE_BODY_LIMIT", value_name = "SIZE")]
+    pub body_limit: Option<ByteSize>,
+    /// Secrets of HS256 tokens, the current one and older ones that still hold (32 bytes or more each)
+    #[arg(long, env = "SLUICEGATE_JWT_SECRET", value_name = "SECRET", value_delimiter = ',', hide_env_values = true)]
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub jwt_secret: Option<Vec<Secret>>,
+    /// JWKS for RS256, ES256 and EdDSA tokens: a file, or an http(s) URL
+    #[arg(long, env = "SLUICEGATE_JWT_JWKS", value_name = "FILE|URL")]
+    pub jwt_jwks: Option<String>,
+    /// Issuer that tokens must name
+    #[arg(long, env = "SLUICEGATE_JWT_ISSUER", value_name = "ISSUER")]
+    pub jwt_issuer: Option<String>,
+    /// Audience that tokens must name
+    #[arg(long, env = "SLUICEGATE_JWT_AUDIENCE", value_name = "AUDIENCE")]
+    pub jwt_audience: Option<String>,
+    /// Origins whose pages may call the API from a browser, or `*`
+    #[arg(long, env = "SLUICEGATE_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origins: Option<Vec<String>>,
+    /// Bearer token that `/metrics` asks for; without it, `/metrics` is public
+    #[arg(long, env = "SLUICEGATE_METRICS_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub metrics_token: Option<Secret>,
+    /// Most executions that run in this process at once [default: 1000]
+    #[arg(long, env = "SLUICEGATE_MAX_RUNNING", value_name = "COUNT")]
+    pub max_running: Option<usize>,
+    /// Most executions of one workspace that wait in the queue [default: 100000]
+    #[arg(long, env = "SLUICEGATE_QUEUE_LIMIT", value_name = "COUNT")]
+    pub queue_limit: Option<u32>,
+    /// How long an instance may be silent before others take its executions [default: 30s]
+    #[arg(long, env = "SLUICEGATE_INSTANCE_LEASE", value_name = "DURATION")]
+    pub instance_lease: Option<Span>,
+    /// How long a stopping server waits for running nodes [default: 30s]
+    #[arg(long, env = "SLUICEGATE_DRAIN_LIMIT", value_name = "DURATION")]
+    pub drain_limit: Option<Span>,
+    /// Private networks that workflows may reach, such as `10.0.0.0/8`
+    #[arg(long, env = "SLUICEGATE_OUTBOUND_NETWORKS", value_name = "NETWORK", value_delimiter = ',')]
+    pub outbound_networks: Option<Vec<String>>,
+    /// How log lines look [default: text]
+    #[arg(long, env = "SLUICEGATE_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What is logged: a level, or a filter such as `info,sluicegate::engine=debug` [default: info]
+    #[arg(long, env = "SLUICEGATE_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// Settings that hold.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// The database's URL; it may hold a password.
+    pub store: Secret,
+    /// Address under which clients reach the server, without a slash at the end.
+    pub public_url: Option<String>,
+    /// How long one event stream may last.
+    pub stream_max_duration: Duration,
+    /// Time between two heartbeats of a stream.
+    pub stream_heartbeat: Duration,
+    /// Most open streams of one workspace in this process.
+    pub streams_per_workspace: usize,
+    /// Largest request body in bytes.
+    pub body_limit: usize,
+    /// How bearer tokens are checked.
+    pub jwt: JwtConfig,
+    /// Which pages may call the API from a browser.
+    pub cors: CorsOrigins,
+    /// Bearer token that `/metrics` asks for.
+    pub metrics_token: Option<Secret>,
+    /// Most executions that run in this process at once.
+    pub max_running: usize,
+    /// Most executions of one workspace that wait in the queue.
+    pub queue_limit: i64,
+    /// How long an instance may be silent before others take its executions.
+    pub instance_lease: Duration,
+    /// How long a stopping server waits for running nodes.
+    pub drain_limit: Duration,
+    /// Private networks that workflows may reach.
+    pub outbound_networks: Vec<String>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log: String,
+}
+
+/// How bearer tokens (JWT) are checked.
+#[derive(Clone, Debug)]
+pub struct JwtConfig {
+    /// The keys; the algorithm follows from them, never from the token.
+    pub keys: JwtKeys,
+    /// `iss` must be this.
+    pub issuer: Option<String>,
+    /// `aud` must be or contain this. Without it, a token that names an audience is refused.
+    pub audience: Option<String>,
+}
+
+/// Where the keys of bearer tokens are.
+#[derive(Clone, Debug)]
+pub enum JwtKeys {
+    /// No bearer tokens but API keys.
+    None,
+    /// HS256 with one of these secrets.
+    Secrets(Vec<Secret>),
+    /// RS256, ES256 or EdDSA with the keys in this file.
+    JwksFile(PathBuf),
+    /// RS256, ES256 or EdDSA with the keys at this address.
+    JwksUrl(Url),
+}
+
+/// Which pages may call the API from a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// Only those of this server.
+    Own,
+    /// Those of these origins.
+    Listed(Vec<String>),
+    /// All.
+    Any,
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file named by `--config` could not be read.
+    #[error("config file {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be; the text names the line.
+    #[error("config file {path}: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A setting that can't hold.
+    #[error("setting `{name}`: {reason}")]
+    Invalid {
+        /// The setting.
+        name: &'static str,
+        /// What it must be.
+        reason: String,
+    },
+}
+
+fn invalid(name: &'static str, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid { name, reason: reason.into() }
+}
+
+macro_rules! fill_gaps {
+    ($settings:ident, $file:ident: $($field:ident),* $(,)?) => {$(
+        if $settings.$field.is_none() {
+            $settings.$field = $file.$field;
+        }
+    )*};
+}
+
+impl Settings {
+    /// Reads the file, if one is named, and checks everything.
+    pub fn into_config(mut self) -> Result<Config, ConfigError> {
+        if let Some(path) = self.config.take() {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+            // The parser's own display quotes the line, which may be a secret; the message and the place are enough.
+            let file = toml::from_str::<Self>(&text).map_err(|error| {
+                let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+                ConfigError::Malformed { path, reason: format!("line {line}: {}", error.message()) }
+            })?;
+            self.fill_gaps(file);
+        }
+        self.validate()
+    }
+
+    fn fill_gaps(&mut self, file: Self) {
+        fill_gaps!(
+            self, file: listen, store, public_url, stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
+            jwt_secret, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, max_running, queue_limit,
+            instance_lease, drain_limit, outbound_networks, log_format, log,
+        );
+    }
+
+    fn validate(self) -> Result<Config, ConfigError> {
+        let store = self.store.unwrap_or_else(|| Secret::new("sqlite:.sluicegate/sluicegate.db"));
+        if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| store.expose().starts_with(scheme)) {
+            return Err(invalid("store", "must begin with `sqlite:` or `postgres://`"));
+        }
+        let public_url = match self.public_url.as_deref().map(Url::parse) {
+            None => None,
+            Some(Ok(url)) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
+                Some(url.as_str().trim_end_matches('/').to_owned())
+            }
+            Some(_) => return Err(invalid("public-url", "must be an http or https address without a query")),
+        };
+        let instance_lease = span("instance-lease", self.instance_lease, 30, 1, 3_600)?;
+        Ok(Config {
+            listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            store,
+            public_url,
+            stream_max_duration: span("stream-max-duration", self.stream_max_duration, 600, 1, 86_400)?,
+            stream_heartbeat: span("stream-heartbeat", self.stream_heartbeat, 15, 1, 300)?,
+            streams_per_workspace: count("streams-per-workspace", self.streams_per_workspace, 10_000)?,
+            body_limit: count("body-limit", self.body_limit.map(|size| size.0), 4 << 20)?,
+            jwt: JwtConfig {
+                keys: jwt_keys(self.jwt_secret, self.jwt_jwks)?,
+                issuer: self.jwt_issuer,
+                audience: self.jwt_audience,
+            },
+            cors: cors_origins(self.cors_origins.unwrap_or_default())?,
+            metrics_token: self.metrics_token,
+            max_running: count("max-running", self.max_running, 1_000)?,
+            queue_limit: self.queue_limit.unwrap_or(100_000).into(),
+            instance_lease,
+            drain_limit: self.drain_limit.map_or(Duration::from_secs(30), |span| span.0),
+            outbound_networks: self.outbound_networks.unwrap_or_default(),
+            log_format: self.log_format.unwrap_or(LogFormat::Text),
+            log: self.log.unwrap_or_else(|| "info".into()),
+        })
+    }
+}
+
+fn span(
+    name: &'static str,
+    given: Option<Span>,
+    default_s: u64,
+    least_s: u64,
+    most_s: u64,
+) -> Result<Duration, ConfigError> {
+    let span = given.map_or(Duration::from_secs(default_s), |span| span.0);
+    if (Duration::from_secs(least_s)..=Duration::from_secs(most_s)).contains(&span) {
+        Ok(span)
+    } else {
+        Err(invalid(name, format!("must be between {least_s}s and {most_s}s")))
+    }
+}
+
+fn count(name: &'static str, given: Option<usize>, default: usize) -> Result<usize, ConfigError> {
+    match given {
+        Some(0) => Err(invalid(name, "must be 1 or more")),
+        count => Ok(count.unwrap_or(default)),
+    }
+}
+
+fn jwt_keys(secrets: Option<Vec<Secret>>, jwks: Option<String>) -> Result<JwtKeys, ConfigError> {
+    match (secrets, jwks) {
+        (None, None) => Ok(JwtKeys::None),
+        // One issuer signs one way: a server that takes both would take a shared secret for a key that is public.
+        (Some(_), Some(_)) => Err(invalid("jwt-jwks", "can't be combined with `jwt-secret`")),
+        (Some(secrets), None) if secrets.is_empty() || secrets.iter().any(|secret| secret.expose().len() < 32) => {
+            Err(invalid("jwt-secret", "must be 32 bytes or longer"))
+        }
+        (Some(secrets), None) => Ok(JwtKeys::Secrets(secrets)),
+        (None, Some(place)) if place.starts_with("http://") || place.starts_with("https://") => {
+            Url::parse(&place).map(JwtKeys::JwksUrl).map_err(|error| invalid("jwt-jwks", error.to_string()))
+        }
+        (None, Some(place)) => Ok(JwtKeys::JwksFile(place.into())),
+    }
+}
+
+fn cors_origins(origins: Vec<String>) -> Result<CorsOrigins, ConfigError> {
+    if origins.is_empty() {
+        return Ok(CorsOrigins::Own);
+    }
+    if origins.iter().any(|origin| origin == "*") {
+        return Ok(CorsOrigins::Any);
+    }
+    for origin in &origins {
+        let same = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+        if !same {
+            return Err(invalid("cors-origins", format!("`{origin}` is not an origin such as `https://example.com`")));
+        }
+    }
+    Ok(CorsOrigins::Listed(origins))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn parse(args: &[&str]) -> Settings {
+        Cli::try_parse_from(std::iter::once(&"sluicegate").chain(args)).unwrap().settings
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    #[test]
+    fn defaults_hold() {
+        let config = Settings::default().into_config().unwrap();
+        assert_eq!(config.stream_max_duration, Duration::from_mins(10));
+        assert_eq!(config.stream_heartbeat, Duration::from_secs(15));
+        assert_eq!(config.body_limit, 4 * 1024 * 1024);
+        assert_eq!(config.cors, CorsOrigins::Own);
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let file = file("stream-max-duration = \"5m\"\nbody-limit = \"1MiB\"\nlog-format = \"json\"\n");
+        let path = file.path().to_str().unwrap();
+        let config = parse(&["--config", path, "--stream-max-duration", "20s"]).into_config().unwrap();
+        assert_eq!(config.stream_max_duration, Duration::from_secs(20));
+        assert_eq!(config.body_limit, 1 << 20);
+        assert_eq!(config.log_format, LogFormat::Json);
+    }
+
+    #[test]
+    fn every_setting_of_the_file_is_taken_over() {
+        let text = r#"
+            listen = "127.0.0.1:1"
+            store = "sqlite:a"
+            public-url = "https://a.example/"
+            stream-max-duration = "1m"
+            stream-heartbeat = "2s"
+            streams-per-workspace = 3
+            body-limit = "4"
+            jwt-secret = ["0123456789abcdef0123456789abcdef"]
+            jwt-issuer = "i"
+            jwt-audience = "a"
+            cors-origins = ["https://a.example"]
+            metrics-token = "m"
+            max-running = 5
+            queue-limit = 6
+            instance-lease = "7s"
+            drain-limit = "8s"
+            outbound-networks = ["10.0.0.0/8"]
+            log-format = "json"
+            log = "debug"
+        "#;
+        let config = parse(&["--config", file(text).path().to_str().unwrap()]).into_config().unwrap();
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!(config.store.expose(), "sqlite:a");
+        assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
+        assert_eq!(config.stream_max_duration, Duration::from_mins(1));
+        assert_eq!(config.stream_heartbeat, Duration::from_secs(2));
+        assert_eq!(config.streams_per_workspace, 3);
+        assert_eq!(config.body_limit, 4);
+        assert!(matches!(config.jwt.keys, JwtKeys::Secrets(secrets) if secrets.len() == 1));
+        assert_eq!((config.jwt.issuer.as_deref(), config.jwt.audience.as_deref()), (Some("i"), Some("a")));
+        assert_eq!(config.cors, CorsOrigins::Listed(vec!["https://a.example".into()]));
+        assert_eq!(config.metrics_token, Some(Secret::new("m")));
+        assert_eq!((config.max_running, config.queue_limit), (5, 6));
+        assert_eq!(config.instance_lease, Duration::from_secs(7));
+        assert_eq!(config.drain_limit, Duration::from_secs(8));
+        assert_eq!(config.outbound_networks, ["10.0.0.0/8"]);
+        assert_eq!(config.log, "debug");
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_refused_with_its_line() {
+        let file = file("listen = \"127.0.0.1:1\"\nlistne = \"127.0.0.1:2\"\n");
+        let error = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap_err().to_string();
+        assert!(error.contains("line 2: unknown field `listne`"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_value_names_its_setting() {
+        for (args, name) in [
+            (&["--stream-heartbeat", "0s"][..], "stream-heartbeat"),
+            (&["--store", "mysql://x"], "store"),
+            (&["--jwt-secret", "short"], "jwt-secret"),
+            (&["--cors-origins", "https://a.example/path"], "cors-origins"),
+            (&["--max-running", "0"], "max-running"),
+            (&["--jwt-secret", "0123456789abcdef0123456789abcdef", "--jwt-jwks", "keys.json"], "jwt-jwks"),
+        ] {
+            let error = parse(args).into_config().unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        assert!("10".parse::<Span>().is_err());
+        assert!("-5s".parse::<Span>().is_err());
+        assert!("99999999999999999d".parse::<Span>().is_err());
+        assert!("4MB".parse::<ByteSize>().is_err());
+    }
+
+    #[test]
+    fn no_secret_is_shown_by_debug_or_by_an_error() {
+        let secret = "hunter2-hunter2-hunter2-hunter2-hunter2";
+        let store = format!("postgres://u:{secret}@h/d");
+        let settings = parse(&["--jwt-secret", secret, "--store", &store, "--metrics-token", secret]);
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        assert!(!format!("{:?}", settings.into_config().unwrap()).contains("hunter2"));
+        for text in [format!("jwt-secret = [{secret}]"), format!("log = [\"\"]\njwt-secret = {{ a = \"{secret}\" }}")] {
+            let file = file(&text);
+            let error = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+        let file = file(&format!("jwt-secret = \"{secret}\""));
+        let config = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap();
+        assert!(matches!(config.jwt.keys, JwtKeys::Secrets(secrets) if secrets == [Secret::new(secret)]));
+    }
+}

@@ -30,6 +30,7 @@ CREATE TABLE executions (
     stats TEXT NOT NULL,
     input TEXT NOT NULL,
     context TEXT NOT NULL,
+    presets TEXT,
     output TEXT,
     error TEXT,
     PRIMARY KEY (workspace_id, id)

@@ -99,6 +99,7 @@ pub struct Settings {
 /// What is wrong with a definition, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DefinitionProblem)]
 pub struct Problem {
     /// A JSON pointer into the definition, such as `/nodes/3/data/condition`.
     pub path: String,

@@ -56,6 +56,9 @@ pub struct StatusEvent {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who asked for it (cancelling).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// With `cancelling` because of a failure: that failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
@@ -349,6 +352,22 @@ impl Event {
     /// Whether it is shown on the streams of pods and inboxes: changes of status and of suspensions.
     pub fn is_feed(&self) -> bool {
         !matches!(self, Self::NodeUpdate(_) | Self::NodeDelta(_) | Self::NodeLog(_))
+    }
+
+    /// The event's `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::ExecutionStatus(_) => "execution_status",
+            Self::NodeUpdate(_) => "node_update",
+            Self::NodeDelta(_) => "node_delta",
+            Self::NodeLog(_) => "node_log",
+            Self::ExecutionSuspended(_) => "execution_suspended",
+            Self::SuspensionUpdate(_) => "suspension_update",
+            Self::ExecutionComplete(_) => "execution_complete",
+            Self::ExecutionFailed(_) => "execution_failed",
+            Self::ExecutionCancelled(_) => "execution_cancelled",
+            Self::ExecutionSkipped(_) => "execution_skipped",
+        }
     }
 
     /// The body as it is stored and sent.

@@ -1,5 +1,7 @@
 //! An execution: its status, its row, and what the API shows of it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -131,6 +133,25 @@ impl TriggeredBy {
     }
 }
 
+/// The result that a node of a replay takes when it is reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preset {
+    /// Its output.
+    pub output: Option<Value>,
+    /// Its failure, where the original's failure was handled.
+    pub error: Option<Failure>,
+    /// The port it finishes through; none is the default port.
+    pub branch: Option<String>,
+    /// Hands on what it is handed.
+    pub transparent: bool,
+    /// Given by the caller, not taken over from the original.
+    pub pinned: bool,
+}
+
+/// Presets by node id.
+pub type Presets = BTreeMap<String, Preset>;
+
 /// What is fixed about an execution when it is triggered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecutionOrigin {
@@ -170,6 +191,8 @@ pub struct ExecutionOrigin {
     pub replay_of: Option<ExecutionId>,
     /// The node it was replayed from.
     pub from_node_id: Option<String>,
+    /// Results that nodes take instead of running (replays).
+    pub presets: Presets,
     /// Not before this instant.
     pub run_at: Option<Instant>,
     /// Who triggered it.

@@ -1,1 +1,245 @@
 //! How executions run, wait and survive: machine, driver, committer, queue, timers, hub, reconciler.
+//!
+//! [`Engine`] has the only doors that change an execution: [`Engine::trigger`], [`Engine::respond`], [`Engine::cancel`],
+//! [`Engine::replay`], [`Engine::retry`]. Each folds the log, decides, and appends at the position it has seen; a conflict means
+//! that somebody else was faster, and it begins again. Nothing else guards an execution.
+
+mod background;
+mod cancel;
+mod committer;
+mod driver;
+mod drivers;
+pub mod hub;
+pub mod machine;
+mod project;
+mod replay;
+mod respond;
+mod signals;
+mod trigger;
+mod view;
+mod workflows;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clock::{Clock, Instant},
+    domain::{
+        definition::Problem,
+        ids::{InstanceId, WorkspaceId},
+        suspension::Suspension,
+    },
+    outbound,
+    store::{Store, StoreError, catalogue::IdempotentReply},
+};
+use committer::Committer;
+use drivers::Drivers;
+use hub::Hub;
+use machine::Limits;
+use signals::Signals;
+use workflows::Workflows;
+
+pub use cancel::CancelRequest;
+pub use replay::{Replay, ReplayVersion, Replayed};
+pub use respond::{Answer, Answered};
+pub use trigger::Trigger;
+pub use view::Include;
+
+/// How the engine runs.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// How many executions run in this process at a time; others wait in the queue.
+    pub max_running: usize,
+    /// How long an instance is believed alive without a sign of life.
+    pub lease: Duration,
+    /// How often the database is looked at without a hint, for what other instances have written.
+    pub poll: Duration,
+    /// How often the reconciler looks for executions that nothing would wake.
+    pub reconcile: Duration,
+    /// How long running nodes may go on after the shutdown has begun.
+    pub drain: Duration,
+    /// How many executions of a workspace may wait in the queue.
+    pub queue_limit: i64,
+    /// Whether no other server uses this database: a SQLite file has one.
+    pub alone: bool,
+    /// Limits of one execution.
+    pub limits: Limits,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            max_running: 256,
+            lease: Duration::from_secs(30),
+            poll: Duration::from_millis(500),
+            reconcile: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+            queue_limit: 100_000,
+            alone: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Why the engine did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store's answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The execution has moved on; asked again, the engine would decide anew.
+    #[error("the execution has moved on")]
+    Conflict,
+    /// The request was carried out before: the reply it got.
+    #[error("the idempotency key was used before")]
+    Repeated(Box<IdempotentReply>),
+    /// Too much is waiting to be written or run.
+    #[error("too many executions are waiting")]
+    Busy,
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    Stopping,
+    /// The database refused the write itself.
+    #[error("the database refused the write: {0}")]
+    Refused(String),
+    /// The database did not confirm the write: it may or may not be stored.
+    #[error("the write was not confirmed: {0}")]
+    Unwritten(Arc<StoreError>),
+    /// The stored definition no longer compiles.
+    #[error("the workflow's definition does not hold: {}", first(.0))]
+    Definition(Vec<Problem>),
+    /// The input does not fit the workflow's schema.
+    #[error("the input does not fit the workflow")]
+    Input(Vec<Problem>),
+    /// The workflow is in the trash.
+    #[error("the workflow is in the trash")]
+    Trashed,
+    /// The execution has ended.
+    #[error("the execution has ended")]
+    Ended,
+    /// The execution has not ended.
+    #[error("the execution has not ended")]
+    NotEnded,
+    /// Nothing waits for an answer.
+    #[error("the execution does not wait for an answer")]
+    NotSuspended,
+    /// More than one suspension is open; the answer must name one.
+    #[error("more than one suspension is open; name one by `suspensionId`")]
+    Ambiguous(Vec<Suspension>),
+    /// The suspension was closed with something else.
+    #[error("the suspension is closed")]
+    AlreadyClosed(Box<Suspension>),
+    /// The answer does not fit what was asked.
+    #[error("the answer does not fit what was asked")]
+    Answer(Vec<Problem>),
+    /// The replay can't be carried out as asked.
+    #[error("the replay can't be carried out as asked")]
+    Plan(Vec<Problem>),
+}
+
+fn first(problems: &[Problem]) -> &str {
+    problems.first().map_or("", |problem| &problem.message)
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    config: EngineConfig,
+    outbound: outbound::Client,
+    committer: Committer,
+    hub: Hub,
+    signals: Arc<Signals>,
+    workflows: Workflows,
+    drivers: Drivers,
+    places: Arc<Semaphore>,
+    queue_counts: Mutex<HashMap<WorkspaceId, (Instant, i64)>>,
+    tasks: TaskTracker,
+    /// Nothing new is begun.
+    soft: CancellationToken,
+    /// What runs is given back.
+    hard: CancellationToken,
+}
+
+impl Engine {
+    /// Starts an engine: makes its instance known, takes back what instances before it left, and begins to work.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        clock: Clock,
+        config: EngineConfig,
+        outbound: outbound::Client,
+    ) -> Result<Self, StoreError> {
+        let hub = Hub::new(Arc::clone(&store));
+        let signals = Arc::new(Signals::default());
+        let (committer, writer) = Committer::new(Arc::clone(&store), hub.clone(), Arc::clone(&signals));
+        let instance = InstanceId(clock.new_id());
+        store.register_instance(instance, clock.now()).await?;
+        let places = Arc::new(Semaphore::new(config.max_running));
+        let engine = Self(Arc::new(Inner {
+            workflows: Workflows::new(Arc::clone(&store)),
+            drivers: Drivers::new(instance),
+            store,
+            clock,
+            config,
+            outbound,
+            committer,
+            hub,
+            signals,
+            places,
+            queue_counts: Mutex::default(),
+            tasks: TaskTracker::new(),
+            soft: CancellationToken::new(),
+            hard: CancellationToken::new(),
+        }));
+        engine.0.tasks.spawn(writer.run());
+        engine.start_background().await?;
+        Ok(engine)
+    }
+
+    /// The hub, to follow executions.
+    pub fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    /// The store, to read from.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// How many executions run in this process.
+    pub fn running(&self) -> usize {
+        self.0.drivers.len()
+    }
+
+    /// Stops in two stages: nothing new is begun, and what runs may finish; after the drain limit, or as soon as `hurry` fires,
+    /// the rest is given back. Returns when nothing of the engine runs any more.
+    pub async fn stop(&self, hurry: &CancellationToken) {
+        self.0.soft.cancel();
+        self.0.signals.queue.notify_waiters();
+        tokio::select! {
+            () = self.0.drivers.emptied() => {}
+            () = tokio::time::sleep(self.0.config.drain) => {}
+            () = hurry.cancelled() => {}
+        }
+        self.0.hard.cancel();
+        self.0.drivers.emptied().await;
+        if let Err(error) = self.0.store.remove_instance(self.0.drivers.instance()).await {
+            tracing::warn!(%error, "the instance could not be signed off; its lease will run out");
+        }
+        self.0.tasks.close();
+    }
+}

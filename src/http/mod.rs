@@ -1,1 +1,173 @@
-//! The native HTTP API: thin handlers, one file per resource.
+//! The native HTTP API: thin handlers over the engine and the store, one file per resource.
+//!
+//! Each resource file has `routes()`, which registers handlers and their documentation together; [`router`] puts them under
+//! `/v1` and, as the published contract writes them, without it. Around the handlers: [`error`] (the only place that knows
+//! status codes of failures), [`auth`] (extractors that can't be forgotten), [`idempotency`], [`observe`] (request ids,
+//! spans, metrics, problem documents), [`serve`] (the server loop).
+
+pub mod auth;
+pub mod docs;
+pub mod error;
+pub mod event_schema;
+pub mod extract;
+pub mod health;
+pub mod idempotency;
+pub mod metrics;
+pub mod names;
+pub mod observe;
+pub mod openapi;
+pub mod query;
+pub mod reply;
+pub mod serve;
+pub mod state;
+pub mod streams;
+pub mod validation;
+
+mod api_keys;
+mod execution_actions;
+mod execution_compare;
+mod execution_events;
+mod execution_logs;
+mod executions;
+mod feeds;
+mod invites;
+mod members;
+mod node_types;
+mod pods;
+mod stream_tokens;
+mod suspensions;
+mod workflow_versions;
+mod workflows;
+mod workspaces;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, OriginalUri},
+    http::{HeaderName, HeaderValue, Method, Uri, header, request::Parts},
+    middleware,
+    response::IntoResponse,
+};
+use tower::util::option_layer;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::CompressionLayer,
+    cors::{AllowOrigin, CorsLayer},
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::config::{Config, CorsOrigins};
+use error::{Code, Problem};
+pub use openapi::{api_document, openapi_yaml};
+pub use state::{AppState, Readiness};
+
+/// The prefix of all resources; the same paths answer without it.
+pub const VERSION_PREFIX: &str = "/v1";
+
+/// All resources, without the prefix.
+fn resources() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(workspaces::routes())
+        .merge(members::routes())
+        .merge(invites::routes())
+        .merge(api_keys::routes())
+        .merge(pods::routes())
+        .merge(workflows::routes())
+        .merge(workflow_versions::routes())
+        .merge(stream_tokens::routes())
+        .merge(executions::routes())
+        .merge(execution_actions::routes())
+        .merge(execution_compare::routes())
+        .merge(execution_events::routes())
+        .merge(execution_logs::routes())
+        .merge(suspensions::routes())
+        .merge(feeds::routes())
+        .merge(node_types::routes())
+}
+
+/// All routes, and the document that describes them.
+fn described() -> (Router<AppState>, utoipa::openapi::OpenApi) {
+    let resources = resources();
+    let (router, mut document) = OpenApiRouter::with_openapi(openapi::base())
+        .nest(VERSION_PREFIX, resources.clone())
+        .merge(health::routes())
+        .merge(docs::routes())
+        .split_for_parts();
+    openapi::complete(&mut document);
+    (router.merge(Router::from(resources)), document)
+}
+
+/// The whole API as one service.
+pub fn router(state: AppState) -> Router {
+    router_with(state, Router::new())
+}
+
+/// The whole API together with routes of higher floors, all beneath the same layers.
+pub fn router_with(state: AppState, more: Router<AppState>) -> Router {
+    let (router, _) = described();
+    router
+        .merge(more)
+        .fallback(async || Problem::new(Code::UnknownPath, "no such path; the paths are listed at /docs"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Code::MethodNotAllowed, "the path exists, but not for this method")
+        })
+        // The innermost comes first.
+        .layer(DefaultBodyLimit::max(state.config.body_limit))
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+            Problem::internal(format!("panic: {text}")).into_response()
+        }))
+        .layer(middleware::from_fn_with_state(state.clone(), observe::observe))
+        .layer(option_layer(cors(&state.config)))
+        // The default predicate leaves event streams alone.
+        .layer(CompressionLayer::new())
+        .with_state(state)
+}
+
+/// None where only the server's own pages may call: then there is nothing to say to a browser.
+fn cors(config: &Config) -> Option<CorsLayer> {
+    let header = HeaderName::from_static;
+    let origins = match &config.cors {
+        CorsOrigins::Own => return None,
+        CorsOrigins::Any => AllowOrigin::any(),
+        CorsOrigins::Listed(origins) => {
+            AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()))
+        }
+    };
+    let layer = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::ACCEPT,
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            idempotency::IDEMPOTENCY_KEY,
+            header("last-event-id"),
+            header("prefer"),
+            header("x-api-key"),
+            observe::X_REQUEST_ID,
+        ])
+        .expose_headers([
+            header::LINK,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            reply::IDEMPOTENCY_REPLAYED,
+            header("sluicegate-stream-version"),
+            observe::X_REQUEST_ID,
+        ])
+        .max_age(std::time::Duration::from_hours(1));
+    Some(layer)
+}
+
+/// A path without the version prefix: one name for what answers under two.
+pub fn without_version(path: &str) -> &str {
+    match path.strip_prefix(VERSION_PREFIX) {
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    }
+}
+
+/// The request's URI as the client wrote it (nested routers see it without their prefix).
+fn original_uri(parts: &Parts) -> &Uri {
+    parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0)
+}

@@ -4,8 +4,8 @@ use crate::{
     clock::Instant,
     domain::{
         execution::{Execution, ExecutionProgress},
-        ids::{ExecutionId, InstanceId, PodId, WorkflowId, WorkspaceId},
-        suspension::Suspension,
+        ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+        suspension::{Decision, Suspension, SuspensionState},
     },
 };
 
@@ -96,8 +96,17 @@ pub enum TimerChange {
 pub enum SuspensionChange {
     /// A new one.
     Open(Box<Suspension>),
-    /// Its end: the whole row as it is afterwards (state, decision and `closed_at` are written).
-    Close(Box<Suspension>),
+    /// Its end.
+    Close {
+        /// Which.
+        id: SuspensionId,
+        /// The state it ends in.
+        state: SuspensionState,
+        /// What was decided.
+        decision: Option<Decision>,
+        /// When.
+        closed_at: Instant,
+    },
 }
 
 /// An execution that a node starts, in the same commit as the event that says so.

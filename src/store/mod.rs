@@ -39,6 +39,9 @@ pub enum StoreError {
     /// The row is not in a state that allows the change; the text says which rule.
     #[error("{0}")]
     Refused(&'static str),
+    /// The cursor is not one that the list has given out.
+    #[error("the cursor is not one of this list")]
+    ForeignCursor,
     /// The request was already carried out: the stored reply to its idempotency key.
     #[error("the idempotency key was used before")]
     Repeated(Box<IdempotentReply>),
@@ -200,6 +203,9 @@ pub trait Store: Send + Sync + 'static {
     /// Rows of executions that another instance drives are left to it. Answers `(workspace, execution)` in order.
     async fn claim(&self, instance: InstanceId, limit: i64) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError>;
 
+    /// How many executions of a workspace are in the queue.
+    async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError>;
+
     /// Moves up to `limit` timers that are due at `now` to the queue; answers how many.
     async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError>;
 
@@ -247,6 +253,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// An execution's row.
     async fn execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<Execution, StoreError>;
+
+    /// An execution's row and the instance that drives it, whatever the state of its log.
+    async fn execution_and_driver(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+    ) -> Result<(Execution, Option<InstanceId>), StoreError>;
 
     /// A page of executions, newest first.
     async fn executions(
@@ -376,6 +389,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// The server's own secret of this name, the same for every instance: `candidate` at the first call ever, and from then on
+    /// what was kept.
+    async fn server_secret(&self, name: &str, candidate: &[u8], now: Instant) -> Result<Vec<u8>, StoreError>;
 
     /// Counts for `/metrics`.
     async fn counts(&self, now: Instant) -> Result<StoreCounts, StoreError>;

@@ -4,5 +4,6 @@
 #![cfg(test)]
 
 mod floors;
+mod http;
 mod store;
 mod support;

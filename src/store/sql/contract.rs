@@ -34,6 +34,10 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::claim(self, instance, limit).await
     }
 
+    async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError> {
+        Self::queue_length(self, workspace).await
+    }
+
     async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
         Self::fire_timers(self, now, limit).await
     }
@@ -83,6 +87,14 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<Execution, StoreError> {
         Self::execution(self, workspace, id).await
+    }
+
+    async fn execution_and_driver(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+    ) -> Result<(Execution, Option<InstanceId>), StoreError> {
+        Self::execution_and_driver(self, workspace, id).await
     }
 
     async fn executions(
@@ -244,6 +256,10 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn listen(&self) -> Result<Option<mpsc::Receiver<Hint>>, StoreError> {
         Ok(self.backend.listen().await?)
+    }
+
+    async fn server_secret(&self, name: &str, candidate: &[u8], now: Instant) -> Result<Vec<u8>, StoreError> {
+        Self::server_secret(self, name, candidate, now).await
     }
 
     async fn close(&self) {

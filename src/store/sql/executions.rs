@@ -27,12 +27,14 @@ const EVENTS_AT_ONCE: i64 = 256;
 
 /// The columns of an execution, the large ones as given.
 macro_rules! columns {
-    ($input:literal, $context:literal) => {
+    ($input:literal, $context:literal, $presets:literal) => {
         concat!(
             "e.workspace_id, e.id, e.pod_id, e.workflow_id, e.workflow_version, e.triggered_by, e.trigger_id, ",
             $input,
             ", ",
             $context,
+            ", ",
+            $presets,
             ", e.subject, e.priority, e.dedupe_key, e.concurrency_key, e.idempotency_key, e.parent_execution_id, e.depth,
      e.replay_of, e.from_node_id, e.run_at, e.created_by, e.created_at, e.status, e.last_seq, e.output, e.error,
      e.queued_at, e.started_at, e.finished_at, e.suspended_at, e.waited_ms, e.stats"
@@ -42,13 +44,13 @@ macro_rules! columns {
 
 const ONE: &str = concat!(
     "SELECT ",
-    columns!("e.input", "e.context"),
+    columns!("e.input", "e.context", "e.presets"),
     " FROM executions AS e WHERE e.workspace_id = $1 AND e.id = $2"
 );
 
 const LOAD: &str = concat!(
     "SELECT ",
-    columns!("e.input", "e.context"),
+    columns!("e.input", "e.context", "e.presets"),
     ", e.driver, s.seq, s.state FROM executions AS e
      LEFT JOIN snapshots AS s ON s.workspace_id = e.workspace_id AND s.execution_id = e.id
      WHERE e.workspace_id = $1 AND e.id = $2"
@@ -68,7 +70,7 @@ macro_rules! list {
     ($lead:literal) => {
         concat!(
             "SELECT ",
-            columns!("'null'", "'null'"),
+            columns!("'null'", "'null'", "NULL"),
             " FROM executions AS e WHERE e.workspace_id = $1 AND e.id < $2",
             $lead,
             " AND ($4 IS NULL OR e.pod_id = $4) AND ($5 IS NULL OR e.workflow_id = $5)
@@ -117,10 +119,20 @@ pub(super) fn read_cursor(cursor: Option<&str>) -> Result<Uuid, StoreError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     bytes
         .and_then(|bytes| Uuid::from_slice(&bytes).ok())
-        .ok_or(StoreError::Refused("the cursor is not one of this list"))
+        .ok_or(StoreError::ForeignCursor)
 }
 
 impl<B: Backend> SqlStore<B> {
+    pub(super) async fn execution_and_driver(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+    ) -> Result<(Execution, Option<InstanceId>), StoreError> {
+        let row = self.read_one("execution", LOAD, cells![workspace, id]).await?;
+        let mut columns = Columns::<B>::new(&row);
+        Ok((read_execution(&mut columns)?, columns.maybe_id()?))
+    }
+
     pub(super) async fn load_execution(
         &self,
         workspace: WorkspaceId,
@@ -248,6 +260,7 @@ fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution,
         trigger_id: columns.next()?,
         input: columns.json("input")?,
         context: columns.json("context")?,
+        presets: columns.maybe_json("presets")?.unwrap_or_default(),
         subject: columns.next()?,
         priority: columns.small()?,
         dedupe_key: columns.next()?,

@@ -15,6 +15,7 @@ mod instances;
 mod lanes;
 mod postgres;
 mod queue;
+mod secrets;
 mod sqlite;
 mod suspensions;
 

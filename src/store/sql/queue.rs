@@ -41,6 +41,8 @@ const PICK: Dialect = Dialect {
      ORDER BY p.priority DESC, p.queued_at, p.execution_id FOR NO KEY UPDATE OF e SKIP LOCKED",
 };
 
+const QUEUE_LENGTH: &str = "SELECT COUNT(*) FROM queue WHERE workspace_id = $1";
+
 static TAKE: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("execution_id", Kind::Id)],
     "DELETE FROM queue WHERE (workspace_id, execution_id) IN (SELECT workspace_id, execution_id FROM batch)",
@@ -167,6 +169,11 @@ impl<B: Backend> SqlStore<B> {
             })
         })
         .await
+    }
+
+    pub(super) async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError> {
+        let row = self.read_one("queue length", QUEUE_LENGTH, cells![workspace]).await?;
+        Columns::<B>::new(&row).next()
     }
 
     pub(super) async fn counts(&self, now: Instant) -> Result<StoreCounts, StoreError> {

@@ -214,6 +214,7 @@ pub fn execution(id: ExecutionId, home: Home, at: Instant) -> Execution {
             depth: 0,
             replay_of: None,
             from_node_id: None,
+            presets: std::collections::BTreeMap::new(),
             run_at: None,
             created_by: "ada".to_owned(),
             created_at: at,
@@ -361,7 +362,12 @@ pub fn open(suspension: &Suspension) -> SuspensionChange {
 }
 
 pub fn close(suspension: &Suspension) -> SuspensionChange {
-    SuspensionChange::Close(Box::new(suspension.clone()))
+    SuspensionChange::Close {
+        id: suspension.id,
+        state: suspension.state,
+        decision: suspension.decision.clone(),
+        closed_at: suspension.closed_at.expect("a closed suspension has an end"),
+    }
 }
 
 pub fn reply(scope: &str, key: &str, at: Instant) -> IdempotentReply {

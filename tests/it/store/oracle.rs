@@ -97,7 +97,7 @@ impl Oracle {
         }
         let reopened = commit.suspensions.iter().any(|change| match change {
             SuspensionChange::Open(opened) => self.suspensions.contains_key(&opened.id),
-            SuspensionChange::Close(_) => false,
+            SuspensionChange::Close { .. } => false,
         });
         if reopened || commit.children.iter().any(|child| self.executions.contains_key(&child.execution.origin.id)) {
             return refused();
@@ -142,10 +142,12 @@ impl Oracle {
                 SuspensionChange::Open(opened) => {
                     self.suspensions.insert(opened.id, (**opened).clone());
                 }
-                SuspensionChange::Close(closed) => {
-                    let present = self.suspensions.get_mut(&closed.id);
+                SuspensionChange::Close { id, state, decision, closed_at } => {
+                    let present = self.suspensions.get_mut(id);
                     if let Some(present) = present.filter(|present| present.state == SuspensionState::Open) {
-                        *present = (**closed).clone();
+                        present.state = *state;
+                        present.decision.clone_from(decision);
+                        present.closed_at = Some(*closed_at);
                     }
                 }
             }

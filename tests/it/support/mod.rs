@@ -1,3 +1,5 @@
-//! What the tests share: databases, and later servers and clients.
+//! What the tests share: databases, servers and clients.
 
+pub mod app;
+pub mod contract;
 pub mod postgres;

@@ -118,7 +118,7 @@ impl<B: Backend> SqlStore<B> {
     ) -> Result<Page<WorkflowVersion>, StoreError> {
         let before = match cursor {
             None => i64::MAX,
-            Some(cursor) => cursor.parse().map_err(|_| StoreError::Refused("the cursor is not one of this list"))?,
+            Some(cursor) => cursor.parse().map_err(|_| StoreError::ForeignCursor)?,
         };
         let rows = self.read(VERSIONS, cells![workspace, id, before, limit + 1]).await?;
         let versions = rows.iter().map(read_version::<B>).collect::<Result<_, _>>()?;

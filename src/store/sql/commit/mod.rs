@@ -127,17 +127,18 @@ static INSERT_EXECUTIONS: Batch = Batch::new(
         ("stats", Kind::Text),
         ("input", Kind::Text),
         ("context", Kind::Text),
+        ("presets", Kind::Text),
         ("output", Kind::Text),
         ("error", Kind::Text),
     ],
     "INSERT INTO executions (workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq, driver,
          triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
          depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
-         suspended_at, waited_ms, stats, input, context, output, error)
+         suspended_at, waited_ms, stats, input, context, presets, output, error)
      SELECT workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq, driver,
          triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
          depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
-         suspended_at, waited_ms, stats, input, context, output, error FROM batch WHERE true
+         suspended_at, waited_ms, stats, input, context, presets, output, error FROM batch WHERE true
      ON CONFLICT (workspace_id, id) DO NOTHING
      RETURNING id",
 );

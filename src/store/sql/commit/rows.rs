@@ -117,7 +117,7 @@ impl Prepared {
                 .push(member, cells![workspace, origin.id, Some(child.queue.priority), Some(child.queue.queued_at)]);
         }
         for change in &commit.suspensions {
-            tables.add_suspension(member, change);
+            tables.add_suspension(member, commit.workspace_id, change);
         }
         if let Some(place) = commit.queue {
             tables.queue.push(member, cells![workspace, id, Some(place.priority), Some(place.queued_at)]);
@@ -173,7 +173,7 @@ impl Tables {
         }
     }
 
-    fn add_suspension(&mut self, member: usize, change: &SuspensionChange) {
+    fn add_suspension(&mut self, member: usize, workspace: WorkspaceId, change: &SuspensionChange) {
         match change {
             SuspensionChange::Open(opened) => self.opened.push(
                 member,
@@ -191,14 +191,14 @@ impl Tables {
                     opened.decision.as_ref().map_or(Cell::Text(None), Cell::json),
                 ],
             ),
-            SuspensionChange::Close(closed) => self.closed.push(
+            SuspensionChange::Close { id, state, decision, closed_at } => self.closed.push(
                 member,
                 cells![
-                    closed.workspace_id,
-                    closed.id,
-                    closed.state.as_str(),
-                    closed.closed_at,
-                    closed.decision.as_ref().map_or(Cell::Text(None), Cell::json),
+                    workspace,
+                    *id,
+                    state.as_str(),
+                    *closed_at,
+                    decision.as_ref().map_or(Cell::Text(None), Cell::json),
                 ],
             ),
         }
@@ -262,6 +262,7 @@ fn execution_row(execution: &Execution, driver: Option<InstanceId>) -> Vec<Cell>
         Cell::json(&progress.stats),
         Cell::json(&origin.input),
         Cell::json(&origin.context),
+        if origin.presets.is_empty() { Cell::Text(None) } else { Cell::json(&origin.presets) },
         progress.output.as_ref().map_or(Cell::Text(None), Cell::json),
         progress.error.as_ref().map_or(Cell::Text(None), Cell::json),
     ]

@@ -1,0 +1,207 @@
+//! `sluicegate dev`: everything at once, on this machine only.
+//!
+//! The store is a file in the data folder and is kept between runs, and so are the example workspace and its key: a key is
+//! stored hashed, so its text lies in `dev.json` beside the database, readable by its owner only.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{examples::EXAMPLES, init, logging, serve};
+use crate::{
+    app::App,
+    clock::Clock,
+    config::{Secret, Settings},
+    domain::{
+        ids::{PodId, WorkflowId, WorkspaceId},
+        workflow::{Workflow, WorkflowState},
+    },
+    store::{Store, catalogue::Change},
+};
+
+/// Serve with an embedded store, example workflows and ready-to-paste commands
+#[derive(Args, Debug)]
+pub struct Dev {
+    /// Address to listen on; a loopback one. Port 0 picks a free one
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Folder of the database
+    #[arg(long, default_value = ".sluicegate", value_name = "FOLDER")]
+    data: PathBuf,
+    /// How long one event stream may last [default: 10m]
+    #[arg(long, env = "SLUICEGATE_STREAM_MAX_DURATION", value_name = "DURATION")]
+    stream_max_duration: Option<crate::config::Span>,
+    /// Print one line of JSON when ready
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is kept between runs.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    api_key: String,
+    workspace_id: WorkspaceId,
+    pod_id: PodId,
+    workflows: BTreeMap<String, WorkflowId>,
+}
+
+impl Dev {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        ensure!(self.listen.ip().is_loopback(), "dev listens on this machine only; use `sluicegate serve` for others");
+        std::fs::create_dir_all(&self.data).with_context(|| format!("data folder {}", self.data.display()))?;
+        let listener = serve::bind(self.listen).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let settings = Settings {
+            listen: Some(self.listen),
+            store: Some(Secret::new(format!("sqlite:{}", self.data.join("sluicegate.db").display()))),
+            public_url: Some(url.clone()),
+            stream_max_duration: self.stream_max_duration,
+            // The example with http calls this very server.
+            outbound_networks: Some(vec!["127.0.0.1".to_owned(), "::1".to_owned()]),
+            log: Some("warn".to_owned()),
+            ..Settings::default()
+        };
+        let config = settings.into_config()?;
+        logging::begin(&config)?;
+        let clock = Clock::system();
+        let app = App::boot(config, clock.clone()).await?;
+        let kept = prepare(&app.state.store, &clock, &self.data.join("dev.json")).await?;
+        if self.json {
+            let Kept { api_key, workspace_id, pod_id, workflows } = &kept;
+            println!(
+                "{}",
+                json!({ "url": url, "apiKey": api_key, "workspaceId": workspace_id, "podId": pod_id, "workflows": workflows })
+            );
+        } else {
+            print!("{}", welcome(&url, &kept));
+        }
+        serve::serve_until_signalled(app, listener).await
+    }
+}
+
+/// The example workspace as it was made by an earlier run, or a new one.
+async fn prepare(store: &Arc<dyn Store>, clock: &Clock, path: &Path) -> anyhow::Result<Kept> {
+    if let Ok(text) = std::fs::read_to_string(path) {
+        let mut kept: Kept = serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        if store.workspace(kept.workspace_id).await.is_ok() && store.pod(kept.workspace_id, kept.pod_id).await.is_ok() {
+            add_missing(store, clock, &mut kept).await?;
+            write(path, &kept)?;
+            return Ok(kept);
+        }
+    }
+    let made = init::make(store, clock, "Example", "Main").await?;
+    let mut kept = Kept {
+        api_key: made.api_key,
+        workspace_id: made.workspace_id,
+        pod_id: made.pod_id,
+        workflows: BTreeMap::new(),
+    };
+    add_missing(store, clock, &mut kept).await?;
+    write(path, &kept)?;
+    Ok(kept)
+}
+
+/// Examples that were deleted come back; those that were changed stay as they are.
+async fn add_missing(store: &Arc<dyn Store>, clock: &Clock, kept: &mut Kept) -> anyhow::Result<()> {
+    for example in EXAMPLES {
+        if let Some(id) = kept.workflows.get(example.key)
+            && store.workflow(kept.workspace_id, *id).await.is_ok()
+        {
+            continue;
+        }
+        let (id, now) = (WorkflowId(clock.new_id()), clock.now());
+        let workflow = Workflow {
+            id,
+            workspace_id: kept.workspace_id,
+            pod_id: kept.pod_id,
+            name: example.name.to_owned(),
+            description: example.description.to_owned(),
+            state: WorkflowState::Deployed,
+            starred: false,
+            version: 1,
+            deployed_version: Some(1),
+            definition: Some(example.definition()),
+            created_at: now,
+            updated_at: now,
+        };
+        store.change(Change::CreateWorkflow(workflow, "operator".to_owned()), None).await?;
+        kept.workflows.insert(example.key.to_owned(), id);
+    }
+    Ok(())
+}
+
+fn write(path: &Path, kept: &Kept) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(kept)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("{} can't be written", path.display()))?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    Ok(())
+}
+
+/// What a newcomer needs: everything below can be pasted into another terminal.
+fn welcome(url: &str, kept: &Kept) -> String {
+    let base = format!("{url}/v1/workspaces/{}/pods/{}", kept.workspace_id, kept.pod_id);
+    let id = |key: &str| kept.workflows.get(key).map(ToString::to_string).unwrap_or_default();
+    let (linear, approval, http) = (id("linear"), id("approval"), id("http"));
+    let api_key = &kept.api_key;
+    format!(
+        r#"
+Sluicegate is ready at {url}   (API reference: {url}/docs)
+
+API key    {api_key}
+workspace  {workspace}
+pod        {pod}
+workflows  linear    {linear}
+           approval  {approval}
+           http      {http}
+
+Paste into another terminal. Once:
+
+  export KEY={api_key}
+  export POD={base}
+
+Trigger the workflow with an approval, and remember the execution:
+
+  export ID=$(curl -s $POD/executions -H "x-api-key: $KEY" -H 'content-type: application/json' \
+    -d '{{"workflowId":"{approval}","input":{{"order":"A-1","amount":250}}}}' | sed 's/.*"id":"\([^"]*\)","workspaceId".*/\1/'); echo $ID
+
+Follow it live; it stops at the approval gate (Ctrl-C leaves it):
+
+  curl -N $POD/executions/$ID/events -H "x-api-key: $KEY" -H 'accept: text/event-stream'
+
+Approve it (in a third terminal, or after Ctrl-C), and follow again to see it complete:
+
+  curl -s -X PATCH $POD/executions/$ID/approve -H "x-api-key: $KEY"
+
+Replay it from the gate; what came before is reused:
+
+  curl -s $POD/executions/$ID/replay -H "x-api-key: $KEY" -H 'content-type: application/json' -d '{{"fromNodeId":"review"}}'
+
+The others:
+
+  curl -s $POD/executions -H "x-api-key: $KEY" -H 'content-type: application/json' \
+    -d '{{"workflowId":"{linear}","input":{{"items":[{{"price":3}},{{"price":4}}]}}}}'
+  curl -s $POD/executions -H "x-api-key: $KEY" -H 'content-type: application/json' \
+    -d '{{"workflowId":"{http}","input":{{"url":"{url}/healthz"}}}}'
+
+Ctrl-C stops the server; everything is kept.
+"#,
+        workspace = kept.workspace_id,
+        pod = kept.pod_id,
+    )
+}

@@ -1,0 +1,205 @@
+//! Cancelling: takes down an execution and everything below it. What no process runs ends in the very commit; what runs is told.
+
+use crate::{
+    domain::{
+        event::{Event, FailedEvent},
+        execution::{Execution, ExecutionStatus},
+        failure::Failure,
+        ids::{ExecutionId, WorkspaceId},
+        suspension::{Suspension, SuspensionState},
+    },
+    store::{
+        StoreError, SuspensionFilter,
+        catalogue::IdempotentReply,
+        commit::{Commit, ExecutionWrite, SuspensionChange, TimerChange},
+    },
+};
+
+use super::{
+    Engine, EngineError,
+    driver::Folded,
+    machine::Command,
+    project::{self, Placement},
+};
+
+/// How often a door decides anew when others are faster.
+pub const TRIES: usize = 100;
+
+/// A wish for the end of an execution.
+#[derive(Clone, Debug)]
+pub struct CancelRequest {
+    /// Who asks.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Engine {
+    /// Cancels an execution. Durable when this returns; `Ended` if it had ended before.
+    pub async fn cancel(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        request: CancelRequest,
+    ) -> Result<Execution, EngineError> {
+        let command = Command::Cancel { by: request.by, reason: request.reason };
+        self.command(workspace, id, command, &|_| None).await
+    }
+
+    /// Cancels a child of a stopping execution; a child that is stopping already is left to it.
+    pub(super) async fn cancel_child(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        reason: String,
+    ) -> Result<(), EngineError> {
+        let request = CancelRequest { by: None, reason: Some(reason) };
+        self.cancel(workspace, id, request).await.map(|_| ())
+    }
+
+    /// Ends an execution that can't be carried on as failed.
+    pub(super) async fn abort(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        failure: Failure,
+    ) -> Result<(), EngineError> {
+        match self.command(workspace, id, Command::Abort(failure.clone()), &|_| None).await {
+            Ok(_) | Err(EngineError::Ended) => Ok(()),
+            // Its log can't be folded: the end is written without a machine.
+            Err(
+                EngineError::Definition(_) | EngineError::Store(StoreError::Damaged { .. } | StoreError::NotFound(_)),
+            ) => self.end_unfolded(workspace, id, failure).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Appends the end to a log that can't be folded, and closes what its rows show as open.
+    async fn end_unfolded(&self, workspace: WorkspaceId, id: ExecutionId, failure: Failure) -> Result<(), EngineError> {
+        for _ in 0..TRIES {
+            let (mut execution, driver) = self.0.store.execution_and_driver(workspace, id).await?;
+            if execution.progress.status.is_terminal() {
+                return Ok(());
+            }
+            let now = self.0.clock.now();
+            let expected_seq = execution.progress.last_seq;
+            let seq = expected_seq + 1;
+            let event = Event::ExecutionFailed(FailedEvent { seq, at: now, error: failure.clone(), nodes: Vec::new() });
+            let open = SuspensionFilter {
+                execution_id: Some(id),
+                state: Some(SuspensionState::Open),
+                ..SuspensionFilter::default()
+            };
+            let open = self.0.store.suspensions(workspace, &open, 200, None).await?.items;
+            let progress = &mut execution.progress;
+            progress.status = ExecutionStatus::Failed;
+            progress.last_seq = seq;
+            progress.error = Some(failure.clone());
+            progress.finished_at = Some(now);
+            let origin = &execution.origin;
+            let close = |suspension: Suspension| SuspensionChange::Close {
+                id: suspension.id,
+                state: SuspensionState::Cancelled,
+                decision: None,
+                closed_at: now,
+            };
+            let commit = Commit {
+                workspace_id: workspace,
+                execution_id: id,
+                write: ExecutionWrite::Append {
+                    pod_id: origin.pod_id,
+                    workflow_id: origin.workflow_id,
+                    expected_seq,
+                    expected_driver: driver,
+                    progress: Box::new(execution.progress.clone()),
+                },
+                driver: None,
+                events: project::rows(&[event]),
+                queue: None,
+                timer: TimerChange::Clear,
+                suspensions: open.into_iter().map(close).collect(),
+                children: Vec::new(),
+                wake: origin.parent_execution_id,
+                idempotency: None,
+                snapshot: None,
+            };
+            match self.0.committer.commit(commit).await {
+                Err(EngineError::Conflict) => {}
+                written => return written,
+            }
+        }
+        Err(EngineError::Conflict)
+    }
+
+    async fn command(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+        command: Command,
+        reply: &(dyn Fn(&Execution) -> Option<IdempotentReply> + Send + Sync),
+    ) -> Result<Execution, EngineError> {
+        for _ in 0..TRIES {
+            let mut folded = self.load(workspace, id).await?;
+            if folded.machine.state.status.is_terminal() {
+                return Err(EngineError::Ended);
+            }
+            let now = self.0.clock.now();
+            folded.machine.decide(now, command.clone());
+            match self.append_and_wake(folded, reply).await {
+                Err(EngineError::Conflict) => {}
+                other => return other,
+            }
+        }
+        Err(EngineError::Conflict)
+    }
+
+    /// Appends what a door has decided, and sees to it that somebody goes on from there: the driver is woken, or this process
+    /// drives on from the same commit, or the execution goes on the queue.
+    pub(super) async fn append_and_wake(
+        &self,
+        mut folded: Folded,
+        reply: &(dyn Fn(&Execution) -> Option<IdempotentReply> + Send + Sync),
+    ) -> Result<Execution, EngineError> {
+        let inner = &self.0;
+        let now = inner.clock.now();
+        let events = folded.machine.take();
+        let origin = &folded.origin;
+        let execution = Execution { origin: (**origin).clone(), progress: folded.machine.progress() };
+        let idempotency = reply(&execution);
+        if events.is_empty() && idempotency.is_none() {
+            return Ok(execution);
+        }
+        let instance = inner.drivers.instance();
+        let ended = folded.machine.state.status.is_terminal();
+        let place =
+            || (!ended && !inner.soft.is_cancelled()).then(|| inner.places.clone().try_acquire_owned().ok()).flatten();
+        let (driver, permit) = match folded.seen.driver {
+            Some(driver) if driver != instance => (Some(driver), None),
+            Some(driver) if inner.drivers.contains(origin.id) => (Some(driver), None),
+            // Nobody drives it, or this instance's last driver of it has failed.
+            _ => match place() {
+                Some(permit) => (Some(instance), Some(permit)),
+                None => (None, None),
+            },
+        };
+        let driven_here = driver == Some(instance);
+        let placement = Placement { driver, queued: !ended && !driven_here, idempotency, children: Vec::new() };
+        let commit = project::append(&folded.machine, origin, &events, &folded.seen, now, placement);
+        inner.committer.commit(commit).await?;
+        if let Some(permit) = permit {
+            let state = &folded.machine.state;
+            folded.seen = project::Seen {
+                seq: state.seq,
+                driver,
+                snapshot_seq: folded.seen.snapshot_seq,
+                timer: Some(folded.machine.next_due()),
+            };
+            self.drive(folded, permit);
+        } else if !inner.drivers.wake(origin.id) && driven_here && !ended {
+            // Its driver has failed since. The queue goes on from here.
+            inner.store.release(instance, &[(origin.workspace_id, origin.id)], now).await?;
+            inner.signals.queued();
+        }
+        Ok(execution)
+    }
+}

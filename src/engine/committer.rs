@@ -1,0 +1,201 @@
+//! The committer: every write to an execution goes through it. It takes what has queued up, writes it in one transaction, then
+//! wakes every waiter and publishes to the hub. No timer: a batch is what arrived during the previous flush.
+//!
+//! Durable before visible: nobody is told of an event, neither a waiter nor a stream, before the transaction that holds it is
+//! on the disk. Running executions go before new ones; when the queue of new ones is full, triggers are refused.
+
+use std::{collections::HashSet, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::{
+    Hint, Store,
+    commit::{Commit, CommitError, ExecutionWrite, TimerChange},
+};
+
+use super::{EngineError, hub::Hub, signals::Signals};
+
+/// The most members of a batch.
+const MAX_BATCH: usize = 256;
+/// About the most bytes of event bodies in a batch.
+const MAX_BATCH_BYTES: usize = 1 << 20;
+/// How many writes of running executions may wait.
+const RUNNING_QUEUE: usize = 4_096;
+/// How many triggers may wait.
+const TRIGGER_QUEUE: usize = 1_024;
+
+/// Hands commits to the committer. Cheap to clone.
+#[derive(Clone)]
+pub struct Committer {
+    running: mpsc::Sender<Request>,
+    triggers: mpsc::Sender<Request>,
+}
+
+struct Request {
+    commit: Commit,
+    done: oneshot::Sender<Result<(), EngineError>>,
+}
+
+/// The committer's own end of the queues; [`Loop::run`] is its task.
+pub struct Loop {
+    store: Arc<dyn Store>,
+    hub: Hub,
+    signals: Arc<Signals>,
+    running: mpsc::Receiver<Request>,
+    triggers: mpsc::Receiver<Request>,
+    /// Requests that had to wait because the batch already wrote to their execution.
+    held: Vec<Request>,
+}
+
+impl Committer {
+    /// A committer and the loop that must be run for it.
+    pub fn new(store: Arc<dyn Store>, hub: Hub, signals: Arc<Signals>) -> (Self, Loop) {
+        let (running, running_queue) = mpsc::channel(RUNNING_QUEUE);
+        let (triggers, trigger_queue) = mpsc::channel(TRIGGER_QUEUE);
+        let held = Vec::new();
+        (
+            Self { running, triggers },
+            Loop { store, hub, signals, running: running_queue, triggers: trigger_queue, held },
+        )
+    }
+
+    /// Writes a commit of an execution that exists; returns once it is durable.
+    pub async fn commit(&self, commit: Commit) -> Result<(), EngineError> {
+        let (done, written) = oneshot::channel();
+        self.running.send(Request { commit, done }).await.map_err(|_| EngineError::Stopping)?;
+        written.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Writes a new execution; refused at once if too many wait already.
+    pub async fn create(&self, commit: Commit) -> Result<(), EngineError> {
+        let (done, written) = oneshot::channel();
+        self.triggers.try_send(Request { commit, done }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => EngineError::Busy,
+            mpsc::error::TrySendError::Closed(_) => EngineError::Stopping,
+        })?;
+        written.await.map_err(|_| EngineError::Stopping)?
+    }
+}
+
+impl Loop {
+    /// Writes batches until every [`Committer`] is gone and nothing is left.
+    pub async fn run(mut self) {
+        while let Some(batch) = self.next_batch().await {
+            self.write(batch).await;
+        }
+    }
+
+    async fn next_batch(&mut self) -> Option<Vec<Request>> {
+        let mut batch = Vec::new();
+        let mut seen = HashSet::new();
+        let mut bytes = 0;
+        let mut held = Vec::new();
+        for request in std::mem::take(&mut self.held) {
+            take(request, &mut batch, &mut seen, &mut bytes, &mut held);
+        }
+        if batch.is_empty() {
+            let first = tokio::select! {
+                biased;
+                Some(request) = self.running.recv() => request,
+                Some(request) = self.triggers.recv() => request,
+                else => return None,
+            };
+            take(first, &mut batch, &mut seen, &mut bytes, &mut held);
+        }
+        for queue in [&mut self.running, &mut self.triggers] {
+            while batch.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES && held.len() < MAX_BATCH {
+                let Ok(request) = queue.try_recv() else { break };
+                take(request, &mut batch, &mut seen, &mut bytes, &mut held);
+            }
+        }
+        self.held = held;
+        Some(batch)
+    }
+
+    async fn write(&mut self, batch: Vec<Request>) {
+        let (commits, waiters): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|request| (request.commit, request.done)).unzip();
+        let begun = std::time::Instant::now();
+        let results = self.store.commit(&commits).await;
+        metrics::histogram!("sluicegate_flush_seconds").record(begun.elapsed().as_secs_f64());
+        metrics::histogram!("sluicegate_flush_batch_size").record(commits.len() as f64);
+        match results {
+            Ok(results) => {
+                let written =
+                    || commits.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(commit, _)| commit);
+                written().for_each(|commit| self.publish(commit));
+                self.hint(written());
+                for (result, waiter) in results.into_iter().zip(waiters) {
+                    // A waiter that has gone away (a dropped request) needs no answer; what it asked for is done.
+                    _ = waiter.send(result.map_err(EngineError::from));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, batch = commits.len(), "a batch could not be written");
+                let error = Arc::new(error);
+                for waiter in waiters {
+                    _ = waiter.send(Err(EngineError::Unwritten(Arc::clone(&error))));
+                }
+            }
+        }
+    }
+
+    fn publish(&self, commit: &Commit) {
+        self.hub.publish(commit.workspace_id, commit.execution_id, &commit.events);
+        for child in &commit.children {
+            self.hub.publish(commit.workspace_id, child.execution.origin.id, &child.events);
+        }
+        if let TimerChange::Set(at) = commit.timer {
+            self.signals.timer_set(at);
+        }
+        if commit.queue.is_some() || commit.wake.is_some() || !commit.children.is_empty() {
+            self.signals.queued();
+        }
+    }
+
+    fn hint<'a>(&self, written: impl Iterator<Item = &'a Commit>) {
+        if !self.signals.has_peers() {
+            return;
+        }
+        for commit in written {
+            if !commit.events.is_empty() {
+                self.signals.hint(Hint::Events(commit.execution_id));
+            }
+            if commit.events.iter().any(|event| event.feed.is_some()) {
+                self.signals.hint(Hint::Feed(commit.workspace_id));
+            }
+            if commit.queue.is_some() || commit.wake.is_some() || !commit.children.is_empty() {
+                self.signals.hint(Hint::Queue);
+            }
+        }
+    }
+}
+
+/// Adds a request to the batch, or holds it back if the batch already writes to its execution: the order of one execution's
+/// writes is kept.
+fn take(
+    request: Request,
+    batch: &mut Vec<Request>,
+    seen: &mut HashSet<crate::domain::ids::ExecutionId>,
+    bytes: &mut usize,
+    held: &mut Vec<Request>,
+) {
+    if !seen.insert(request.commit.execution_id) {
+        return held.push(request);
+    }
+    *bytes += request.commit.events.iter().map(|event| event.body.len()).sum::<usize>();
+    if let ExecutionWrite::Create(execution) = &request.commit.write {
+        debug_assert_eq!(execution.origin.id, request.commit.execution_id, "a commit creates the execution it names");
+    }
+    batch.push(request);
+}
+
+impl From<CommitError> for EngineError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict => Self::Conflict,
+            CommitError::Repeated(reply) => Self::Repeated(reply),
+            CommitError::Refused(reason) => Self::Refused(reason),
+        }
+    }
+}

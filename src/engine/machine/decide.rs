@@ -1,0 +1,491 @@
+//! `decide`: what follows from a command. Each arm emits its events; [`Machine::settle`] then draws the consequences: skipped
+//! nodes, loops that are over, the end, the status.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::{
+    clock::Instant,
+    domain::{
+        event::{
+            CompleteEvent, Event, NodeDeltaEvent, NodeLogEvent, NodeStatus, NodeUpdateEvent, StatusEvent,
+            SuspendedEvent, SuspensionUpdateEvent,
+        },
+        execution::ExecutionStatus,
+        failure::{Failure, FailureCode},
+        ids::{ExecutionId, SuspensionId},
+        suspension::{Decision, Interrupt, SuspensionState},
+    },
+    nodes::{Completion, MAX_VALUE_DEPTH, OnError, OnItemError, Outcome, Question, Retry, Role, fits_depth},
+};
+
+use super::{
+    Command, DEFAULT_PORT, Machine,
+    state::{Closing, path_of},
+};
+
+impl Machine {
+    /// Decides on a command at `now`; the events are kept until they are taken. A command that no longer fits (a stale attempt,
+    /// a closed suspension, anything after the end) changes nothing.
+    pub fn decide(&mut self, now: Instant, command: Command) {
+        if self.state.status.is_terminal() {
+            return;
+        }
+        match command {
+            Command::Record => {
+                let delayed = self.run_at.is_some_and(|at| at > now);
+                let status = if delayed { ExecutionStatus::Pending } else { ExecutionStatus::Queued };
+                self.emit_status(now, status, None);
+                return;
+            }
+            Command::Begin => self.begin(now),
+            Command::Start(at) => self.start(now, &at),
+            Command::Finish { address, attempt, outcome, new_id } => {
+                if self.is_attempt(&address, attempt) {
+                    self.finish(now, &address, outcome, new_id);
+                }
+            }
+            Command::Log { address, attempt, level, message, data } => {
+                if self.is_attempt(&address, attempt) {
+                    let (node_id, path) = self.name(&address);
+                    let seq = self.next_seq();
+                    let log = NodeLogEvent { seq, at: now, node_id, path, attempt, level, message, data };
+                    self.emit(Event::NodeLog(log));
+                }
+                return;
+            }
+            Command::Delta { address, attempt, channel, text } => {
+                if self.is_attempt(&address, attempt) {
+                    let (node_id, path) = self.name(&address);
+                    let seq = self.next_seq();
+                    self.emit(Event::NodeDelta(NodeDeltaEvent { seq, at: now, node_id, path, channel, delta: text }));
+                }
+                return;
+            }
+            Command::Answer { suspension_id, decision } => {
+                if let Some(open) = self.state.open.get(&suspension_id) {
+                    let address = open.address.clone();
+                    self.close_suspension(now, suspension_id, SuspensionState::Answered, Some(&decision));
+                    self.carry_out(now, &address, decision);
+                }
+            }
+            Command::Tick => self.tick(now),
+            Command::ChildEnded { address, child, result } => {
+                if self.state.running.contains(&address)
+                    && self.state.runs.get(&address).is_some_and(|run| run.child == Some(child))
+                {
+                    self.child_ended(now, &address, child, result);
+                }
+            }
+            Command::Interrupted(at) => self.interrupted(now, &at),
+            Command::Cancel { by, reason } => self.begin_closing(now, Closing::Cancel { by, reason }),
+            Command::Abort(failure) => self.begin_closing(now, Closing::Fail(failure)),
+        }
+        self.settle(now);
+    }
+
+    fn begin(&mut self, now: Instant) {
+        match self.state.status {
+            ExecutionStatus::Pending if self.run_at.is_some_and(|at| at > now) => {}
+            ExecutionStatus::Pending => {
+                self.emit_status(now, ExecutionStatus::Queued, None);
+                self.emit_status(now, ExecutionStatus::Running, None);
+            }
+            ExecutionStatus::Queued => self.emit_status(now, ExecutionStatus::Running, None),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, now: Instant, at: &str) {
+        let Some(run) = self.state.runs.get(at) else { return };
+        let may = self.state.ready.contains(at) || self.state.retrying.contains(at);
+        if !may || self.state.is_stopping(&run.scope) {
+            return;
+        }
+        let attempt = run.attempt + 1;
+        if let Some(preset) = self.presets.get(at) {
+            let preset = preset.clone();
+            let status = if preset.error.is_some() { NodeStatus::Failed } else { NodeStatus::Completed };
+            return self.emit_update(now, at, status, |event| {
+                event.output = preset.output.map(Arc::new);
+                event.error = preset.error;
+                event.branch = preset.branch;
+                event.transparent = preset.transparent;
+                event.pinned = preset.pinned;
+                event.reused = !preset.pinned;
+            });
+        }
+        self.emit_update(now, at, NodeStatus::Running, |event| event.attempt = attempt);
+    }
+
+    fn finish(&mut self, now: Instant, at: &str, outcome: Outcome, new_id: uuid::Uuid) {
+        match outcome {
+            Outcome::Complete(completion) => self.complete(now, at, completion),
+            Outcome::Fail(failure) => self.fail(now, at, failure),
+            Outcome::Wait { until } if until <= now => self.complete(now, at, waited(until)),
+            Outcome::Wait { until } => {
+                self.emit_update(now, at, NodeStatus::Suspended, |event| event.resume_at = Some(until));
+            }
+            Outcome::Suspend(question) => self.suspend(now, at, *question, SuspensionId(new_id)),
+            Outcome::Child(request) => {
+                let child = ExecutionId(new_id);
+                let waits = request.wait;
+                self.emit_update(now, at, NodeStatus::Running, |event| event.child_execution_id = Some(child));
+                if !waits {
+                    let output = json!({ "executionId": child });
+                    self.complete(now, at, Completion { output: Arc::new(output), port: None, transparent: false });
+                }
+            }
+            Outcome::Iterate(items) if items.len() > self.limits.loop_items => {
+                let message = format!("a loop has at most {} items, not {}", self.limits.loop_items, items.len());
+                self.fail(now, at, Failure::new(FailureCode::LimitExceeded, message));
+            }
+            Outcome::Iterate(items) => {
+                let items = Arc::new(items);
+                self.emit_update(now, at, NodeStatus::Running, |event| event.items = Some(items));
+            }
+        }
+    }
+
+    pub(super) fn complete(&mut self, now: Instant, at: &str, completion: Completion) {
+        if json_size(&completion.output) > self.limits.output_bytes {
+            let message = format!("the output is larger than {} bytes", self.limits.output_bytes);
+            return self.fail(now, at, Failure::new(FailureCode::LimitExceeded, message));
+        }
+        // Deeper, and the event could not be read back.
+        if !fits_depth(&completion.output, MAX_VALUE_DEPTH) {
+            let message = format!("the output is nested more than {MAX_VALUE_DEPTH} levels deep");
+            return self.fail(now, at, Failure::new(FailureCode::LimitExceeded, message));
+        }
+        let role = self.state.runs.get(at).map(|run| self.workflow.node(run.node).role.clone());
+        self.emit_update(now, at, NodeStatus::Completed, |event| {
+            event.output = Some(completion.output);
+            event.branch = completion.port;
+            event.transparent = completion.transparent;
+        });
+        if role == Some(Role::End { terminate: true }) {
+            self.begin_closing(now, Closing::Terminate);
+        }
+    }
+
+    /// A failed attempt: another attempt, a port, or the failure of the scope.
+    pub(super) fn fail(&mut self, now: Instant, at: &str, failure: Failure) {
+        let Some(run) = self.state.runs.get(at) else { return };
+        let (node, attempt) = (run.node, run.attempt);
+        let id = self.workflow.graph.nodes[node].id.clone();
+        let failure = failure.at_node(&id);
+        let stopping = self.state.is_stopping(&run.scope);
+        if let Some(retry) =
+            self.workflow.node(node).common.retry.as_ref().filter(|retry| !stopping && retry.applies(&failure, attempt))
+        {
+            let seed = format!("{}/{at}/{attempt}", self.id);
+            let retry_at = now.plus_ms(retry.delay_ms(attempt, &seed));
+            return self.emit_update(now, at, NodeStatus::Retrying, |event| {
+                event.error = Some(failure);
+                event.retry_at = Some(retry_at);
+            });
+        }
+        let port = self.failure_port(node, &failure);
+        let output = port.is_some().then(|| Arc::new(json!({ "error": failure })));
+        self.emit_update(now, at, NodeStatus::Failed, |event| {
+            event.error = Some(failure);
+            event.branch = port;
+            event.output = output;
+        });
+    }
+
+    /// The port that a final failure takes; none if nothing handles it.
+    fn failure_port(&self, node: usize, failure: &Failure) -> Option<String> {
+        let graph = &self.workflow.graph;
+        if failure.code == FailureCode::Timeout && graph.is_wired(node, "timeout") {
+            return Some("timeout".to_owned());
+        }
+        match self.workflow.node(node).common.on_error {
+            Some(OnError::Fail) => None,
+            Some(OnError::Continue) => Some(DEFAULT_PORT.to_owned()),
+            Some(OnError::Branch) | None => graph.is_wired(node, "error").then(|| "error".to_owned()),
+        }
+    }
+
+    fn suspend(&mut self, now: Instant, at: &str, question: Question, suspension_id: SuspensionId) {
+        let (node_id, path) = self.name(at);
+        let interrupt = Interrupt {
+            kind: question.kind,
+            suspension_id,
+            node_id,
+            path,
+            title: question.title,
+            message: question.message,
+            context: question.context,
+            form: question.form,
+            choices: question.choices,
+            actions: question.actions,
+            require_reason: question.require_reason,
+            opened_at: now,
+            expires_at: question.expires_at,
+            on_expiry: question.on_expiry,
+            default_answer: question.default_answer,
+        };
+        self.emit_update(now, at, NodeStatus::Suspended, |_| {});
+        let seq = self.next_seq();
+        self.emit(Event::ExecutionSuspended(SuspendedEvent { seq, at: now, interrupt }));
+    }
+
+    pub(super) fn close_suspension(
+        &mut self,
+        now: Instant,
+        suspension_id: SuspensionId,
+        state: SuspensionState,
+        decision: Option<&Decision>,
+    ) {
+        let event = SuspensionUpdateEvent {
+            seq: self.next_seq(),
+            at: now,
+            suspension_id,
+            state,
+            by: decision.and_then(|decision| decision.by.clone()),
+            action: decision.map(|decision| decision.action.clone()),
+            reason: decision.and_then(|decision| decision.reason.clone()),
+            decision: decision.cloned(),
+        };
+        self.emit(Event::SuspensionUpdate(event));
+    }
+
+    /// Finishes the run that a decision was waited for.
+    pub(super) fn carry_out(&mut self, now: Instant, at: &str, decision: Decision) {
+        let Some(run) = self.state.runs.get(at) else { return };
+        let node = run.node;
+        let asked = self.workflow.node(node).kind == "ask-human";
+        if decision.action == "rejected" && !asked && !self.workflow.graph.is_wired(node, "rejected") {
+            let by = decision.by.as_deref().unwrap_or("nobody");
+            let message = match &decision.reason {
+                Some(reason) => format!("rejected by {by}: {reason}"),
+                None => format!("rejected by {by}"),
+            };
+            let details = serde_json::to_value(&decision).unwrap_or_default();
+            return self.fail(now, at, Failure::new(FailureCode::Rejected, message).with_details(details));
+        }
+        let completion = if asked {
+            let answer = decision.answer.clone().or_else(|| decision.data.clone()).unwrap_or_default();
+            let port = (decision.action != "answered").then(|| decision.action.clone());
+            let output = json!({ "answer": answer, "data": decision.data, "by": decision.by, "at": decision.at });
+            Completion { output: Arc::new(output), port, transparent: false }
+        } else {
+            let mut output = serde_json::to_value(&decision).unwrap_or_default();
+            output["approved"] = Value::Bool(decision.action == "approved");
+            Completion { output: Arc::new(output), port: Some(decision.action), transparent: true }
+        };
+        self.complete(now, at, completion);
+    }
+
+    fn child_ended(&mut self, now: Instant, at: &str, child: ExecutionId, result: Result<Value, Failure>) {
+        if self.state.runs.get(at).is_some_and(|run| self.state.is_stopping(&run.scope)) {
+            return self.emit_update(now, at, NodeStatus::Cancelled, |_| {});
+        }
+        match result {
+            Ok(output) => {
+                self.complete(now, at, Completion { output: Arc::new(output), port: None, transparent: false });
+            }
+            Err(failure) => {
+                let message = format!("child execution {child} ended badly: {}", failure.message);
+                let details = json!({ "executionId": child, "error": failure });
+                let failure =
+                    Failure { retryable: failure.retryable, ..Failure::new(FailureCode::ChildFailed, message) };
+                self.fail(now, at, failure.with_details(details));
+            }
+        }
+    }
+
+    fn interrupted(&mut self, now: Instant, at: &str) {
+        let Some(run) = self.state.runs.get(at) else { return };
+        if run.status != Some(NodeStatus::Running) || run.child.is_some() || run.iterations.is_some() {
+            return;
+        }
+        let node = self.workflow.node(run.node);
+        let attempt = run.attempt;
+        let message = "the server stopped while the node ran";
+        let failure = Failure::retryable(FailureCode::Interrupted, message);
+        let repeats = node.node.is_repeatable();
+        if repeats && !self.state.is_stopping(&run.scope) {
+            // A new attempt number, so that whatever the old attempt still says is stale.
+            self.emit_update(now, at, NodeStatus::Running, |event| event.attempt = attempt + 1);
+        } else {
+            self.fail(now, at, failure);
+        }
+    }
+
+    /// Draws the consequences of what was decided, until there are none.
+    pub(super) fn settle(&mut self, now: Instant) {
+        loop {
+            if self.state.status.is_terminal() {
+                return;
+            }
+            if self.over_limits(now) {
+                continue;
+            }
+            let top = self.state.scopes.get("");
+            if let Some(failure) = top.and_then(|top| top.failed.clone())
+                && self.state.closing.is_none()
+            {
+                self.begin_closing(now, Closing::Fail(failure));
+            } else if self.stop_one(now) {
+            } else if let Some(at) = self.state.finished_loops.first().cloned() {
+                self.end_loop(now, &at);
+            } else if let Some(at) = self.state.unreached.first().cloned() {
+                self.emit_update(now, &at, NodeStatus::Skipped, |event| event.attempt = 0);
+            } else if self.state.closing.is_some() {
+                if self.state.scopes.get("").is_none_or(|top| top.live == 0) {
+                    self.end_closing(now);
+                }
+                return;
+            } else if self.state.scopes.get("").is_some_and(|top| top.remaining == 0) {
+                let last = || self.state.scopes.get("").and_then(|top| top.last.clone());
+                let output = self.state.output.clone().or_else(last).unwrap_or_default();
+                let (seq, nodes) = (self.next_seq(), self.top_states());
+                return self.emit(Event::ExecutionComplete(CompleteEvent { seq, at: now, output, nodes }));
+            } else {
+                return self.settle_status(now);
+            }
+        }
+    }
+
+    /// `suspended` when every live branch waits, else `running`.
+    fn settle_status(&mut self, now: Instant) {
+        let state = &self.state;
+        let active = !state.running.is_empty() || !state.ready.is_empty() || !state.retrying.is_empty();
+        match state.status {
+            ExecutionStatus::Running if !active && !state.waiting.is_empty() => {
+                self.emit_status(now, ExecutionStatus::Suspended, None);
+            }
+            ExecutionStatus::Suspended if active => self.emit_status(now, ExecutionStatus::Running, None),
+            _ => {}
+        }
+    }
+
+    fn over_limits(&mut self, now: Instant) -> bool {
+        if self.state.closing.is_some() {
+            return false;
+        }
+        let message = if self.state.seq >= self.limits.events {
+            format!("an execution has at most {} events", self.limits.events)
+        } else if self.state.stats.nodes >= self.limits.node_runs {
+            format!("an execution has at most {} node runs", self.limits.node_runs)
+        } else {
+            return false;
+        };
+        self.begin_closing(now, Closing::Fail(Failure::new(FailureCode::LimitExceeded, message)));
+        true
+    }
+
+    fn end_loop(&mut self, now: Instant, at: &str) {
+        let Some(run) = self.state.runs.get(at) else { return };
+        let Some(iterations) = &run.iterations else { return };
+        if let Some(failure) = iterations.failed.clone() {
+            return self.fail(now, at, failure);
+        }
+        let mut output = json!({
+            "results": iterations.results,
+            "total": iterations.items.len(),
+            "items": iterations.items,
+        });
+        let collects =
+            matches!(self.workflow.node(run.node).role, Role::Loop { on_item_error: OnItemError::Collect, .. });
+        if collects {
+            let errors = iterations.errors.iter().map(|(index, error)| json!({ "index": index, "error": error }));
+            output["errors"] = errors.collect();
+        }
+        self.complete(now, at, Completion { output: Arc::new(output), port: None, transparent: false });
+    }
+
+    pub(super) fn emit_status(&mut self, now: Instant, status: ExecutionStatus, reason: Option<String>) {
+        let seq = self.next_seq();
+        self.emit(Event::ExecutionStatus(StatusEvent { seq, at: now, status, reason, by: None, error: None }));
+    }
+
+    pub(super) fn emit_update(
+        &mut self,
+        now: Instant,
+        at: &str,
+        status: NodeStatus,
+        fill: impl FnOnce(&mut NodeUpdateEvent),
+    ) {
+        let (node_id, path) = self.name(at);
+        let run = self.state.runs.get(at);
+        let started =
+            run.and_then(|run| run.started_at).filter(|_| status.is_final() || status == NodeStatus::Retrying);
+        let mut event = NodeUpdateEvent {
+            seq: self.next_seq(),
+            at: now,
+            node_id,
+            path,
+            attempt: run.map_or(0, |run| run.attempt),
+            status,
+            output: None,
+            error: None,
+            duration_ms: started.map(|started| now.ms_since(started)),
+            branch: None,
+            reused: false,
+            pinned: false,
+            retry_at: None,
+            resume_at: None,
+            child_execution_id: None,
+            items: None,
+            transparent: false,
+        };
+        fill(&mut event);
+        self.emit(Event::NodeUpdate(event));
+    }
+
+    /// The node's id and the path of a run, as events show them.
+    fn name(&self, at: &str) -> (String, Option<String>) {
+        self.state.runs.get(at).map_or_else(
+            || (at.to_owned(), None),
+            |run| (self.workflow.graph.nodes[run.node].id.clone(), path_of(run, at)),
+        )
+    }
+}
+
+/// The result of a wait that is over: it hands on what it was handed.
+pub(super) fn waited(until: Instant) -> Completion {
+    Completion { output: Arc::new(json!({ "until": until })), port: None, transparent: true }
+}
+
+impl Retry {
+    /// Whether a failed attempt is followed by another one.
+    fn applies(&self, failure: &Failure, attempt: i64) -> bool {
+        if attempt >= self.max_attempts {
+            return false;
+        }
+        if self.retry_on.is_empty() {
+            return failure.retryable;
+        }
+        let code = serde_json::to_value(failure.code).unwrap_or_default();
+        self.retry_on.iter().any(|wanted| Some(wanted.as_str()) == code.as_str())
+    }
+
+    /// The delay before the attempt that follows `attempt`. The spread is taken from `seed`, so that it is the same whenever
+    /// it is computed again.
+    fn delay_ms(&self, attempt: i64, seed: &str) -> i64 {
+        let doublings = u32::try_from(attempt - 1).unwrap_or(0).min(40);
+        let delay = if self.exponential { self.initial_ms.saturating_mul(1 << doublings) } else { self.initial_ms };
+        let delay = delay.clamp(0, self.max_ms);
+        if !self.jitter || delay == 0 {
+            return delay;
+        }
+        let hash = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, seed.as_bytes()).as_u128();
+        let half = delay / 2;
+        half + (hash % (u128::from(half.unsigned_abs()) + 1)) as i64
+    }
+}
+
+/// About how many bytes a value takes as JSON; escapes are not counted.
+pub(super) fn json_size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 8,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => 2 + items.iter().map(|item| json_size(item) + 1).sum::<usize>(),
+        Value::Object(members) => 2 + members.iter().map(|(key, item)| key.len() + 4 + json_size(item)).sum::<usize>(),
+    }
+}

@@ -1,0 +1,625 @@
+//! The laws of the machine, on random graphs and random orders of what can happen.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    clock::Instant,
+    domain::{
+        definition::Definition,
+        event::{Event, NodeStatus},
+        execution::{ExecutionOrigin, ExecutionStatus, Presets, TriggeredBy},
+        failure::{Failure, FailureCode},
+        graph::Graph,
+        ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
+        suspension::{Decision, OnExpiry, SuspensionKind},
+    },
+    nodes::{
+        ChildRequest, Common, CompiledNode, CompiledWorkflow, Completion, Join, Node, NodeContext, OnItemError,
+        Outcome, Question, Retry, Role, Step,
+    },
+};
+
+use super::{Command, Limits, Machine};
+
+struct Inert;
+
+impl Node for Inert {
+    fn start(&self, _: &NodeContext<'_>) -> Step {
+        Outcome::output(Value::Null).into()
+    }
+}
+
+/// A workflow whose nodes are what their type says, with configuration straight from `data`.
+fn workflow(definition: &Value) -> Arc<CompiledWorkflow> {
+    let definition: Definition = serde_json::from_value(definition.clone()).unwrap();
+    let graph = Graph::compile(&definition).unwrap();
+    let nodes = definition.nodes.iter().map(|node| {
+        let text = |key: &str| node.data.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let number = |key: &str| node.data.get(key).and_then(Value::as_i64);
+        let kind = match node.type_name() {
+            "approval-gate" => "approval-gate",
+            "ask-human" => "ask-human",
+            "end" => "end",
+            _ => "plain",
+        };
+        let role = match node.type_name() {
+            "end" => Role::End { terminate: node.data.contains_key("terminate") },
+            "loop" => Role::Loop {
+                concurrency: number("concurrency").unwrap_or(1) as usize,
+                on_item_error: match text("onItemError").as_str() {
+                    "continue" => OnItemError::Continue,
+                    "collect" => OnItemError::Collect,
+                    _ => OnItemError::Fail,
+                },
+            },
+            _ => Role::Plain,
+        };
+        let retry = number("attempts").map(|max_attempts| Retry {
+            max_attempts,
+            exponential: true,
+            initial_ms: 100,
+            max_ms: 10_000,
+            jitter: true,
+            retry_on: Vec::new(),
+        });
+        let join = if text("join") == "any" { Join::Any } else { Join::All };
+        let common = Common { join, retry, timeout_ms: number("timeoutMs"), on_error: None };
+        CompiledNode { kind, name: None, node: Box::new(Inert), role, common }
+    });
+    Arc::new(CompiledWorkflow { nodes: nodes.collect(), graph, timeout_ms: None, priority: 0 })
+}
+
+fn origin() -> ExecutionOrigin {
+    ExecutionOrigin {
+        id: ExecutionId(Uuid::from_u128(1)),
+        workspace_id: WorkspaceId(Uuid::from_u128(2)),
+        pod_id: PodId(Uuid::from_u128(3)),
+        workflow_id: WorkflowId(Uuid::from_u128(4)),
+        workflow_version: 1,
+        triggered_by: TriggeredBy::Manual,
+        trigger_id: None,
+        input: json!({ "n": 1 }),
+        context: json!({}),
+        subject: None,
+        priority: 0,
+        dedupe_key: None,
+        concurrency_key: None,
+        idempotency_key: None,
+        parent_execution_id: None,
+        depth: 0,
+        replay_of: None,
+        from_node_id: None,
+        presets: Presets::new(),
+        run_at: None,
+        created_by: "someone".to_owned(),
+        created_at: Instant(0),
+    }
+}
+
+/// A machine with its log and its own time.
+struct Run {
+    machine: Machine,
+    log: Vec<Event>,
+    now: Instant,
+    ids: u128,
+}
+
+impl Run {
+    fn new(definition: &Value) -> Self {
+        let mut run = Self {
+            machine: Machine::new(workflow(definition), &origin(), Limits::default()),
+            log: Vec::new(),
+            now: Instant(1_000),
+            ids: 100,
+        };
+        run.say(Command::Record);
+        run.say(Command::Begin);
+        run
+    }
+
+    fn say(&mut self, command: Command) {
+        self.machine.decide(self.now, command);
+        self.log.extend(self.machine.take());
+    }
+
+    fn new_id(&mut self) -> Uuid {
+        self.ids += 1;
+        Uuid::from_u128(self.ids)
+    }
+
+    fn finish(&mut self, address: &str, outcome: Outcome) {
+        let attempt = self.machine.state.run(address).unwrap().attempt;
+        let new_id = self.new_id();
+        self.say(Command::Finish { address: address.to_owned(), attempt, outcome, new_id });
+    }
+
+    fn start_all(&mut self) {
+        while let Some(address) = self.machine.startable(self.now) {
+            self.say(Command::Start(address));
+        }
+    }
+
+    /// Starts a run and gives it this result.
+    fn pass(&mut self, address: &str, output: Value) {
+        self.start_all();
+        self.finish(address, Outcome::output(output));
+    }
+
+    fn through(&mut self, address: &str, port: &str) {
+        self.start_all();
+        let completion = Completion { output: Arc::new(json!(port)), port: Some(port.to_owned()), transparent: false };
+        self.finish(address, Outcome::Complete(completion));
+    }
+
+    fn status(&self, address: &str) -> Option<NodeStatus> {
+        self.machine.state.run(address).and_then(|run| run.status)
+    }
+
+    /// The fold of the log as it would be read back.
+    fn folded(&self) -> Machine {
+        let mut folded = Machine::new(Arc::clone(&self.machine.workflow), &origin(), Limits::default());
+        for event in &self.log {
+            let body = event.to_body();
+            let read: Event = serde_json::from_str(&body).unwrap();
+            assert_eq!(&read, event, "an event survives its own wire format");
+            folded.apply(&read);
+        }
+        folded
+    }
+
+    fn check_laws(&self) {
+        let state = &self.machine.state;
+        assert_eq!(&self.folded().state, state, "the state is the fold of the log");
+        let snapshot = serde_json::to_string(state).unwrap();
+        assert_eq!(&serde_json::from_str::<super::state::State>(&snapshot).unwrap(), state, "a snapshot is the state");
+        for (i, event) in self.log.iter().enumerate() {
+            assert_eq!(event.seq(), i as i64 + 1, "positions are dense");
+        }
+        let ends: Vec<_> = self.log.iter().filter(|event| event.is_terminal()).collect();
+        assert!(ends.len() <= 1, "there is one end at the most");
+        assert_eq!(state.status.is_terminal(), ends.len() == 1);
+        if let [end] = ends.as_slice() {
+            assert_eq!(end.seq(), state.seq, "nothing follows the end");
+            assert!(state.open.is_empty(), "no suspension stays open");
+            assert!(state.running.is_empty() && state.waiting.is_empty() && state.retrying.is_empty());
+            assert_eq!(self.machine.next_due(), None);
+        }
+    }
+}
+
+fn question(expires_at: Option<Instant>, on_expiry: OnExpiry) -> Outcome {
+    Outcome::Suspend(Box::new(Question {
+        kind: SuspensionKind::Approval,
+        title: None,
+        message: "may I?".to_owned(),
+        context: None,
+        form: None,
+        choices: Vec::new(),
+        actions: Vec::new(),
+        require_reason: false,
+        expires_at,
+        on_expiry,
+        default_answer: None,
+    }))
+}
+
+fn decision(action: &str, at: Instant) -> Decision {
+    let by = Some("ada".to_owned());
+    Decision { action: action.to_owned(), by, at, reason: None, comment: None, answer: None, data: None }
+}
+
+/// Nodes as `id:type`, edges as `a>b` or `a.port>b`; a node `x@l` is in the body of loop `l`.
+fn graph(nodes: &str, edges: &str) -> Value {
+    let nodes: Vec<Value> = nodes
+        .split_whitespace()
+        .map(|node| {
+            let (id, kind) = node.split_once(':').unwrap();
+            let (kind, data) = kind.split_once('?').unwrap_or((kind, ""));
+            let (id, parent) = id.split_once('@').map_or((id, None), |(id, parent)| (id, Some(parent)));
+            let data: serde_json::Map<_, _> = data
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .map(|(key, value)| (key.to_owned(), value.parse::<i64>().map_or(json!(value), |n| json!(n))))
+                .collect();
+            let mut node = json!({ "id": id, "type": kind, "data": data });
+            if let Some(parent) = parent {
+                node["parentId"] = json!(parent);
+            }
+            node
+        })
+        .collect();
+    let edges: Vec<Value> = edges
+        .split_whitespace()
+        .map(|edge| {
+            let (source, target) = edge.split_once('>').unwrap();
+            let (source, port) = source.split_once('.').map_or((source, None), |(s, port)| (s, Some(port)));
+            json!({ "source": source, "target": target, "sourceHandle": port })
+        })
+        .collect();
+    json!({ "nodes": nodes, "edges": edges })
+}
+
+#[test]
+fn a_chain_completes_with_the_output_of_its_end() {
+    let mut run = Run::new(&graph("s:start a:x e:end", "s>a a>e"));
+    run.pass("s", json!(1));
+    run.pass("a", json!(2));
+    run.pass("e", json!(3));
+    assert_eq!(run.machine.state.status, ExecutionStatus::Completed);
+    assert_eq!(run.machine.progress().output, Some(json!(3)));
+    run.check_laws();
+}
+
+#[test]
+fn skipping_spreads_and_a_join_waits_for_all_taken_branches() {
+    let mut run = Run::new(&graph("s:start i:if a:x b:x c:x j:x e:end", "s>i i.if>a i.else>b b>c a>j c>j j>e"));
+    run.pass("s", json!(1));
+    run.through("i", "if");
+    assert_eq!((run.status("b"), run.status("c")), (Some(NodeStatus::Skipped), Some(NodeStatus::Skipped)));
+    assert_eq!(run.status("j"), None, "the join waits for the taken branch");
+    run.pass("a", json!("a"));
+    run.pass("j", json!("j"));
+    run.pass("e", json!("e"));
+    assert_eq!(run.machine.state.status, ExecutionStatus::Completed);
+    run.check_laws();
+}
+
+#[test]
+fn a_join_of_any_runs_once_at_the_first_taken_edge() {
+    let mut run = Run::new(&graph("s:start a:x b:x j:x?join=any e:end", "s>a s>b a>j b>j j>e"));
+    run.pass("s", json!(1));
+    run.pass("a", json!("a"));
+    run.pass("j", json!("first"));
+    run.pass("b", json!("b"));
+    run.pass("e", json!("e"));
+    assert_eq!(run.machine.state.run("j").unwrap().attempt, 1);
+    assert_eq!(run.machine.state.status, ExecutionStatus::Completed);
+    run.check_laws();
+}
+
+#[test]
+fn an_unhandled_failure_cancels_the_branches_still_running() {
+    let mut run = Run::new(&graph("s:start a:x b:x e:end", "s>a s>b a>e b>e"));
+    run.pass("s", json!(1));
+    run.start_all();
+    run.finish("a", Outcome::Fail(Failure::new(FailureCode::HttpStatus, "503")));
+    assert_eq!(run.status("b"), Some(NodeStatus::Cancelled));
+    assert_eq!(run.machine.state.status, ExecutionStatus::Failed);
+    assert_eq!(run.machine.progress().error.unwrap().node_id.as_deref(), Some("a"));
+    run.check_laws();
+}
+
+#[test]
+fn a_wired_error_port_handles_the_failure_after_the_last_retry() {
+    let mut run = Run::new(&graph("s:start a:x?attempts=2 h:x e:end", "s>a a>e a.error>h h>e"));
+    run.pass("s", json!(1));
+    run.start_all();
+    run.finish("a", Outcome::Fail(Failure::retryable(FailureCode::HttpFailed, "reset")));
+    assert_eq!(run.status("a"), Some(NodeStatus::Retrying));
+    let due = run.machine.next_due().unwrap();
+    assert!(run.machine.startable(run.now).is_none(), "not before its time");
+    run.now = due;
+    run.start_all();
+    assert_eq!(run.machine.state.run("a").unwrap().attempt, 2);
+    run.finish("a", Outcome::Fail(Failure::retryable(FailureCode::HttpFailed, "reset")));
+    run.pass("h", json!("handled"));
+    run.pass("e", json!("end"));
+    assert_eq!(run.machine.state.status, ExecutionStatus::Completed);
+    run.check_laws();
+}
+
+#[test]
+fn a_late_result_of_an_older_attempt_changes_nothing() {
+    let mut run = Run::new(&graph("s:start a:x e:end", "s>a a>e"));
+    run.pass("s", json!(1));
+    run.start_all();
+    run.say(Command::Interrupted("a".to_owned()));
+    assert_eq!(run.machine.state.run("a").unwrap().attempt, 2);
+    let before = run.log.len();
+    let outcome = Outcome::output(json!("late"));
+    run.say(Command::Finish { address: "a".to_owned(), attempt: 1, outcome, new_id: Uuid::nil() });
+    assert_eq!(run.log.len(), before);
+    run.check_laws();
+}
+
+#[test]
+fn parallel_suspensions_are_answered_each_on_its_own() {
+    let gates = "s:start p:approval-gate q:approval-gate e:end";
+    let mut run = Run::new(&graph(gates, "s>p s>q p.approved>e q.approved>e"));
+    run.pass("s", json!(1));
+    run.start_all();
+    run.finish("p", question(None, OnExpiry::Fail));
+    assert_eq!(run.machine.state.status, ExecutionStatus::Running, "a sibling still runs");
+    run.finish("q", question(None, OnExpiry::Fail));
+    assert_eq!(run.machine.state.status, ExecutionStatus::Suspended);
+    let ids: Vec<_> = run.machine.state.open.keys().copied().collect();
+    for (i, id) in ids.iter().enumerate() {
+        let decision = decision("approved", run.now);
+        run.say(Command::Answer { suspension_id: *id, decision: decision.clone() });
+        run.say(Command::Answer { suspension_id: *id, decision });
+        assert_eq!(run.machine.state.open.len(), 1 - i);
+    }
+    run.pass("e", json!("end"));
+    assert_eq!(run.machine.state.status, ExecutionStatus::Completed);
+    run.check_laws();
+}
+
+#[test]
+fn every_expiry_action_does_what_it_says_and_approves_only_when_written_so() {
+    for (on_expiry, status, port) in [
+        (OnExpiry::Fail, NodeStatus::Failed, None),
+        (OnExpiry::Reject, NodeStatus::Completed, Some("rejected")),
+        (OnExpiry::Approve, NodeStatus::Completed, Some("approved")),
+        (OnExpiry::Cancel, NodeStatus::Cancelled, None),
+        (OnExpiry::Default, NodeStatus::Completed, Some("approved")),
+        (OnExpiry::Port("later".to_owned()), NodeStatus::Completed, Some("later")),
+    ] {
+        let edges = "s>p p.approved>e p.rejected>e p.later>e";
+        let mut run = Run::new(&graph("s:start p:approval-gate e:end", edges));
+        run.pass("s", json!(1));
+        run.start_all();
+        run.finish("p", question(Some(Instant(5_000)), on_expiry.clone()));
+        run.now = Instant(4_999);
+        run.say(Command::Tick);
+        assert_eq!(run.status("p"), Some(NodeStatus::Suspended), "{on_expiry:?}");
+        run.now = run.machine.next_due().unwrap();
+        assert_eq!(run.now, Instant(5_000));
+        run.say(Command::Tick);
+        assert_eq!(run.status("p"), Some(status), "{on_expiry:?}");
+        assert_eq!(run.machine.state.run("p").unwrap().port.as_deref(), port, "{on_expiry:?}");
+        run.check_laws();
+    }
+}
+
+#[test]
+fn a_rejection_without_an_edge_fails_the_execution_with_the_reason() {
+    let mut run = Run::new(&graph("s:start p:approval-gate e:end", "s>p p.approved>e"));
+    run.pass("s", json!(1));
+    run.start_all();
+    run.finish("p", question(None, OnExpiry::Fail));
+    let suspension_id = *run.machine.state.open.keys().next().unwrap();
+    let decision = Decision { reason: Some("too dear".to_owned()), ..decision("rejected", run.now) };
+    run.say(Command::Answer { suspension_id, decision });
+    let error = run.machine.progress().error.unwrap();
+    assert_eq!((error.code, error.message.as_str()), (FailureCode::Rejected, "rejected by ada: too dear"));
+    run.check_laws();
+}
+
+#[test]
+fn a_loop_keeps_its_concurrency_and_the_order_of_its_results() {
+    let nodes = "s:start l:loop?concurrency=2 b@l:x e:end";
+    let mut run = Run::new(&graph(nodes, "s>l l>e"));
+    run.pass("s", json!(1));
+    run.start_all();
+    run.finish("l", Outcome::Iterate(vec![json!("x"), json!("y"), json!("z")]));
+    run.start_all();
+    assert_eq!(run.status("l[1]/b"), Some(NodeStatus::Running));
+    assert_eq!(run.status("l[2]/b"), None, "two at a time");
+    run.pass("l[1]/b", json!("Y"));
+    run.pass("l[2]/b", json!("Z"));
+    run.pass("l[0]/b", json!("X"));
+    let output = run.machine.state.run("l").unwrap().output.clone().unwrap();
+    assert_eq!(output["results"], json!(["X", "Y", "Z"]));
+    run.pass("e", json!("end"));
+    run.check_laws();
+}
+
+#[test]
+fn the_failure_of_an_item_stops_its_siblings_or_is_collected() {
+    for (mode, status) in [("fail", NodeStatus::Failed), ("collect", NodeStatus::Completed)] {
+        let nodes = format!("s:start l:loop?concurrency=3&onItemError={mode} b@l:x e:end");
+        let mut run = Run::new(&graph(&nodes, "s>l l>e"));
+        run.pass("s", json!(1));
+        run.start_all();
+        run.finish("l", Outcome::Iterate(vec![json!(0), json!(1), json!(2), json!(3)]));
+        run.start_all();
+        run.finish("l[1]/b", Outcome::Fail(Failure::new(FailureCode::InvalidValue, "bad item")));
+        if mode == "fail" {
+            assert_eq!(run.status("l[0]/b"), Some(NodeStatus::Cancelled));
+        } else {
+            for i in [0, 2, 3] {
+                run.pass(&format!("l[{i}]/b"), json!(i));
+            }
+            let output = run.machine.state.run("l").unwrap().output.clone().unwrap();
+            assert_eq!(output["results"], json!([0, null, 2, 3]));
+            assert_eq!(output["errors"][0]["index"], json!(1));
+        }
+        assert_eq!(run.status("l"), Some(status), "{mode}");
+        run.check_laws();
+    }
+}
+
+#[test]
+fn no_child_outlives_a_cancelled_parent() {
+    let mut run = Run::new(&graph("s:start c:x b:x e:end", "s>c s>b c>e b>e"));
+    run.pass("s", json!(1));
+    run.start_all();
+    let workflow_id = WorkflowId(Uuid::nil());
+    let request = ChildRequest { workflow_id, version: None, input: Value::Null, wait: true };
+    run.finish("c", Outcome::Child(Box::new(request)));
+    let child = run.machine.state.run("c").unwrap().child.unwrap();
+    run.say(Command::Cancel { by: Some("ada".to_owned()), reason: None });
+    assert_eq!(run.machine.state.status, ExecutionStatus::Cancelling, "the child still lives");
+    assert_eq!(run.status("b"), Some(NodeStatus::Cancelled));
+    assert_eq!(run.machine.children_to_cancel(), vec![child]);
+    run.check_laws();
+    let result = Err(Failure::new(FailureCode::ChildFailed, "cancelled"));
+    run.say(Command::ChildEnded { address: "c".to_owned(), child, result });
+    assert_eq!(run.machine.state.status, ExecutionStatus::Cancelled);
+    let Some(Event::ExecutionCancelled(end)) = run.log.last() else { panic!("the last event is the end") };
+    assert_eq!(end.report.children, vec![child]);
+    assert_eq!(end.report.by.as_deref(), Some("ada"));
+    run.check_laws();
+}
+
+#[test]
+fn an_end_that_terminates_takes_the_other_branches_down() {
+    let mut run = Run::new(&graph("s:start a:x b:x e:end?terminate=1 f:end", "s>a s>b a>e b>f"));
+    run.pass("s", json!(1));
+    run.pass("a", json!("a"));
+    run.pass("e", json!("done"));
+    assert_eq!(run.status("b"), Some(NodeStatus::Cancelled));
+    assert_eq!(run.machine.state.status, ExecutionStatus::Completed);
+    assert_eq!(run.machine.progress().output, Some(json!("done")));
+    run.check_laws();
+}
+
+/// A random graph without cycles: every node but the first has an edge from an earlier one.
+fn any_graph() -> impl Strategy<Value = Value> {
+    let node = (0..8_u8, any::<u64>(), any::<u64>(), any::<bool>());
+    prop::collection::vec(node, 1..12).prop_map(|nodes| {
+        let mut all = vec!["n0:start".to_owned()];
+        let mut edges = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for (i, (kind, from, second, any)) in nodes.iter().enumerate() {
+            let id = format!("n{}", i + 1);
+            let kind = match kind {
+                0 => "approval-gate".to_owned(),
+                1 => "end".to_owned(),
+                2 => "x?attempts=3".to_owned(),
+                3 => format!(
+                    "loop?concurrency={}&onItemError={}",
+                    1 + from % 3,
+                    ["fail", "continue", "collect"][(second % 3) as usize]
+                ),
+                4 if from % 7 == 0 => "end?terminate=1".to_owned(),
+                _ if *any => "x?join=any".to_owned(),
+                _ => "x".to_owned(),
+            };
+            if kind.starts_with("loop") {
+                all.push(format!("{id}b@{id}:x"));
+                all.push(format!("{id}c@{id}:approval-gate"));
+                edges.push(format!("{id}b>{id}c"));
+            }
+            all.push(format!("{id}:{kind}"));
+            for source in [from, second] {
+                let source = (*source as usize) % (i + 1);
+                let is_gate = all.iter().any(|node| *node == format!("n{source}:approval-gate"));
+                let port = match (is_gate, second % 4) {
+                    (true, 0) => ".rejected",
+                    (true, _) => ".approved",
+                    (false, 0) => ".error",
+                    _ => "",
+                };
+                if seen.insert((source, i + 1)) {
+                    edges.push(format!("n{source}{port}>{id}"));
+                }
+            }
+        }
+        graph(&all.join(" "), &edges.join(" "))
+    })
+}
+
+/// Does one of the things that can happen, chosen by `choice`; `false` if nothing can.
+fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
+    let state = &run.machine.state;
+    if state.status.is_terminal() {
+        return false;
+    }
+    let running: Vec<_> = state.running.iter().filter(|at| run.machine.runs_in_process(at)).cloned().collect();
+    let children: Vec<_> = state.children().map(|(at, child)| (at.clone(), child)).collect();
+    let open: Vec<_> = state.open.keys().copied().collect();
+    let pick = usize::from(choice);
+    if let Some(address) = run.machine.startable(run.now).filter(|_| choice % 3 != 0 || friendly) {
+        run.say(Command::Start(address));
+    } else if let Some(address) =
+        running.get(pick % running.len().max(1)).cloned().filter(|_| choice % 5 != 0 || friendly)
+    {
+        let node = run.machine.state.run(&address).unwrap().node;
+        let is_gate = run.machine.workflow.nodes[node].kind == "approval-gate";
+        let is_loop = matches!(run.machine.workflow.nodes[node].role, Role::Loop { .. });
+        let outcome = match choice % 8 {
+            0 | 1 if !friendly => Outcome::Fail(Failure::retryable(FailureCode::HttpFailed, "reset")),
+            2 if !friendly => Outcome::Wait { until: run.now.plus_ms(50) },
+            3 if !friendly => Outcome::Child(Box::new(ChildRequest {
+                workflow_id: WorkflowId(Uuid::nil()),
+                version: None,
+                input: Value::Null,
+                wait: choice % 16 > 8,
+            })),
+            _ if is_loop => Outcome::Iterate((0..i32::from(choice) % 5).map(|i| json!(i)).collect()),
+            _ if is_gate => question(Some(run.now.plus_ms(i64::from(choice))), OnExpiry::Reject),
+            _ => Outcome::output(json!(choice)),
+        };
+        run.finish(&address, outcome);
+    } else if let Some((address, child)) = children.first().cloned() {
+        let ok = friendly || choice % 2 == 0;
+        let result = if ok { Ok(json!(1)) } else { Err(Failure::new(FailureCode::ChildFailed, "x")) };
+        run.say(Command::ChildEnded { address, child, result });
+    } else if let Some(id) = open.get(pick % open.len().max(1)) {
+        let action = if choice % 4 == 1 { "rejected" } else { "approved" };
+        let decision = decision(action, run.now);
+        run.say(Command::Answer { suspension_id: *id, decision });
+    } else if let Some(due) = run.machine.next_due() {
+        run.now = due.max(run.now);
+        run.say(Command::Tick);
+    } else {
+        return run.machine.startable(run.now).is_some() || !running.is_empty();
+    }
+    true
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever happens in whatever order: the state is the fold of the log, there is one end, and it is reached.
+    #[test]
+    fn any_order_of_events_keeps_the_laws_and_reaches_one_end(
+        definition in any_graph(),
+        choices in prop::collection::vec(any::<u8>(), 0..120),
+        cancel_at in prop::option::of(0..120_usize),
+        interrupt_at in prop::option::of(0..60_usize),
+    ) {
+        let mut run = Run::new(&definition);
+        for (i, choice) in choices.iter().enumerate() {
+            if cancel_at == Some(i) {
+                run.say(Command::Cancel { by: None, reason: None });
+            }
+            if interrupt_at == Some(i) {
+                // The process dies here: another one folds the log and finds what nobody runs.
+                run.machine = run.folded();
+                for command in run.machine.interrupted_runs() {
+                    run.say(command);
+                }
+            }
+            act(&mut run, *choice, false);
+            run.check_laws();
+        }
+        let mut steps = 0;
+        while act(&mut run, (steps % 251) as u8, true) {
+            steps += 1;
+            prop_assert!(steps < 5_000, "the execution does not end: {:?}", run.machine.state);
+        }
+        run.check_laws();
+        prop_assert!(run.machine.state.status.is_terminal(), "stuck in {:?}", run.machine.state);
+    }
+
+    /// After a cancellation nothing begins any more, and the end comes as soon as the children have ended.
+    #[test]
+    fn a_cancelled_execution_begins_nothing(definition in any_graph(), choices in prop::collection::vec(any::<u8>(), 0..60)) {
+        let mut run = Run::new(&definition);
+        for choice in choices {
+            act(&mut run, choice, false);
+        }
+        let was_over = run.machine.state.status.is_terminal();
+        run.say(Command::Cancel { by: None, reason: None });
+        let before = run.log.len();
+        prop_assert_eq!(run.machine.startable(run.now), None);
+        for (address, child) in run.machine.state.children().map(|(at, child)| (at.clone(), child)).collect::<Vec<_>>() {
+            run.say(Command::ChildEnded { address, child, result: Ok(Value::Null) });
+        }
+        prop_assert!(run.machine.state.status.is_terminal());
+        let began = run.log[before..].iter().any(|event| {
+            matches!(event, Event::NodeUpdate(update) if update.status == NodeStatus::Running)
+        });
+        prop_assert!(!began);
+        if !was_over {
+            prop_assert_eq!(run.machine.state.status, ExecutionStatus::Cancelled);
+        }
+        run.check_laws();
+    }
+}

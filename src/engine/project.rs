@@ -1,0 +1,189 @@
+//! From decided events to one commit: the rows that are projections of them.
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Instant,
+    domain::{
+        event::Event,
+        execution::{Execution, ExecutionOrigin},
+        ids::InstanceId,
+        suspension::{Suspension, SuspensionState},
+    },
+    store::{
+        catalogue::IdempotentReply,
+        commit::{Commit, EventRow, ExecutionWrite, NewChild, QueueRow, SuspensionChange, TimerChange},
+    },
+};
+
+use super::machine::{Machine, state::State};
+
+/// How many events a load may have to fold on top of a snapshot, for executions of few nodes.
+const SNAPSHOT_EVERY: i64 = 256;
+
+/// What a commit does besides appending.
+#[derive(Default)]
+pub struct Placement {
+    /// The driver afterwards.
+    pub driver: Option<InstanceId>,
+    /// Whether the execution goes on the queue.
+    pub queued: bool,
+    /// The reply to be kept for an idempotency key.
+    pub idempotency: Option<IdempotentReply>,
+    /// Children that are created with it.
+    pub children: Vec<NewChild>,
+}
+
+/// Where the writer stands.
+pub struct Seen {
+    /// The position it has folded up to.
+    pub seq: i64,
+    /// The driver it has seen.
+    pub driver: Option<InstanceId>,
+    /// The position of the latest snapshot.
+    pub snapshot_seq: i64,
+    /// The execution's timer, if the writer knows it.
+    pub timer: Option<Option<Instant>>,
+}
+
+/// The rows of events.
+pub fn rows(events: &[Event]) -> Vec<EventRow> {
+    let row = |event: &Event| EventRow {
+        seq: event.seq(),
+        feed: event.is_feed().then(|| event.kind()),
+        body: event.to_body(),
+    };
+    events.iter().map(row).collect()
+}
+
+/// The commit that appends what the machine has decided.
+pub fn append(
+    machine: &Machine,
+    origin: &ExecutionOrigin,
+    events: &[Event],
+    seen: &Seen,
+    now: Instant,
+    placement: Placement,
+) -> Commit {
+    let state = &machine.state;
+    let ended = state.status.is_terminal();
+    let due = machine.next_due();
+    let since_snapshot = state.seq - seen.snapshot_seq;
+    // A snapshot is as large as the state: the larger it is, the rarer it must be written.
+    let snapshot_due = !ended && since_snapshot >= SNAPSHOT_EVERY.max(state.runs.len() as i64);
+    Commit {
+        workspace_id: origin.workspace_id,
+        execution_id: origin.id,
+        write: ExecutionWrite::Append {
+            pod_id: origin.pod_id,
+            workflow_id: origin.workflow_id,
+            expected_seq: seen.seq,
+            expected_driver: seen.driver,
+            progress: Box::new(machine.progress()),
+        },
+        driver: placement.driver.filter(|_| !ended),
+        events: rows(events),
+        queue: (placement.queued && !ended).then(|| QueueRow { priority: origin.priority, queued_at: now }),
+        timer: match due {
+            due if seen.timer == Some(due) => TimerChange::Keep,
+            Some(at) => TimerChange::Set(at),
+            None => TimerChange::Clear,
+        },
+        suspensions: suspensions(origin, events, state),
+        children: placement.children,
+        wake: origin.parent_execution_id.filter(|_| ended),
+        idempotency: placement.idempotency,
+        snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
+    }
+}
+
+/// The commit that creates an execution.
+pub fn create(
+    machine: &Machine,
+    origin: &ExecutionOrigin,
+    events: &[Event],
+    now: Instant,
+    placement: Placement,
+) -> Commit {
+    let execution = Execution { origin: origin.clone(), progress: machine.progress() };
+    Commit {
+        workspace_id: origin.workspace_id,
+        execution_id: origin.id,
+        write: ExecutionWrite::Create(Box::new(execution)),
+        driver: placement.driver,
+        events: rows(events),
+        queue: placement.queued.then_some(QueueRow { priority: origin.priority, queued_at: now }),
+        timer: machine.next_due().map_or(TimerChange::Keep, TimerChange::Set),
+        suspensions: Vec::new(),
+        children: Vec::new(),
+        wake: None,
+        idempotency: placement.idempotency,
+        snapshot: None,
+    }
+}
+
+fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec<SuspensionChange> {
+    let mut changes: Vec<SuspensionChange> = Vec::new();
+    for event in events {
+        match event {
+            Event::ExecutionSuspended(e) => changes.push(SuspensionChange::Open(Box::new(Suspension {
+                id: e.interrupt.suspension_id,
+                workspace_id: origin.workspace_id,
+                pod_id: origin.pod_id,
+                workflow_id: origin.workflow_id,
+                execution_id: origin.id,
+                state: SuspensionState::Open,
+                interrupt: e.interrupt.clone(),
+                decision: None,
+                opened_at: e.at,
+                closed_at: None,
+            }))),
+            Event::SuspensionUpdate(e) if e.state != SuspensionState::Open => {
+                let close = |row: &mut Suspension| {
+                    row.state = e.state;
+                    row.decision.clone_from(&e.decision);
+                    row.closed_at = Some(e.at);
+                };
+                // One that opens and closes in the same commit is one row.
+                let opened = changes.iter_mut().find_map(|change| match change {
+                    SuspensionChange::Open(row) if row.id == e.suspension_id => Some(row),
+                    _ => None,
+                });
+                if let Some(row) = opened {
+                    close(row);
+                } else {
+                    changes.push(SuspensionChange::Close {
+                        id: e.suspension_id,
+                        state: e.state,
+                        decision: e.decision.clone(),
+                        closed_at: e.at,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    debug_assert!(state.open.keys().all(|id| {
+        !changes.iter().any(|change| matches!(change, SuspensionChange::Close { id: closed, .. } if closed == id))
+    }));
+    changes
+}
+
+/// The machine of a loaded execution, folded up to the end of its log.
+pub fn fold(
+    workflow: Arc<crate::nodes::CompiledWorkflow>,
+    loaded: &crate::store::LoadedExecution,
+    limits: super::machine::Limits,
+) -> Result<Machine, super::EngineError> {
+    let damaged =
+        |what, reason: serde_json::Error| crate::store::StoreError::Damaged { what, reason: reason.to_string() };
+    let mut machine = Machine::new(workflow, &loaded.execution.origin, limits);
+    if let Some((_, state)) = &loaded.snapshot {
+        machine = machine.at(serde_json::from_str(state).map_err(|error| damaged("snapshot", error))?);
+    }
+    for stored in &loaded.tail {
+        let event = serde_json::from_str(&stored.body).map_err(|error| damaged("event", error))?;
+        machine.apply(&event);
+    }
+    Ok(machine)
+}

@@ -1,0 +1,100 @@
+//! Wake-ups between the engine's tasks, and hints to other instances. All of them are hints: whoever is woken looks at the
+//! database, and looks again now and then without being woken.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+use crate::{clock::Instant, store::Hint};
+
+/// The engine's bells.
+#[derive(Debug)]
+pub struct Signals {
+    /// Rings when the queue has got a row, or a place to run has become free.
+    pub queue: Notify,
+    /// Rings when a timer was set that is due before the one the timer task sleeps for.
+    pub timers: Notify,
+    /// Rings when there are hints to send.
+    pub hints: Notify,
+    /// The queue may hold rows: new executions must take their place behind them.
+    queue_used: AtomicBool,
+    next_timer: AtomicI64,
+    peers: AtomicBool,
+    pending: Mutex<HashSet<Hint>>,
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self {
+            queue: Notify::new(),
+            timers: Notify::new(),
+            hints: Notify::new(),
+            queue_used: AtomicBool::new(true),
+            next_timer: AtomicI64::new(i64::MAX),
+            peers: AtomicBool::new(false),
+            pending: Mutex::default(),
+        }
+    }
+}
+
+impl Signals {
+    /// The queue has got a row.
+    pub fn queued(&self) {
+        self.queue_used.store(true, Ordering::SeqCst);
+        self.queue.notify_one();
+    }
+
+    /// Whether the queue was seen empty and nothing was put there since.
+    pub fn queue_is_empty(&self) -> bool {
+        !self.queue_used.load(Ordering::SeqCst)
+    }
+
+    /// The claimer is about to look: what comes after this sets the mark again.
+    pub fn before_claim(&self) {
+        self.queue_used.store(false, Ordering::SeqCst);
+    }
+
+    /// The claimer has seen that there is more than it could take.
+    pub fn queue_has_more(&self) {
+        self.queue_used.store(true, Ordering::SeqCst);
+    }
+
+    /// A timer was set.
+    pub fn timer_set(&self, at: Instant) {
+        if at.0 < self.next_timer.load(Ordering::SeqCst) {
+            self.timers.notify_one();
+        }
+    }
+
+    /// The timer task sleeps until `at`.
+    pub fn sleeps_until(&self, at: Instant) {
+        self.next_timer.store(at.0, Ordering::SeqCst);
+    }
+
+    /// Whether other instances are alive.
+    pub fn has_peers(&self) -> bool {
+        self.peers.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether other instances are alive.
+    pub fn set_peers(&self, peers: bool) {
+        self.peers.store(peers, Ordering::Relaxed);
+    }
+
+    /// Gathers a hint for the other instances.
+    pub fn hint(&self, hint: Hint) {
+        self.pending.lock().expect("no holder of this lock panics").insert(hint);
+        self.hints.notify_one();
+    }
+
+    /// The hints gathered since the last call.
+    pub fn take_hints(&self) -> Vec<Hint> {
+        std::mem::take(&mut *self.pending.lock().expect("no holder of this lock panics")).into_iter().collect()
+    }
+}

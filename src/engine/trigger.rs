@@ -1,0 +1,247 @@
+//! Triggering: a new execution, recorded durably before anybody is told of it. Where there is room it is driven from the very
+//! commit that creates it; else it takes its place in the queue.
+
+use serde_json::Value;
+
+use crate::{
+    clock::Instant,
+    domain::{
+        execution::{Execution, ExecutionOrigin, Presets, TriggeredBy},
+        failure::{Failure, FailureCode},
+        ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
+        workflow::WorkflowState,
+    },
+    nodes::{ChildRequest, check_input},
+    store::{StoreError, catalogue::IdempotentReply, commit::NewChild},
+};
+
+use super::{
+    Engine, EngineError,
+    driver::Folded,
+    machine::{Command, Machine},
+    project::{self, Placement, Seen},
+};
+
+/// How deep executions may start executions.
+const MAX_DEPTH: i32 = 16;
+
+/// A wish for an execution.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// The pod that the workflow must be in.
+    pub pod_id: PodId,
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// Its version; none is the latest.
+    pub version: Option<i64>,
+    /// What triggers it.
+    pub triggered_by: TriggeredBy,
+    /// The schedule, webhook or event that does.
+    pub trigger_id: Option<String>,
+    /// What it works on.
+    pub input: Value,
+    /// What the trigger adds beside the input.
+    pub context: Value,
+    /// What it is about.
+    pub subject: Option<String>,
+    /// -100 to 100; none is the workflow's own.
+    pub priority: Option<i32>,
+    /// Equal keys are duplicates.
+    pub dedupe_key: Option<String>,
+    /// Equal keys share a limit.
+    pub concurrency_key: Option<String>,
+    /// The key of the request.
+    pub idempotency_key: Option<String>,
+    /// The execution that it replays or retries.
+    pub replay_of: Option<ExecutionId>,
+    /// The node it is replayed from.
+    pub from_node_id: Option<String>,
+    /// Results that nodes take instead of running.
+    pub presets: Presets,
+    /// Not before this instant.
+    pub run_at: Option<Instant>,
+    /// Who triggers it.
+    pub created_by: String,
+}
+
+/// Makes the reply to be kept for an idempotency key, from the execution as it is created.
+pub type ReplyFor<'a> = &'a (dyn Fn(&Execution) -> Option<IdempotentReply> + Send + Sync);
+
+impl Engine {
+    /// Creates an execution; when this returns it is durable.
+    pub async fn trigger(&self, trigger: Trigger, reply: ReplyFor<'_>) -> Result<Execution, EngineError> {
+        let inner = &self.0;
+        if inner.soft.is_cancelled() {
+            return Err(EngineError::Stopping);
+        }
+        let workflow = inner.store.workflow(trigger.workspace_id, trigger.workflow_id).await?;
+        if workflow.pod_id != trigger.pod_id {
+            return Err(StoreError::NotFound("workflow").into());
+        }
+        if workflow.state == WorkflowState::Trashed {
+            return Err(EngineError::Trashed);
+        }
+        let version = trigger.version.unwrap_or(workflow.version);
+        let compiled = inner.workflows.compiled(trigger.workspace_id, trigger.workflow_id, version).await?;
+        check_input(&compiled, &trigger.input).map_err(EngineError::Input)?;
+        let now = inner.clock.now();
+        let origin = ExecutionOrigin {
+            id: ExecutionId(inner.clock.new_id()),
+            workspace_id: trigger.workspace_id,
+            pod_id: trigger.pod_id,
+            workflow_id: trigger.workflow_id,
+            workflow_version: version,
+            triggered_by: trigger.triggered_by,
+            trigger_id: trigger.trigger_id,
+            input: trigger.input,
+            context: trigger.context,
+            subject: trigger.subject,
+            priority: trigger.priority.unwrap_or(compiled.priority),
+            dedupe_key: trigger.dedupe_key,
+            concurrency_key: trigger.concurrency_key,
+            idempotency_key: trigger.idempotency_key,
+            parent_execution_id: None,
+            depth: 0,
+            replay_of: trigger.replay_of,
+            from_node_id: trigger.from_node_id,
+            presets: trigger.presets,
+            run_at: trigger.run_at.filter(|at| *at > now),
+            created_by: trigger.created_by,
+            created_at: now,
+        };
+        let machine = Machine::new(compiled, &origin, inner.config.limits);
+        self.create(machine, origin, now, reply).await
+    }
+
+    async fn create(
+        &self,
+        mut machine: Machine,
+        origin: ExecutionOrigin,
+        now: Instant,
+        reply: ReplyFor<'_>,
+    ) -> Result<Execution, EngineError> {
+        let inner = &self.0;
+        machine.decide(now, Command::Record);
+        let events = machine.take();
+        let execution = Execution { origin: origin.clone(), progress: machine.progress() };
+        let waits = origin.run_at.is_some();
+        let permit =
+            if waits || !inner.signals.queue_is_empty() { None } else { inner.places.clone().try_acquire_owned().ok() };
+        let driver = permit.is_some().then(|| inner.drivers.instance());
+        let queued = permit.is_none() && !waits;
+        if queued && self.queue_length(origin.workspace_id, now).await? >= inner.config.queue_limit {
+            return Err(EngineError::Busy);
+        }
+        let placement = Placement { driver, queued, idempotency: reply(&execution), children: Vec::new() };
+        let commit = project::create(&machine, &origin, &events, now, placement);
+        match inner.committer.create(commit).await {
+            Ok(()) => {}
+            // Whether it was written is unknown; the row knows.
+            Err(EngineError::Unwritten(error)) => match inner.store.execution(origin.workspace_id, origin.id).await {
+                Ok(_) => {}
+                Err(StoreError::NotFound(_)) => return Err(EngineError::Unwritten(error)),
+                Err(error) => return Err(error.into()),
+            },
+            Err(error) => return Err(error),
+        }
+        if let Some(permit) = permit {
+            let seen = Seen { seq: machine.state.seq, driver, snapshot_seq: 0, timer: Some(None) };
+            self.drive(Folded { origin: origin.into(), machine, seen }, permit);
+        }
+        Ok(execution)
+    }
+
+    /// How many executions of a workspace wait, counted from the rows at most every half second: counting a long queue takes
+    /// longer than adding to it.
+    async fn queue_length(&self, workspace: WorkspaceId, now: Instant) -> Result<i64, EngineError> {
+        const COUNTED_EVERY_MS: i64 = 500;
+        let counts = &self.0.queue_counts;
+        {
+            let mut counts = counts.lock().expect("no holder of this lock panics");
+            if let Some((counted_at, length)) = counts.get_mut(&workspace)
+                && now.ms_since(*counted_at) < COUNTED_EVERY_MS
+            {
+                *length += 1;
+                return Ok(*length - 1);
+            }
+        }
+        let length = self.0.store.queue_length(workspace).await?;
+        let mut counts = counts.lock().expect("no holder of this lock panics");
+        counts.retain(|_, (counted_at, _)| now.ms_since(*counted_at) < COUNTED_EVERY_MS);
+        counts.insert(workspace, (now, length + 1));
+        Ok(length)
+    }
+
+    /// The rows of a child that a node of `parent` starts, or why there can't be one.
+    pub(super) async fn prepare_child(
+        &self,
+        parent: &ExecutionOrigin,
+        id: ExecutionId,
+        request: &ChildRequest,
+        now: Instant,
+    ) -> Result<Result<NewChild, Failure>, EngineError> {
+        let inner = &self.0;
+        let unavailable = |message: String| Failure::new(FailureCode::WorkflowUnavailable, message);
+        if parent.depth >= MAX_DEPTH {
+            let message = format!("sub-workflows are nested more than {MAX_DEPTH} deep");
+            return Ok(Err(unavailable(message)));
+        }
+        let workflow = match inner.store.workflow(parent.workspace_id, request.workflow_id).await {
+            Ok(workflow) if workflow.state != WorkflowState::Trashed => workflow,
+            Ok(_) => return Ok(Err(unavailable(format!("workflow {} is in the trash", request.workflow_id)))),
+            Err(StoreError::NotFound(_)) => {
+                return Ok(Err(unavailable(format!("workflow {} does not exist", request.workflow_id))));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let version = request.version.unwrap_or(workflow.version);
+        let compiled = match inner.workflows.compiled(parent.workspace_id, request.workflow_id, version).await {
+            Ok(compiled) => compiled,
+            Err(EngineError::Store(StoreError::NotFound(_))) => {
+                let message = format!("workflow {} has no version {version}", request.workflow_id);
+                return Ok(Err(unavailable(message)));
+            }
+            Err(EngineError::Definition(problems)) => {
+                let message = problems.first().map_or("the definition does not hold", |problem| &problem.message);
+                return Ok(Err(unavailable(format!("workflow {}: {message}", request.workflow_id))));
+            }
+            Err(error) => return Err(error),
+        };
+        if let Err(problems) = check_input(&compiled, &request.input) {
+            let message = problems.first().map_or("it does not fit", |problem| &problem.message);
+            return Ok(Err(Failure::new(FailureCode::InvalidValue, format!("input of the child: {message}"))));
+        }
+        let origin = ExecutionOrigin {
+            id,
+            workspace_id: parent.workspace_id,
+            pod_id: workflow.pod_id,
+            workflow_id: request.workflow_id,
+            workflow_version: version,
+            triggered_by: TriggeredBy::Subworkflow,
+            trigger_id: None,
+            input: request.input.clone(),
+            context: parent.context.clone(),
+            subject: parent.subject.clone(),
+            priority: parent.priority,
+            dedupe_key: None,
+            concurrency_key: None,
+            idempotency_key: None,
+            parent_execution_id: Some(parent.id),
+            depth: parent.depth + 1,
+            replay_of: None,
+            from_node_id: None,
+            presets: Presets::new(),
+            run_at: None,
+            created_by: parent.created_by.clone(),
+            created_at: now,
+        };
+        let mut machine = Machine::new(compiled, &origin, inner.config.limits);
+        machine.decide(now, Command::Record);
+        let events = project::rows(&machine.take());
+        let progress = machine.progress();
+        let queue = crate::store::commit::QueueRow { priority: origin.priority, queued_at: now };
+        Ok(Ok(NewChild { execution: Execution { origin, progress }, events, queue }))
+    }
+}

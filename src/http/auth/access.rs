@@ -1,0 +1,214 @@
+//! What a caller may do: extractors that can't be forgotten.
+//!
+//! [`Access`] and [`InPod`] are the only sources of a workspace's and a pod's id for queries: a handler that does not check
+//! has nothing to query with. The role is part of the type: `Access<Editor>`.
+
+use std::{fmt, marker::PhantomData};
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::request::Parts,
+};
+
+use super::{Caller, Principal, no_credentials};
+use crate::{
+    domain::{
+        identity::Role,
+        ids::{PodId, WorkspaceId},
+        workflow::Pod,
+    },
+    http::{
+        error::{Code, Problem},
+        extract::{PathParam, find_param},
+        original_uri,
+        state::AppState,
+        without_version,
+    },
+    store::StoreError,
+};
+
+/// The lowest role that an extractor lets in.
+pub trait RoleFloor: Send + Sync + 'static {
+    /// The role.
+    const ROLE: Role;
+    /// Whether a stream token in `?token=` opens it as well. For streams alone.
+    const STREAM_TOKEN: bool = false;
+}
+
+macro_rules! floors {
+    ($($(#[$doc:meta])* $name:ident = $role:ident, $token:literal;)*) => {$(
+        $(#[$doc])*
+        pub struct $name;
+        impl RoleFloor for $name {
+            const ROLE: Role = Role::$role;
+            const STREAM_TOKEN: bool = $token;
+        }
+    )*};
+}
+
+floors! {
+    /// Viewers and higher.
+    Viewer = Viewer, false;
+    /// Editors and higher.
+    Editor = Editor, false;
+    /// Admins and higher.
+    Admin = Admin, false;
+    /// Owners.
+    Owner = Owner, false;
+    /// Viewers and higher, and who has a token for this stream. The handler's query has to know `token`.
+    StreamViewer = Viewer, true;
+}
+
+/// Leave to act in the workspace in the path, with at least the role `R`.
+pub struct Access<R> {
+    workspace_id: WorkspaceId,
+    principal: Principal,
+    role: Role,
+    floor: PhantomData<R>,
+}
+
+impl<R> Access<R> {
+    /// The workspace.
+    pub fn workspace_id(&self) -> WorkspaceId {
+        self.workspace_id
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Their role in the workspace.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Refuses who is below `role`, where it depends on the request.
+    pub fn require(&self, role: Role, what: &str) -> Result<(), Problem> {
+        if self.role < role { Err(too_low(role, what)) } else { Ok(()) }
+    }
+}
+
+impl<R> fmt::Debug for Access<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} as {} in {}", self.principal.id, self.role.as_str(), self.workspace_id)
+    }
+}
+
+impl<R: RoleFloor, S> FromRequestParts<S> for Access<R>
+where
+    S: Send + Sync,
+    AppState: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let state = AppState::from_ref(state);
+        let named = id_in_path::<WorkspaceId>(parts).await?;
+        let not_found = || Problem::not_found(WorkspaceId::THING);
+        let (principal, workspace_id, role);
+        if let Some(known) = state.auth.principal(&parts.headers).await? {
+            workspace_id = named.ok_or_else(not_found)?;
+            role = role_in(&state, workspace_id, &known).await?;
+            principal = known;
+        } else {
+            let token = if R::STREAM_TOKEN { token_in_query(parts) } else { None };
+            let token = token.ok_or_else(no_credentials)?;
+            workspace_id = named.ok_or_else(not_found)?;
+            let path = without_version(original_uri(parts).path());
+            principal = state.auth.stream_tokens().check(&token, workspace_id, path)?;
+            role = Role::Viewer;
+        }
+        if role < R::ROLE {
+            return Err(too_low(R::ROLE, "this"));
+        }
+        let span = tracing::Span::current();
+        span.record("workspace_id", tracing::field::display(workspace_id));
+        span.record("principal", &principal.id);
+        parts.extensions.insert(Caller { principal: principal.clone(), workspace_id: Some(workspace_id) });
+        Ok(Self { workspace_id, principal, role, floor: PhantomData })
+    }
+}
+
+/// Leave to act in the pod in the path, which is in the workspace in the path.
+pub struct InPod<R> {
+    access: Access<R>,
+    pod: Pod,
+}
+
+impl<R> InPod<R> {
+    /// The workspace.
+    pub fn workspace_id(&self) -> WorkspaceId {
+        self.access.workspace_id
+    }
+
+    /// The pod's id.
+    pub fn pod_id(&self) -> PodId {
+        self.pod.id
+    }
+
+    /// The pod.
+    pub fn pod(&self) -> &Pod {
+        &self.pod
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> &Principal {
+        &self.access.principal
+    }
+
+    /// The access to the workspace.
+    pub fn access(&self) -> &Access<R> {
+        &self.access
+    }
+}
+
+impl<R: RoleFloor, S> FromRequestParts<S> for InPod<R>
+where
+    S: Send + Sync,
+    AppState: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let access = Access::from_request_parts(parts, state).await?;
+        let pod_id = id_in_path::<PodId>(parts).await?.ok_or_else(|| Problem::not_found(PodId::THING))?;
+        let pod = AppState::from_ref(state).store.pod(access.workspace_id, pod_id).await?;
+        tracing::Span::current().record("pod_id", tracing::field::display(pod_id));
+        Ok(Self { access, pod })
+    }
+}
+
+/// The id in the path; none if the text there can't be one.
+async fn id_in_path<T: PathParam>(parts: &mut Parts) -> Result<Option<T>, Problem> {
+    let text = find_param::<T>(parts).await?;
+    let text = text.ok_or_else(|| Problem::internal(format!("the route has no parameter `{}`", T::NAME)))?;
+    Ok(text.parse().ok())
+}
+
+/// The caller's role. Members of a workspace learn more than others: to those it exists (403), and what does not is 404.
+async fn role_in(state: &AppState, workspace_id: WorkspaceId, principal: &Principal) -> Result<Role, Problem> {
+    let role = match principal.key_grant {
+        Some((granted, role)) => (granted == workspace_id).then_some(role),
+        None => match state.store.member(workspace_id, &principal.id).await {
+            Ok(member) => Some(member.role),
+            Err(StoreError::NotFound(_)) => None,
+            Err(error) => return Err(error.into()),
+        },
+    };
+    if let Some(role) = role {
+        return Ok(role);
+    }
+    state.store.workspace(workspace_id).await?;
+    Err(Problem::new(Code::NotAMember, "you are not a member of this workspace"))
+}
+
+fn too_low(role: Role, what: &str) -> Problem {
+    Problem::new(Code::RoleTooLow, format!("{what} needs the role `{}` or a higher one", role.as_str()))
+}
+
+fn token_in_query(parts: &Parts) -> Option<String> {
+    let query = parts.uri.query()?;
+    let (_, token) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token")?;
+    Some(token.into_owned())
+}

@@ -1,0 +1,205 @@
+//! Who calls: API keys, bearer tokens (JWT), stream tokens. What they may do is decided in [`access`].
+
+mod access;
+pub mod api_key;
+mod jwks;
+mod jwt;
+pub mod stream_token;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
+};
+
+pub use access::{Access, Admin, Editor, InPod, Owner, RoleFloor, StreamViewer, Viewer};
+
+use super::{
+    error::{Code, Problem},
+    state::AppState,
+};
+use crate::{
+    clock::Clock,
+    config::{Config, ConfigError},
+    domain::{
+        identity::{ApiKey, Role},
+        ids::{ApiKeyId, WorkspaceId},
+    },
+    store::Store,
+};
+
+/// What proves who a principal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrincipalKind {
+    /// A person: the `sub` of a bearer token.
+    User,
+    /// A program with an API key.
+    ApiKey,
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The user's id, or `key:<id>`: what `createdBy` and the like hold.
+    pub id: String,
+    /// A person or a program.
+    pub kind: PrincipalKind,
+    /// The workspace and role of an API key.
+    key_grant: Option<(WorkspaceId, Role)>,
+}
+
+impl Principal {
+    fn user(id: String) -> Self {
+        Self { id, kind: PrincipalKind::User, key_grant: None }
+    }
+
+    fn api_key(key: &ApiKey) -> Self {
+        Self {
+            id: format!("{KEY_PREFIX}{}", key.id),
+            kind: PrincipalKind::ApiKey,
+            key_grant: Some((key.workspace_id, key.role)),
+        }
+    }
+
+    /// The workspace that an API key opens.
+    pub fn key_workspace(&self) -> Option<WorkspaceId> {
+        self.key_grant.map(|(workspace_id, _)| workspace_id)
+    }
+
+    /// Refuses programs: some things are a person's own.
+    pub fn require_user(&self, what: &str) -> Result<(), Problem> {
+        match self.kind {
+            PrincipalKind::User => Ok(()),
+            PrincipalKind::ApiKey => Err(Problem::new(Code::Forbidden, format!("an API key can't {what}"))),
+        }
+    }
+}
+
+/// What the ids of programs begin with; no user's id may.
+const KEY_PREFIX: &str = "key:";
+
+/// The caller, once known: whose idempotency keys count, and in which workspace.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who it is.
+    pub principal: Principal,
+    /// The workspace in the path, which they were let into.
+    pub workspace_id: Option<WorkspaceId>,
+}
+
+impl Caller {
+    /// Whose idempotency keys these are.
+    pub fn scope(&self) -> String {
+        self.workspace_id.map_or_else(|| format!("user:{}", self.principal.id), |id| id.to_string())
+    }
+}
+
+/// Checks credentials.
+pub struct Authenticator {
+    keys: api_key::KeyCache,
+    jwt: jwt::Verifier,
+    stream_tokens: stream_token::Signer,
+}
+
+impl Authenticator {
+    /// An authenticator by these settings. `stream_token_key` is [`stream_token::shared_key`].
+    pub fn new(
+        config: &Config,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        stream_token_key: &[u8; 32],
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            keys: api_key::KeyCache::new(store, clock.clone()),
+            jwt: jwt::Verifier::new(&config.jwt, clock.clone())?,
+            stream_tokens: stream_token::Signer::new(stream_token_key, clock),
+        })
+    }
+
+    /// Signs and checks stream tokens.
+    pub fn stream_tokens(&self) -> &stream_token::Signer {
+        &self.stream_tokens
+    }
+
+    /// Who the credentials in the headers are of; none without any.
+    pub async fn principal(&self, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+        let api_key = single(headers, "x-api-key")?;
+        let authorization = single(headers, header::AUTHORIZATION.as_str())?;
+        let secret = match (api_key, authorization) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                return Err(challenge(
+                    Code::InvalidCredentials,
+                    "send either `x-api-key` or `Authorization`, not both",
+                ));
+            }
+            (Some(key), None) => key,
+            (None, Some(_)) => bearer(headers).ok_or_else(|| {
+                challenge(Code::InvalidCredentials, "`Authorization` must be `Bearer` and a token or an API key")
+            })?,
+        };
+        if api_key.is_some() || secret.starts_with(api_key::PREFIX) {
+            self.keys.principal(secret).await.map(Some)
+        } else {
+            self.jwt.principal(secret).await.map(Some)
+        }
+    }
+
+    /// Makes this instance refuse a key at once; others follow within the cache's few seconds.
+    pub fn forget_key(&self, id: ApiKeyId) {
+        self.keys.forget(|key| key.id == id);
+    }
+
+    /// The same for all keys of a workspace.
+    pub fn forget_workspace(&self, id: WorkspaceId) {
+        self.keys.forget(|key| key.workspace_id == id);
+    }
+}
+
+impl<S> FromRequestParts<S> for Principal
+where
+    S: Send + Sync,
+    AppState: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let state = AppState::from_ref(state);
+        let principal = state.auth.principal(&parts.headers).await?.ok_or_else(no_credentials)?;
+        parts.extensions.insert(Caller { principal: principal.clone(), workspace_id: None });
+        Ok(principal)
+    }
+}
+
+fn no_credentials() -> Problem {
+    challenge(Code::Unauthenticated, "send an API key in `x-api-key`, or a token in `Authorization: Bearer`")
+}
+
+/// A refusal of credentials, with the header that says which are expected.
+pub fn challenge(code: Code, detail: &'static str) -> Problem {
+    Problem::new(code, detail)
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sluicegate\""))
+}
+
+/// The token of `Authorization: Bearer`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Compares secrets in a time that does not depend on where they differ.
+pub fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(challenge(Code::InvalidCredentials, "credentials must be given once"));
+    }
+    first
+        .map(|value| value.to_str().map_err(|_| challenge(Code::InvalidCredentials, "the credentials are not text")))
+        .transpose()
+}

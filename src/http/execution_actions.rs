@@ -1,0 +1,311 @@
+//! What can be done with an execution: answer it, approve it, replay it, retry it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    auth::{Editor, InPod},
+    error::{Code, Problem},
+    executions::{check_size, created, in_pod, replayed, stored},
+    extract::Param,
+    idempotency::{Idempotent, NoBody, ReplyKey},
+    reply::Reply,
+    state::AppState,
+};
+use crate::{
+    domain::{
+        execution::{Execution, ExecutionView},
+        ids::{ExecutionId, SuspensionId},
+    },
+    engine::{
+        Answer, Engine, Replay, ReplayVersion, Replayed,
+        machine::replay::{NodeChoice, OldDecisions, PlannedNode},
+    },
+    nodes::forms::AnswerInput,
+    store::Store,
+};
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(respond_to_execution))
+        .routes(routes!(approve_execution))
+        .routes(routes!(replay_execution))
+        .routes(routes!(retry_execution))
+}
+
+/// An answer to what an execution asks.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Respond {
+    /// An approval: yes or no.
+    #[serde(default)]
+    approved: Option<bool>,
+    /// Why.
+    #[serde(default)]
+    #[schema(max_length = 10_000)]
+    reason: Option<String>,
+    /// A remark.
+    #[serde(default)]
+    #[schema(max_length = 10_000)]
+    comment: Option<String>,
+    /// The answer to a question.
+    #[serde(default)]
+    #[schema(value_type = Option<Value>)]
+    answer: Option<Value>,
+    /// The filled form.
+    #[serde(default)]
+    #[schema(value_type = Option<Value>)]
+    data: Option<Value>,
+    /// One of an approval's actions, in place of `approved`.
+    #[serde(default)]
+    action: Option<String>,
+    /// Which suspension; may be missing where one is open.
+    #[serde(default)]
+    suspension_id: Option<SuspensionId>,
+    /// The node whose suspension is meant, in its place.
+    #[serde(default)]
+    node_id: Option<String>,
+}
+
+impl Respond {
+    /// The answer, to the suspension that the path names or the body does.
+    pub(super) fn into_answer(self, in_path: Option<SuspensionId>, by: String) -> Result<Answer, Problem> {
+        let Self { approved, reason, comment, answer, data, action, suspension_id, node_id } = self;
+        if let (Some(path), Some(body)) = (in_path, suspension_id)
+            && path != body
+        {
+            let message = "the body names another suspension than the path";
+            return Err(Problem::field(Code::InvalidValue, "/suspensionId", message));
+        }
+        for (path, value) in [("/answer", &answer), ("/data", &data)] {
+            if let Some(value) = value {
+                check_size(path, value)?;
+            }
+        }
+        let input = AnswerInput { approved, reason, comment, answer, data, action };
+        Ok(Answer { suspension_id: in_path.or(suspension_id), node_id, by, input })
+    }
+}
+
+/// A remark on an approval.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Approve {
+    /// Why.
+    #[serde(default)]
+    #[schema(max_length = 10_000)]
+    reason: Option<String>,
+    /// A remark.
+    #[serde(default)]
+    #[schema(max_length = 10_000)]
+    comment: Option<String>,
+    /// The filled form.
+    #[serde(default)]
+    #[schema(value_type = Option<Value>)]
+    data: Option<Value>,
+    /// Which suspension; may be missing where one is open.
+    #[serde(default)]
+    suspension_id: Option<SuspensionId>,
+    /// The node whose suspension is meant, in its place.
+    #[serde(default)]
+    node_id: Option<String>,
+}
+
+/// Answer what an execution asks
+///
+/// Editors and higher. The first valid answer wins; repeating it gets the same reply, another one 409 with who was faster.
+/// When this is answered, the answer is durable and the execution goes on.
+#[utoipa::path(
+    patch, path = "/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}/respond", tag = "executions",
+    request_body = Respond,
+    responses(
+        (status = 200, description = "The execution", body = ExecutionView),
+        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently"),
+        (status = 422, description = "The answer does not fit what was asked"),
+    ),
+)]
+async fn respond_to_execution(
+    pod: InPod<Editor>,
+    State(engine): State<Engine>,
+    State(store): State<Arc<dyn Store>>,
+    Param(id): Param<ExecutionId>,
+    Idempotent { body, key }: Idempotent<Respond>,
+) -> Result<Reply, Problem> {
+    in_pod(&pod, &store, id).await?;
+    let answer = body.into_answer(None, pod.principal().id.clone())?;
+    answer_execution(&engine, pod.workspace_id(), id, answer, &key).await
+}
+
+/// Approve what an execution asks
+///
+/// As `respond` with `approved: true`.
+#[utoipa::path(
+    patch, path = "/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}/approve", tag = "executions",
+    request_body(content = Approve),
+    responses(
+        (status = 200, description = "The execution", body = ExecutionView),
+        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently"),
+        (status = 422, description = "The answer does not fit what was asked"),
+    ),
+)]
+async fn approve_execution(
+    pod: InPod<Editor>,
+    State(engine): State<Engine>,
+    State(store): State<Arc<dyn Store>>,
+    Param(id): Param<ExecutionId>,
+    Idempotent { body, key }: Idempotent<Approve>,
+) -> Result<Reply, Problem> {
+    in_pod(&pod, &store, id).await?;
+    let Approve { reason, comment, data, suspension_id, node_id } = body;
+    let input = AnswerInput { approved: Some(true), reason, comment, answer: None, data, action: None };
+    let answer = Answer { suspension_id, node_id, by: pod.principal().id.clone(), input };
+    answer_execution(&engine, pod.workspace_id(), id, answer, &key).await
+}
+
+/// Hands an answer to the engine.
+pub(super) async fn answer_execution(
+    engine: &Engine,
+    workspace: crate::domain::ids::WorkspaceId,
+    id: ExecutionId,
+    answer: Answer,
+    key: &ReplyKey,
+) -> Result<Reply, Problem> {
+    let show = |execution: &Execution| Reply::ok(&execution.view(engine.clock().now()));
+    let reply = |execution: &Execution| stored(key, &show(execution));
+    match engine.respond(workspace, id, answer, &reply).await {
+        Ok(answered) => Ok(show(answered.execution())),
+        Err(error) => replayed(key, error),
+    }
+}
+
+/// Which version of the workflow a replay runs.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum VersionChoice {
+    /// `original` or `latest`.
+    Named(NamedVersion),
+    /// A version's number.
+    Number(i64),
+}
+
+/// A version by what it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedVersion {
+    /// That of the original.
+    Original,
+    /// The workflow's latest.
+    Latest,
+}
+
+/// A wish for a replay.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReplayExecution {
+    /// The node from which on everything runs again; the beginning, if missing.
+    #[serde(default)]
+    from_node_id: Option<String>,
+    /// Another input; only from the beginning.
+    #[serde(default)]
+    #[schema(value_type = Option<Value>)]
+    input: Option<Value>,
+    /// `original` (the default), `latest`, or a version's number.
+    #[serde(default)]
+    version: Option<VersionChoice>,
+    /// Per node: `"run"`, `"reuse"`, or `{"pin": value}`.
+    #[serde(default)]
+    nodes: BTreeMap<String, NodeChoice>,
+    /// Whether approvals and questions that run again ask again, or take over their old answers.
+    #[serde(default)]
+    decisions: OldDecisions,
+    /// Only plan; nothing is started.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What a replay would do.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayPlan {
+    /// The version that would run.
+    workflow_version: i64,
+    /// Per node of the top level.
+    nodes: Vec<PlannedNode>,
+}
+
+/// Replay an execution
+///
+/// Editors and higher; for executions that have ended. Results of nodes that are not downstream of `fromNodeId` are taken
+/// over and marked `reused`. With `dryRun` the reply is the plan and nothing starts.
+#[utoipa::path(
+    post, path = "/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}/replay", tag = "executions",
+    request_body(content = ReplayExecution),
+    responses(
+        (status = 200, description = "The plan (dry run)", body = ReplayPlan),
+        (status = 201, description = "The new execution", body = ExecutionView),
+        (status = 409, description = "The execution has not ended"),
+        (status = 422, description = "The replay can't be carried out as asked"),
+    ),
+)]
+async fn replay_execution(
+    pod: InPod<Editor>,
+    State(engine): State<Engine>,
+    State(store): State<Arc<dyn Store>>,
+    Param(id): Param<ExecutionId>,
+    Idempotent { body, key }: Idempotent<ReplayExecution>,
+) -> Result<Reply, Problem> {
+    in_pod(&pod, &store, id).await?;
+    if let Some(input) = &body.input {
+        check_size("/input", input)?;
+    }
+    let request = Replay {
+        from_node_id: body.from_node_id,
+        input: body.input,
+        version: match body.version {
+            None | Some(VersionChoice::Named(NamedVersion::Original)) => None,
+            Some(VersionChoice::Named(NamedVersion::Latest)) => Some(ReplayVersion::Latest),
+            Some(VersionChoice::Number(version)) => Some(ReplayVersion::Number(version)),
+        },
+        nodes: body.nodes,
+        decisions: body.decisions,
+        dry_run: body.dry_run,
+        idempotency_key: key.key().map(str::to_owned),
+        by: pod.principal().id.clone(),
+    };
+    let reply = |execution: &Execution| stored(&key, &created(engine.clock(), execution));
+    match engine.replay(pod.workspace_id(), id, request, &reply).await {
+        Ok(Replayed::Execution(execution)) => Ok(created(engine.clock(), &execution)),
+        Ok(Replayed::Plan { workflow_version, nodes }) => Ok(Reply::ok(&ReplayPlan { workflow_version, nodes })),
+        Err(error) => replayed(&key, error),
+    }
+}
+
+/// Retry an execution
+///
+/// Editors and higher. Runs it again from the beginning, with the same input and version; one that is live is cancelled first.
+#[utoipa::path(
+    post, path = "/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}/retry", tag = "executions",
+    request_body(content = NoBody),
+    responses((status = 201, description = "The new execution", body = ExecutionView)),
+)]
+async fn retry_execution(
+    pod: InPod<Editor>,
+    State(engine): State<Engine>,
+    State(store): State<Arc<dyn Store>>,
+    Param(id): Param<ExecutionId>,
+    Idempotent { body: NoBody {}, key }: Idempotent<NoBody>,
+) -> Result<Reply, Problem> {
+    in_pod(&pod, &store, id).await?;
+    let reply = |execution: &Execution| stored(&key, &created(engine.clock(), execution));
+    let by = pod.principal().id.clone();
+    match engine.retry(pod.workspace_id(), id, by, key.key().map(str::to_owned), &reply).await {
+        Ok(execution) => Ok(created(engine.clock(), &execution)),
+        Err(error) => replayed(&key, error),
+    }
+}

@@ -1,0 +1,171 @@
+//! Workspaces: the tenants.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{OriginalUri, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    auth::{Access, Admin, Owner, Principal, Viewer},
+    error::Problem,
+    extract::present,
+    idempotency::Idempotent,
+    names,
+    query::{PageQuery, Query},
+    reply::{List, Reply, page_of},
+    state::AppState,
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        identity::{Member, Role},
+        ids::WorkspaceId,
+        workflow::Workspace,
+    },
+    store::{Store, StoreError, catalogue::Change},
+};
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(create_workspace, list_workspaces)).routes(routes!(
+        get_workspace,
+        update_workspace,
+        delete_workspace
+    ))
+}
+
+/// A new workspace.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateWorkspace {
+    /// Its name: 1 to 120 characters on one line.
+    #[schema(min_length = 1, max_length = 120)]
+    name: String,
+    /// Its name in addresses, unique on the server; made from `name` if missing.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 63)]
+    slug: Option<String>,
+}
+
+/// What changes about a workspace; what is missing stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateWorkspace {
+    /// Its name.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 120)]
+    name: Option<String>,
+    /// Its name in addresses.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 63)]
+    slug: Option<String>,
+}
+
+/// Create a workspace
+///
+/// The caller becomes its first owner. People only: an API key belongs to a workspace that exists.
+#[utoipa::path(
+    post, path = "/workspaces", tag = "workspaces", request_body = CreateWorkspace,
+    responses((status = 201, description = "The new workspace", body = Workspace)),
+)]
+async fn create_workspace(
+    principal: Principal,
+    State(store): State<Arc<dyn Store>>,
+    State(clock): State<Clock>,
+    Idempotent { body, key }: Idempotent<CreateWorkspace>,
+) -> Result<Reply, Problem> {
+    principal.require_user("create a workspace")?;
+    let name = names::name("/name", &body.name)?;
+    let (id, now) = (WorkspaceId(clock.new_id()), clock.now());
+    let slugs = match body.slug {
+        Some(slug) => vec![names::slug("/slug", &slug)?],
+        None => names::slugs_for(&name, id.0).into(),
+    };
+    let owner = Member { workspace_id: id, user_id: principal.id, role: Role::Owner, created_at: now };
+    let mut attempts = slugs.into_iter().peekable();
+    while let Some(slug) = attempts.next() {
+        let workspace = Workspace { id, name: name.clone(), slug, created_at: now, updated_at: now };
+        let reply = Reply::created(format!("/v1/workspaces/{id}"), &workspace);
+        match key.try_change(&*store, Change::CreateWorkspace(workspace, owner.clone()), reply).await? {
+            Err(StoreError::Taken(_)) if attempts.peek().is_some() => {}
+            result => return result.map_err(Problem::from),
+        }
+    }
+    Err(Problem::internal("no slug was tried"))
+}
+
+/// List workspaces
+///
+/// Those that the caller is a member of, newest first; for an API key, the one it belongs to.
+#[utoipa::path(
+    get, path = "/workspaces", tag = "workspaces", params(PageQuery),
+    responses((status = 200, description = "The caller's workspaces", body = Vec<Workspace>)),
+)]
+async fn list_workspaces(
+    principal: Principal,
+    State(store): State<Arc<dyn Store>>,
+    OriginalUri(uri): OriginalUri,
+    Query(page): Query<PageQuery>,
+) -> Result<List, Problem> {
+    let workspaces = match principal.key_workspace() {
+        Some(id) => vec![store.workspace(id).await?],
+        None => store.workspaces_of(&principal.id).await?,
+    };
+    let page = page_of(workspaces, page.limit.0, page.cursor.as_deref(), |workspace| workspace.id.to_string())?;
+    List::new(&uri, &page)
+}
+
+/// Get a workspace
+#[utoipa::path(
+    get, path = "/workspaces/{workspaceId}", tag = "workspaces",
+    responses((status = 200, description = "The workspace", body = Workspace)),
+)]
+async fn get_workspace(access: Access<Viewer>, State(store): State<Arc<dyn Store>>) -> Result<Reply, Problem> {
+    Ok(Reply::ok(&store.workspace(access.workspace_id()).await?))
+}
+
+/// Change a workspace
+///
+/// Admins and owners. What is missing stays as it is; a new name keeps the slug.
+#[utoipa::path(
+    patch, path = "/workspaces/{workspaceId}", tag = "workspaces", request_body = UpdateWorkspace,
+    responses(
+        (status = 200, description = "The workspace", body = Workspace),
+        (status = 409, description = "The slug is taken"),
+    ),
+)]
+async fn update_workspace(
+    access: Access<Admin>,
+    State(store): State<Arc<dyn Store>>,
+    State(clock): State<Clock>,
+    Idempotent { body, key }: Idempotent<UpdateWorkspace>,
+) -> Result<Reply, Problem> {
+    let mut workspace = store.workspace(access.workspace_id()).await?;
+    if let Some(name) = body.name {
+        workspace.name = names::name("/name", &name)?;
+    }
+    if let Some(slug) = body.slug {
+        workspace.slug = names::slug("/slug", &slug)?;
+    }
+    workspace.updated_at = clock.now();
+    let reply = Reply::ok(&workspace);
+    key.change(&*store, Change::UpdateWorkspace(workspace), reply).await
+}
+
+/// Delete a workspace
+///
+/// With everything in it, for good. Owners only; 409 while an execution in it is live.
+#[utoipa::path(
+    delete, path = "/workspaces/{workspaceId}", tag = "workspaces",
+    responses((status = 204, description = "It is gone"), (status = 409, description = "An execution in it is live")),
+)]
+async fn delete_workspace(access: Access<Owner>, State(state): State<AppState>) -> Result<StatusCode, Problem> {
+    state.store.change(Change::DeleteWorkspace(access.workspace_id()), None).await?;
+    state.auth.forget_workspace(access.workspace_id());
+    Ok(StatusCode::NO_CONTENT)
+}

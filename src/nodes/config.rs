@@ -1,0 +1,230 @@
+//! A node's configuration while it is compiled: the members of `data`, and the problems found in them.
+//!
+//! The JSON Schema of the type has its say about shapes. What reads here takes a member of the wrong shape for missing, so
+//! that each mistake is told once, and all of them in one go.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    domain::{
+        definition::Problem,
+        failure::{Failure, FailureCode},
+    },
+    expression::{CompileError, EvaluateError, Expression, JsonTemplate, Scope, Template},
+};
+
+use super::{
+    Node, Role,
+    schema::{self, Schema},
+};
+
+/// A node's `data`, being compiled.
+pub(super) struct Config<'d> {
+    data: &'d Map<String, Value>,
+    node_id: &'d str,
+    path: String,
+    problems: &'d mut Vec<Problem>,
+    /// Whether other nodes name this one as their parent.
+    pub(super) has_body: bool,
+}
+
+/// What compiling a node's `data` gives.
+pub(super) struct Compiled {
+    pub(super) node: Box<dyn Node>,
+    pub(super) role: Role,
+    pub(super) ports: Ports,
+}
+
+/// The ports of one node.
+pub(super) struct Ports {
+    /// What an edge means that names no port.
+    pub(super) unnamed: Unnamed,
+    pub(super) named: Vec<String>,
+    /// Ports that an edge must leave by.
+    pub(super) required: &'static [&'static str],
+    /// Other names of ports.
+    pub(super) aliases: &'static [(&'static str, &'static str)],
+    /// Whether the node can fail, and so has the ports `error` and `timeout`.
+    pub(super) fails: bool,
+}
+
+/// What an edge means that names no port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unnamed {
+    /// The default port.
+    Default,
+    /// This port.
+    Port(&'static str),
+    /// Nothing: the port must be named.
+    Refused,
+}
+
+impl Ports {
+    /// The default port, `error`, and `timeout` where there is a time limit.
+    pub(super) fn plain() -> Self {
+        Self { unnamed: Unnamed::Default, named: Vec::new(), required: &[], aliases: &[], fails: true }
+    }
+
+    /// Only the default port: the node can't fail.
+    pub(super) fn unfailing() -> Self {
+        Self { fails: false, ..Self::plain() }
+    }
+
+    /// No edge leaves the node.
+    pub(super) fn none() -> Self {
+        Self { unnamed: Unnamed::Refused, fails: false, ..Self::plain() }
+    }
+}
+
+impl Compiled {
+    /// A node without anything special to it.
+    pub(super) fn plain(node: impl Node + 'static) -> Self {
+        Self { node: Box::new(node), role: Role::Plain, ports: Ports::plain() }
+    }
+}
+
+impl<'d> Config<'d> {
+    pub(super) fn new(
+        data: &'d Map<String, Value>,
+        node_id: &'d str,
+        path: String,
+        problems: &'d mut Vec<Problem>,
+    ) -> Self {
+        Self { data, node_id, path, problems, has_body: false }
+    }
+
+    /// Notes a problem at a pointer into `data`.
+    pub(super) fn problem(&mut self, pointer: &str, message: impl Into<String>) {
+        self.problems.push(Problem {
+            path: format!("{}{pointer}", self.path),
+            message: message.into(),
+            node_id: Some(self.node_id.to_owned()),
+            edge_id: None,
+        });
+    }
+
+    /// A member that is set; null means not set.
+    pub(super) fn value(&self, field: &str) -> Option<&'d Value> {
+        self.data.get(field).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn text(&self, field: &str) -> Option<&'d str> {
+        self.value(field).and_then(Value::as_str)
+    }
+
+    pub(super) fn flag(&self, field: &str) -> Option<bool> {
+        self.value(field).and_then(Value::as_bool)
+    }
+
+    pub(super) fn integer(&self, field: &str) -> Option<i64> {
+        self.value(field).and_then(integer)
+    }
+
+    pub(super) fn list(&self, field: &str) -> &'d [Value] {
+        self.value(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// The expression in a text member.
+    pub(super) fn expression(&mut self, field: &str) -> Option<Expression> {
+        let source = self.text(field)?;
+        self.expression_at(&schema::segment(field), source)
+    }
+
+    /// Compiles an expression that stands at a pointer into `data`. The braces of a template around the whole of it are
+    /// taken off: no expression begins with two of them.
+    pub(super) fn expression_at(&mut self, pointer: &str, source: &str) -> Option<Expression> {
+        let inner = unwrap_braces(source);
+        let offset = inner.as_ptr().addr() - source.as_ptr().addr();
+        match Expression::compile(inner) {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                let position = error.position + offset;
+                self.compile_error(pointer, CompileError { position, ..error });
+                None
+            }
+        }
+    }
+
+    /// The template in a text member.
+    pub(super) fn template(&mut self, field: &str) -> Option<Template> {
+        let source = self.text(field)?;
+        match Template::compile(source) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                self.compile_error(&schema::segment(field), error);
+                None
+            }
+        }
+    }
+
+    /// The templates in a member of any shape.
+    pub(super) fn json(&mut self, field: &str) -> Option<JsonTemplate> {
+        let value = self.value(field)?;
+        match JsonTemplate::compile(value) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                self.compile_error(&schema::segment(field), error);
+                None
+            }
+        }
+    }
+
+    /// A value that is written as a template, as a bare expression, or out.
+    pub(super) fn source(&mut self, field: &str) -> Option<Source> {
+        match self.value(field)? {
+            Value::String(text) if !text.contains("{{") => self.expression(field).map(Source::Expression),
+            _ => self.json(field).map(Source::Template),
+        }
+    }
+
+    /// The JSON Schema in a member.
+    pub(super) fn schema(&mut self, field: &str) -> Option<Schema> {
+        match Schema::compile(self.value(field)?) {
+            Ok(schema) => Some(schema),
+            Err((pointer, message)) => {
+                self.problem(&format!("{}{pointer}", schema::segment(field)), message);
+                None
+            }
+        }
+    }
+
+    fn compile_error(&mut self, pointer: &str, error: CompileError) {
+        let message = format!("{} (at byte {})", error.message, error.position);
+        self.problem(&format!("{pointer}{}", error.path), message);
+    }
+}
+
+/// See [`Config::source`].
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Expression(Expression),
+    Template(JsonTemplate),
+}
+
+impl Source {
+    pub(super) fn evaluate(&self, scope: &dyn Scope) -> Result<Value, EvaluateError> {
+        match self {
+            Self::Expression(expression) => expression.evaluate(scope),
+            Self::Template(template) => template.render(scope),
+        }
+    }
+}
+
+/// The failure of an expression or template, naming the field it stands in.
+pub(super) fn expression_failed(field: &str, error: &EvaluateError) -> Failure {
+    Failure::new(FailureCode::ExpressionFailed, format!("`{field}`: {error}"))
+}
+
+/// The failure of a value that does not fit.
+pub(super) fn invalid(message: impl Into<String>) -> Failure {
+    Failure::new(FailureCode::InvalidValue, message)
+}
+
+/// A number without a fraction, however it is written: to JSON Schema `2.0` is an integer, too.
+pub(super) fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15).map(|n| n as i64))
+}
+
+fn unwrap_braces(source: &str) -> &str {
+    source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(source)
+}

@@ -1,0 +1,176 @@
+//! Who may do what, and that nothing of one workspace is reached through another.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::{Client, TestApp, small_definition};
+
+const ROLES: [&str; 4] = ["viewer", "editor", "admin", "owner"];
+
+/// Every operation in a workspace: method, path, a body that is let through, and the lowest role.
+fn matrix(workspace: &str, pod: &str, workflow: &str) -> Vec<(&'static str, String, Value, &'static str)> {
+    let none = Value::Null;
+    let definition = small_definition();
+    vec![
+        ("GET", workspace.into(), none.clone(), "viewer"),
+        ("PATCH", workspace.into(), json!({}), "admin"),
+        ("GET", format!("{workspace}/members"), none.clone(), "viewer"),
+        ("GET", format!("{workspace}/members/owner"), none.clone(), "viewer"),
+        ("PATCH", format!("{workspace}/members/spare"), json!({"role": "viewer"}), "admin"),
+        ("DELETE", format!("{workspace}/members/spare"), none.clone(), "admin"),
+        ("POST", format!("{workspace}/invites"), json!({"email": "a@b", "role": "viewer"}), "admin"),
+        ("GET", format!("{workspace}/invites"), none.clone(), "admin"),
+        ("GET", format!("{workspace}/invites/{UNKNOWN}"), none.clone(), "admin"),
+        ("DELETE", format!("{workspace}/invites/{UNKNOWN}"), none.clone(), "admin"),
+        ("POST", format!("{workspace}/api-keys"), json!({"name": "k", "role": "viewer"}), "admin"),
+        ("GET", format!("{workspace}/api-keys"), none.clone(), "admin"),
+        ("GET", format!("{workspace}/api-keys/{UNKNOWN}"), none.clone(), "admin"),
+        ("DELETE", format!("{workspace}/api-keys/{UNKNOWN}"), none.clone(), "admin"),
+        ("POST", format!("{workspace}/stream-tokens"), json!({"path": format!("{pod}/events")}), "viewer"),
+        ("POST", format!("{workspace}/pods"), json!({"name": "P"}), "editor"),
+        ("GET", format!("{workspace}/pods"), none.clone(), "viewer"),
+        ("GET", pod.into(), none.clone(), "viewer"),
+        ("PATCH", pod.into(), json!({}), "editor"),
+        ("POST", format!("{pod}/workflows"), json!({"name": "W", "definition": definition}), "editor"),
+        ("GET", format!("{pod}/workflows"), none.clone(), "viewer"),
+        ("POST", format!("{pod}/workflows/validate"), definition, "viewer"),
+        ("GET", workflow.into(), none.clone(), "viewer"),
+        ("PATCH", workflow.into(), json!({}), "editor"),
+        ("POST", format!("{workflow}/deploy"), json!({}), "admin"),
+        ("POST", format!("{workflow}/undeploy"), json!({}), "admin"),
+        ("PATCH", format!("{workflow}/star"), json!({}), "editor"),
+        ("PATCH", format!("{workflow}/trash"), json!({}), "editor"),
+        ("PATCH", format!("{workflow}/restore"), json!({}), "editor"),
+        ("POST", format!("{workflow}/duplicate"), json!({}), "editor"),
+        ("GET", format!("{workflow}/versions"), none.clone(), "viewer"),
+        ("GET", format!("{workflow}/versions/1"), none.clone(), "viewer"),
+        ("POST", format!("{workflow}/versions/1/restore"), json!({}), "editor"),
+        ("DELETE", workflow.into(), none.clone(), "editor"),
+        ("DELETE", pod.into(), none.clone(), "admin"),
+        ("DELETE", workspace.into(), none, "owner"),
+    ]
+}
+
+const UNKNOWN: &str = "0190163d-8694-739b-aea5-966c26f8ad90";
+
+async fn call(client: &Client, method: &str, path: &str, body: &Value) -> crate::support::app::Reply {
+    let method: Method = method.parse().unwrap();
+    if body.is_null() { client.send(method, path, None).await } else { client.json(method, path, body).await }
+}
+
+async fn workflow_in(client: &Client, pod: &str) -> String {
+    let body = json!({"name": "W", "definition": small_definition()});
+    let workflow = client.post(&format!("{pod}/workflows"), body).await.expect(201);
+    format!("{pod}/workflows/{}", workflow["id"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn each_operation_asks_for_its_role_of_people_and_keys() {
+    let app = TestApp::start().await;
+    let place = app.workspace("owner").await;
+    let owner = app.user("owner");
+    app.join(&place, "owner", "spare", "viewer").await;
+    let mut callers = Vec::new();
+    for role in ROLES {
+        let person = if role == "owner" { owner.clone() } else { app.join(&place, "owner", role, role).await };
+        let body = json!({"name": role, "role": role});
+        let key = owner.post(&format!("{}/api-keys", place.workspace()), body).await.expect(201);
+        callers.push((role, person));
+        callers.push((role, app.anonymous().with("x-api-key", key["key"].as_str().unwrap())));
+    }
+    let workflow = workflow_in(&owner, &place.pod()).await;
+    let level = |role: &str| ROLES.iter().position(|known| *known == role).unwrap();
+    for (method, path, body, floor) in matrix(&place.workspace(), &place.pod(), &workflow) {
+        let mut let_in = 0;
+        for (role, client) in &callers {
+            if level(role) < level(floor) {
+                let problem = call(client, method, &path, &body).await.problem(403, "role_too_low");
+                assert!(problem["detail"].as_str().unwrap().contains(floor), "{method} {path}: {problem}");
+            } else if method != "DELETE" || let_in == 0 {
+                // A deletion is tried once: there is nothing left for the next.
+                let status = call(client, method, &path, &body).await.status;
+                assert!(
+                    status < 300 || (status == 404 && path.contains(UNKNOWN)),
+                    "{method} {path} by {role}: {status}"
+                );
+                let_in += 1;
+            }
+        }
+        assert!(let_in > 0, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn the_matrix_has_every_operation_in_a_workspace() {
+    let contract = crate::support::contract::Contract::get();
+    let listed: Vec<String> = matrix("/workspaces/w", "/workspaces/w/pods/p", "/workspaces/w/pods/p/workflows/f")
+        .into_iter()
+        .map(|(method, path, ..)| contract.find(method, &path).unwrap().id().to_owned())
+        .collect();
+    // These have their own tests, beside those of the engine's doors.
+    let elsewhere = ["executions", "suspensions"];
+    for operation in contract.operations() {
+        let of_workspace = operation.path.contains("{workspaceId}");
+        let of_engine =
+            operation.path.split('/').any(|part| elsewhere.contains(&part)) || operation.path.ends_with("/events");
+        if of_workspace && !of_engine {
+            assert!(listed.iter().any(|id| id == operation.id()), "{} is not in the matrix", operation.id());
+        }
+    }
+}
+
+#[tokio::test]
+async fn strangers_and_the_nameless_are_let_in_nowhere() {
+    let app = TestApp::start().await;
+    let place = app.workspace("owner").await;
+    let workflow = workflow_in(&app.user("owner"), &place.pod()).await;
+    let other = app.workspace("stranger").await;
+    let keys = format!("{}/api-keys", other.workspace());
+    let key = app.user("stranger").post(&keys, json!({"name": "k", "role": "owner"})).await.expect(201);
+    let key = app.anonymous().with("x-api-key", key["key"].as_str().unwrap());
+    for (method, path, body, _) in matrix(&place.workspace(), &place.pod(), &workflow) {
+        call(&app.user("stranger"), method, &path, &body).await.problem(403, "not_a_member");
+        call(&key, method, &path, &body).await.problem(403, "not_a_member");
+        call(&app.anonymous(), method, &path, &body).await.problem(401, "unauthenticated");
+    }
+    app.user("owner").get(&workflow).await.expect(200);
+}
+
+#[tokio::test]
+async fn foreign_ids_are_not_found_under_the_own_workspace() {
+    let app = TestApp::start().await;
+    let place = app.workspace("victim").await;
+    let victim = app.user("victim");
+    let workflow = workflow_in(&victim, &place.pod()).await;
+    let workflow_id = workflow.rsplit('/').next().unwrap();
+    let key = victim.post(&format!("{}/api-keys", place.workspace()), json!({"name": "k", "role": "viewer"})).await;
+    let invite = json!({"email": "a@b", "role": "viewer"});
+    let invite = victim.post(&format!("{}/invites", place.workspace()), invite).await;
+    let (key, invite) = (key.expect(201), invite.expect(201));
+
+    let own = app.workspace("thief").await;
+    let thief = app.user("thief");
+    let stolen_pod = format!("{}/pods/{}", own.workspace(), place.pod_id);
+    for path in [
+        stolen_pod.clone(),
+        format!("{stolen_pod}/workflows"),
+        format!("{stolen_pod}/workflows/{workflow_id}"),
+        format!("{}/workflows/{workflow_id}", own.pod()),
+        format!("{}/workflows/{workflow_id}/versions", own.pod()),
+        format!("{}/workflows/{workflow_id}/versions/1", own.pod()),
+        format!("{}/members/victim", own.workspace()),
+        format!("{}/api-keys/{}", own.workspace(), key["id"].as_str().unwrap()),
+        format!("{}/invites/{}", own.workspace(), invite["id"].as_str().unwrap()),
+    ] {
+        thief.get(&path).await.problem(404, "not_found");
+        if !path.contains("versions") && !path.ends_with("workflows") {
+            thief.delete(&path).await.problem(404, "not_found");
+        }
+    }
+    thief.patch(&stolen_pod, json!({"name": "mine"})).await.problem(404, "not_found");
+    let stolen = format!("{}/workflows/{workflow_id}", own.pod());
+    thief.patch(&stolen, json!({"name": "mine"})).await.problem(404, "not_found");
+    thief.post(&format!("{stolen}/deploy"), json!({})).await.problem(404, "not_found");
+    thief.get(&format!("/workspaces/{UNKNOWN}")).await.problem(404, "not_found");
+    assert_eq!(victim.get(&workflow).await.expect(200)["name"], "W");
+}
