@@ -26,7 +26,7 @@ const DESCRIPTION: &str = "\
 Sluicegate is a real-time streaming workflow server with suspend and resume.
 
 Everything is under `/v1`; the same paths answer without it. Bodies are JSON in UTF-8 with camelCase names; times are RFC 3339 \
-in UTC with milliseconds; ids are UUIDs of version 7. Unknown fields and query parameters are refused. Lists are bare arrays, \
+in UTC with milliseconds; ids are UUIDs of version 7. Unknown fields are refused, and so are unknown parameters of operations that take a query. Lists are bare arrays, \
 newest first unless said otherwise; where there is more, the header `Link` has the address of the next page. Failures are \
 problem documents (RFC 9457) with a stable `code` and the `requestId` of the server's log.";
 
