@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, Response};
+use reqwest::Response;
 use serde_json::{Value, value::RawValue};
 use tokio::time::Instant;
 
@@ -169,15 +169,7 @@ pub async fn stored_log(caller: &Caller, execution: &str) -> Vec<(i64, String)> 
     let mut log: Vec<(i64, String)> = Vec::new();
     loop {
         let after = log.last().map_or(0, |(seq, _)| *seq);
-        let path = format!("/executions/{execution}/events?after={after}&limit=1000");
-        let begun = Instant::now();
-        let text = loop {
-            match caller.get_json(&path).await {
-                Ok((200, text)) => break text,
-                other => assert!(begun.elapsed() < PATIENCE, "{path}: {other:?}"),
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        };
+        let (text, _) = caller.get_json(&format!("/executions/{execution}/events?after={after}&limit=1000")).await;
         let page: Vec<&RawValue> = serde_json::from_str(&text).unwrap();
         for body in &page {
             let event: Value = serde_json::from_str(body.get()).unwrap();
@@ -216,33 +208,40 @@ pub fn check_log(log: &[(i64, String)]) -> Vec<Value> {
 }
 
 impl Caller {
-    async fn get_json(&self, path: &str) -> reqwest::Result<(u16, String)> {
+    /// Reads until there is an answer: its text, and the cursor of the next page if there is one.
+    async fn get_json(&self, path: &str) -> (String, Option<String>) {
         let site = &self.site;
-        let url = format!("{}/v1/workspaces/{}/pods/{}{path}", self.address().await, site.workspace, site.pod);
-        let request = reqwest::Client::builder().build()?.get(url).header("x-api-key", &site.key);
-        let reply = request.header("accept", "application/json").send().await?;
-        Ok((reply.status().as_u16(), reply.text().await?))
+        let client = reqwest::Client::builder().build().unwrap();
+        let begun = Instant::now();
+        loop {
+            let url = format!("{}/v1/workspaces/{}/pods/{}{path}", self.address().await, site.workspace, site.pod);
+            let request = client.get(url).header("x-api-key", &site.key).header("accept", "application/json");
+            let answer = async {
+                let reply = request.send().await?.error_for_status()?;
+                let link = reply.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
+                let next = link.as_deref().and_then(|link| link.split("cursor=").nth(1)).map(|rest| {
+                    let end = rest.find(['&', '>']).unwrap();
+                    rest[..end].to_owned()
+                });
+                Ok::<_, reqwest::Error>((reply.text().await?, next))
+            };
+            match answer.await {
+                Ok(answer) => return answer,
+                Err(error) => assert!(begun.elapsed() < PATIENCE, "{path}: {error:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
-    /// The statuses and number of all executions that a list finds.
+    /// All executions that a list finds.
     pub async fn list(&self, query: &str) -> Vec<Value> {
         let mut all: Vec<Value> = Vec::new();
         let mut cursor = String::new();
         loop {
-            let site = &self.site;
-            let base = format!("{}/v1/workspaces/{}/pods/{}", self.address().await, site.workspace, site.pod);
-            let url = format!("{base}/executions?limit=200&{query}{cursor}");
-            let client = reqwest::Client::builder().build().unwrap();
-            let reply = client.request(Method::GET, url).header("x-api-key", &site.key).send().await.unwrap();
-            assert_eq!(reply.status(), 200);
-            let link = reply.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
-            all.extend(serde_json::from_str::<Vec<Value>>(&reply.text().await.unwrap()).unwrap());
-            let next = link.as_deref().and_then(|link| link.split("cursor=").nth(1)).map(|rest| {
-                let end = rest.find(['&', '>']).unwrap();
-                format!("&cursor={}", &rest[..end])
-            });
+            let (text, next) = self.get_json(&format!("/executions?limit=200&{query}{cursor}")).await;
+            all.extend(serde_json::from_str::<Vec<Value>>(&text).unwrap());
             match next {
-                Some(next) => cursor = next,
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => return all,
             }
         }
