@@ -3,7 +3,10 @@
 // Says to the lints that helpers may unwrap, too: to them only a function marked as a test is one otherwise.
 #![cfg(test)]
 
+mod cluster;
+mod crash;
 mod floors;
 mod http;
+mod races;
 mod store;
 mod support;

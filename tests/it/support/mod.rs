@@ -2,4 +2,7 @@
 
 pub mod app;
 pub mod contract;
+pub mod outside;
 pub mod postgres;
+pub mod process;
+pub mod sse;

@@ -1,0 +1,61 @@
+//! A server that is killed again and again, at random moments, under load.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::load::{Load, child_workflow, main_workflow};
+use crate::support::{
+    outside::Outside,
+    process::{Server, Site, count},
+};
+
+const SEED: u64 = 0x51u64 << 8;
+const CLIENTS: u64 = 10;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_done_twice_on_sqlite() {
+    // The next boot takes over at once: no moment is too early.
+    kill_again_and_again(&Site::sqlite().await, 20..700).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_done_twice_on_postgres() {
+    // What a dead instance drove is taken over after its lease: some lives must be longer than that.
+    kill_again_and_again(&Site::postgres().await, 20..1_800).await;
+}
+
+async fn kill_again_and_again(site: &std::sync::Arc<Site>, life_ms: std::ops::Range<u64>) {
+    let kills = count("SLUICEGATE_TEST_KILLS", 25);
+    let outside = Outside::start().await;
+    let mut server = Server::start(site, &["--instance-lease", "1s", "--outbound-networks", "127.0.0.0/8"]).await;
+    let caller = server.caller();
+    let child = caller.workflow(child_workflow()).await;
+    let workflow = caller.workflow(main_workflow(&child, &outside.address)).await;
+
+    let mut random = StdRng::seed_from_u64(SEED);
+    let mut load = Load::start(&caller, &workflow, CLIENTS, SEED);
+    for kill in 0..kills {
+        tokio::time::sleep(Duration::from_millis(random.random_range(life_ms.clone()))).await;
+        load.check();
+        server.kill().await;
+        server.boot().await;
+        if kill % 20 == 19 {
+            println!("{} kills: {:?}", kill + 1, load.tally);
+        }
+    }
+    let tally = load.finish().await;
+    println!("{kills} kills: {tally:?}");
+
+    let triggered = tally.executions.load(Ordering::Relaxed);
+    let listed = caller.list(&format!("workflowId={workflow}")).await;
+    assert_eq!(listed.len(), triggered, "each accepted trigger is one execution");
+    let alive: Vec<_> = listed.iter().filter(|one| one["finishedAt"].is_null()).collect();
+    assert!(alive.is_empty(), "{alive:?}");
+    let children = caller.list(&format!("workflowId={child}")).await;
+    assert!(children.iter().all(|one| !one["finishedAt"].is_null()), "a child outlives its parent");
+    // The kills must have hit something, or the test shows nothing.
+    assert!(tally.cuts.load(Ordering::Relaxed) >= kills, "{tally:?}");
+    assert!(tally.unclear.load(Ordering::Relaxed) > 0, "{tally:?}");
+    assert!(outside.calls() > triggered, "nothing was retried");
+}

@@ -1,0 +1,9 @@
+//! What survives a process that is killed at any moment: everything that was answered, once.
+//!
+//! `SLUICEGATE_TEST_KILLS` says how often each database's server is killed, `SLUICEGATE_TEST_CUTS` how often streams are cut.
+
+mod cuts;
+mod idle;
+mod kills;
+mod load;
+mod shutdown;

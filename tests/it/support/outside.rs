@@ -1,0 +1,89 @@
+//! A service outside of the server, for `http` nodes: it can fail first, and it can keep its callers waiting.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::get,
+};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+/// The service. It ends with this value.
+pub struct Outside {
+    pub address: String,
+    state: Seen,
+    release: watch::Sender<bool>,
+    _serving: JoinSet<()>,
+}
+
+/// How often each key has called.
+type Seen = Arc<Mutex<HashMap<String, usize>>>;
+
+#[derive(Clone)]
+struct Shared {
+    seen: Seen,
+    release: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Counts a call; how often this key has called before.
+    fn count(&self, headers: &HeaderMap) -> usize {
+        let key = headers.get("idempotency-key").map_or_else(String::new, |key| key.to_str().unwrap().to_owned());
+        let mut seen = self.seen.lock().unwrap();
+        let calls = seen.entry(key).or_default();
+        *calls += 1;
+        *calls - 1
+    }
+}
+
+impl Outside {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let state = Seen::default();
+        let release = watch::Sender::new(false);
+        let shared = Shared { seen: Arc::clone(&state), release: release.subscribe() };
+        let router = Router::new().route("/flaky", get(flaky)).route("/held", get(held)).with_state(shared);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address, state, release, _serving: serving }
+    }
+
+    /// Lets everybody go who waits at `/held`.
+    pub fn release(&self) {
+        self.release.send_replace(true);
+    }
+
+    /// How many calls there were in all.
+    pub fn calls(&self) -> usize {
+        self.state.lock().unwrap().values().sum()
+    }
+
+    /// The keys of the calls.
+    pub fn keys(&self) -> Vec<String> {
+        self.state.lock().unwrap().keys().cloned().collect()
+    }
+}
+
+/// Fails the first call of each key.
+async fn flaky(State(shared): State<Shared>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
+    match shared.count(&headers) {
+        0 => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"try": "again"}))),
+        _ => (StatusCode::OK, Json(json!({"goods": 7}))),
+    }
+}
+
+/// Keeps the first call of each key waiting until the release; later ones get their answer at once.
+async fn held(State(mut shared): State<Shared>, headers: HeaderMap) -> Json<Value> {
+    let before = shared.count(&headers);
+    if before == 0 {
+        _ = shared.release.wait_for(|release| *release).await;
+    }
+    Json(json!({"call": before + 1}))
+}
