@@ -2,4 +2,7 @@
 
 pub mod app;
 pub mod contract;
+pub mod peer;
 pub mod postgres;
+pub mod scene;
+pub mod sse;
