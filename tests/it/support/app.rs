@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{contract::Contract, postgres, event_stream::Sse};
+use super::{contract::Contract, event_stream::Sse, postgres};
 
 /// When the manual clock starts.
 pub const START: Instant = Instant(1_800_000_000_000);

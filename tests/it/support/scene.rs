@@ -7,8 +7,8 @@ use sluicegate::config::Settings;
 
 use super::{
     app::{Backend, Client, Place, Reply, TestApp},
-    peer::Peer,
     event_stream::{Frame, Sse, check_event},
+    peer::Peer,
 };
 
 /// A node of a definition.
