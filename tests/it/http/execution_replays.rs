@@ -353,6 +353,13 @@ async fn a_retry_of_a_live_execution_cancels_it_first(backend: Backend) {
     peer.arrived("/hang", 2).await;
     retry.cancel().await.expect(204);
     assert_eq!(retry.end().await["type"], "execution_cancelled");
+    // But not for a retry that is refused.
+    let run = scene.run(gate(), json!(null)).await;
+    run.until_status("suspended").await;
+    let workflow = run.view().await["workflowId"].as_str().unwrap().to_owned();
+    scene.ann.patch(&format!("{}/workflows/{workflow}/trash", scene.place.pod()), json!({})).await.expect(200);
+    run.post("retry", json!({})).await.problem(409, "workflow_trashed");
+    assert_eq!(run.status().await, "suspended");
 }
 
 async fn a_replayed_loop_and_child_keep_their_results(backend: Backend) {
