@@ -264,6 +264,7 @@ impl Driver {
     /// Runs everything that can run in this process without waiting.
     async fn step(&mut self) -> Result<(), EngineError> {
         let now = self.now();
+        self.engine.cancel_late_children(self.origin.workspace_id, &self.machine, now).await?;
         self.machine.decide(now, Command::Tick);
         while let Some(address) = self.machine.startable(now) {
             self.machine.decide(now, Command::Start(address.clone()));

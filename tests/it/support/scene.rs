@@ -221,6 +221,12 @@ impl Run {
         self.open(1).await.pop().unwrap()
     }
 
+    /// What this node asks, once it does.
+    pub async fn asked_by(&self, node: &str) -> Value {
+        let mut events = self.until(|frame| frame.event["interrupt"]["nodeId"] == node).await;
+        events.pop().unwrap()["interrupt"].take()
+    }
+
     pub async fn respond(&self, body: Value) -> Reply {
         self.client.patch(&format!("{}/respond", self.path), body).await
     }
