@@ -27,7 +27,8 @@ fn workflow(outside: &Outside) -> Value {
     json!({
         "nodes": [
             {"id": "begin", "type": "start"},
-            {"id": "call", "type": "http", "data": {"httpMethod": "GET", "httpUrl": format!("{}/{{{{ input.way }}}}", outside.address),
+            {"id": "call", "type": "http", "data": {
+                "httpMethod": "POST", "idempotent": true, "httpUrl": format!("{}/{{{{ input.way }}}}", outside.address),
                 "retry": {"maxAttempts": 3, "initialMs": 10, "jitter": false}}},
             {"id": "ask", "type": "ask-human", "data": {"question": "And?"}},
             {"id": "each", "type": "loop", "data": {"arrayPath": "input.items"}},

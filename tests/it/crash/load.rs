@@ -40,7 +40,8 @@ pub fn main_workflow(child: &str, outside: &str) -> Value {
     json!({
         "nodes": [
             {"id": "begin", "type": "start"},
-            {"id": "fetch", "type": "http", "data": {"httpMethod": "GET", "httpUrl": format!("{outside}/flaky"), "retry": retry}},
+            {"id": "fetch", "type": "http", "data": {
+                "httpMethod": "POST", "idempotent": true, "httpUrl": format!("{outside}/flaky"), "retry": retry}},
             {"id": "left", "type": "ask-human", "data": {"question": "Left of {{ input.n }}?"}},
             {"id": "right", "type": "approval-gate", "data": {"message": "Right of {{ input.n }}?"}},
             {"id": "both", "type": "merge", "data": {"mode": "object"}},
