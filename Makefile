@@ -22,4 +22,6 @@ fmt: ## format the code
 	cargo fmt --all
 
 bench: ## measure throughput and event latency with a release build
-	cargo run --release --locked -- bench $(ARGS)
+	cargo build --release --locked
+	@# Thousands of idle streams need as many open files, here and in the server.
+	@ulimit -n "$$(ulimit -Hn)" && ./target/release/sluicegate bench $(ARGS)

@@ -1,6 +1,6 @@
 //! Composition root: reads as the boot sequence.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -24,6 +24,9 @@ use crate::{
         sql::{self, Options},
     },
 };
+
+/// How long connections may take to end once the engine has stopped.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// A server that is ready to serve.
 pub struct App {
@@ -70,13 +73,23 @@ impl App {
         let Self { state, shutdown } = self;
         let (engine, readiness, store) = (state.engine.clone(), state.readiness.clone(), Arc::clone(&state.store));
         let upkeep = state.metrics.clone().run_upkeep(stop.clone());
-        let serving = serve::run(listener, router(state), shutdown.clone());
+        let served = CancellationToken::new();
+        let serving = async {
+            serve::run(listener, router(state), shutdown.clone()).await;
+            served.cancel();
+        };
         let stopping = async {
             stop.cancelled().await;
             tracing::info!("stopping: no new work, streams are told where to go on");
             readiness.set_draining();
             shutdown.soft.cancel();
             engine.stop(&hurry).await;
+            // Streams say goodbye and requests are answered, in a bounded time.
+            tokio::select! {
+                () = served.cancelled() => {}
+                () = tokio::time::sleep(GOODBYE) => {}
+                () = hurry.cancelled() => {}
+            }
             shutdown.hard.cancel();
         };
         readiness.set_ready();

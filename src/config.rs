@@ -4,121 +4,16 @@
 //! wins over the environment, the environment over the file, the file over the default. [`Settings`] is what was written,
 //! [`Config`] what holds; nothing else in the crate reads the environment.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+mod values;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 use url::Url;
 
-/// A text that `Debug` does not show.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// A secret of this text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, where it is used.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
-impl FromStr for Secret {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self::new(text))
-    }
-}
-
-/// A length of time, written `250ms`, `15s`, `10m`, `2h` or `7d`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (number, unit) = split_unit(text);
-        let ms_per_unit = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(format!("`{text}` is not a duration such as `15s`, `10m` or `2h`")),
-        };
-        number
-            .parse::<u64>()
-            .ok()
-            .and_then(|n| n.checked_mul(ms_per_unit))
-            .map(|ms| Self(Duration::from_millis(ms)))
-            .ok_or_else(|| format!("`{text}` is not a duration such as `15s`, `10m` or `2h`"))
-    }
-}
-
-/// A number of bytes, written `65536`, `512KiB`, `4MiB` or `1GiB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ByteSize(pub usize);
-
-impl FromStr for ByteSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (number, unit) = split_unit(text);
-        let bytes_per_unit = match unit {
-            "" | "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            _ => return Err(format!("`{text}` is not a size such as `65536`, `512KiB` or `4MiB`")),
-        };
-        number
-            .parse::<usize>()
-            .ok()
-            .and_then(|n| n.checked_mul(bytes_per_unit))
-            .map(Self)
-            .ok_or_else(|| format!("`{text}` is not a size such as `65536`, `512KiB` or `4MiB`"))
-    }
-}
-
-fn split_unit(text: &str) -> (&str, &str) {
-    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
-}
-
-macro_rules! read_from_text {
-    ($($name:ident),*) => {$(
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-            }
-        }
-    )*};
-}
-read_from_text!(Secret, Span, ByteSize);
-
-/// One secret or a list of them. Serde's own complaint about a wrong type would quote the secret.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Secret>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a text or a list of texts")]
-    enum OneOrMany {
-        One(Secret),
-        Many(Vec<Secret>),
-    }
-    OneOrMany::deserialize(deserializer).map(|secrets| match secrets {
-        OneOrMany::One(secret) => Some(vec![secret]),
-        OneOrMany::Many(secrets) => Some(secrets),
-    })
-}
+use values::one_or_many;
+pub use values::{ByteSize, Secret, Span};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -462,7 +357,7 @@ mod tests {
     #[test]
     fn defaults_hold() {
         let config = Settings::default().into_config().unwrap();
-        assert_eq!(config.stream_max_duration, Duration::from_secs(600));
+        assert_eq!(config.stream_max_duration, Duration::from_mins(10));
         assert_eq!(config.stream_heartbeat, Duration::from_secs(15));
         assert_eq!(config.body_limit, 4 * 1024 * 1024);
         assert_eq!(config.cors, CorsOrigins::Own);
@@ -505,7 +400,7 @@ mod tests {
         assert_eq!(config.listen.port(), 1);
         assert_eq!(config.store.expose(), "sqlite:a");
         assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
-        assert_eq!(config.stream_max_duration, Duration::from_secs(60));
+        assert_eq!(config.stream_max_duration, Duration::from_mins(1));
         assert_eq!(config.stream_heartbeat, Duration::from_secs(2));
         assert_eq!(config.streams_per_workspace, 3);
         assert_eq!(config.body_limit, 4);

@@ -1,6 +1,7 @@
 //! Commands, one file each. Errors come up as `anyhow` with a context that names what was being done.
 #![expect(clippy::print_stdout, reason = "commands talk to people and pipes")]
 
+mod bench;
 mod dev;
 mod examples;
 mod init;
@@ -28,6 +29,8 @@ enum Command {
     Init(init::Init),
     /// Bring a database's schema up to date
     Migrate(init::Migrate),
+    /// Measure throughput, latency and memory of this binary beside the limits of this machine
+    Bench(bench::Command),
     /// Print the OpenAPI document
     Openapi,
     /// Print the JSON Schema of the stream's events
@@ -50,6 +53,7 @@ impl Cli {
             Command::Dev(command) => block_on(command.run()),
             Command::Init(command) => block_on(command.run()),
             Command::Migrate(command) => block_on(command.run()),
+            Command::Bench(command) => block_on(command.run()),
         }
     }
 }

@@ -2,11 +2,17 @@
 
 use crate::{
     domain::{
-        execution::Execution,
+        event::{Event, FailedEvent},
+        execution::{Execution, ExecutionStatus},
         failure::Failure,
         ids::{ExecutionId, WorkspaceId},
+        suspension::{Suspension, SuspensionState},
     },
-    store::catalogue::IdempotentReply,
+    store::{
+        StoreError, SuspensionFilter,
+        catalogue::IdempotentReply,
+        commit::{Commit, ExecutionWrite, SuspensionChange, TimerChange},
+    },
 };
 
 use super::{
@@ -58,10 +64,71 @@ impl Engine {
         id: ExecutionId,
         failure: Failure,
     ) -> Result<(), EngineError> {
-        match self.command(workspace, id, Command::Abort(failure), &|_| None).await {
+        match self.command(workspace, id, Command::Abort(failure.clone()), &|_| None).await {
             Ok(_) | Err(EngineError::Ended) => Ok(()),
+            // Its log can't be folded: the end is written without a machine.
+            Err(
+                EngineError::Definition(_) | EngineError::Store(StoreError::Damaged { .. } | StoreError::NotFound(_)),
+            ) => self.end_unfolded(workspace, id, failure).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// Appends the end to a log that can't be folded, and closes what its rows show as open.
+    async fn end_unfolded(&self, workspace: WorkspaceId, id: ExecutionId, failure: Failure) -> Result<(), EngineError> {
+        for _ in 0..TRIES {
+            let (mut execution, driver) = self.0.store.execution_and_driver(workspace, id).await?;
+            if execution.progress.status.is_terminal() {
+                return Ok(());
+            }
+            let now = self.0.clock.now();
+            let expected_seq = execution.progress.last_seq;
+            let seq = expected_seq + 1;
+            let event = Event::ExecutionFailed(FailedEvent { seq, at: now, error: failure.clone(), nodes: Vec::new() });
+            let open = SuspensionFilter {
+                execution_id: Some(id),
+                state: Some(SuspensionState::Open),
+                ..SuspensionFilter::default()
+            };
+            let open = self.0.store.suspensions(workspace, &open, 200, None).await?.items;
+            let progress = &mut execution.progress;
+            progress.status = ExecutionStatus::Failed;
+            progress.last_seq = seq;
+            progress.error = Some(failure.clone());
+            progress.finished_at = Some(now);
+            let origin = &execution.origin;
+            let close = |suspension: Suspension| SuspensionChange::Close {
+                id: suspension.id,
+                state: SuspensionState::Cancelled,
+                decision: None,
+                closed_at: now,
+            };
+            let commit = Commit {
+                workspace_id: workspace,
+                execution_id: id,
+                write: ExecutionWrite::Append {
+                    pod_id: origin.pod_id,
+                    workflow_id: origin.workflow_id,
+                    expected_seq,
+                    expected_driver: driver,
+                    progress: Box::new(execution.progress.clone()),
+                },
+                driver: None,
+                events: project::rows(&[event]),
+                queue: None,
+                timer: TimerChange::Clear,
+                suspensions: open.into_iter().map(close).collect(),
+                children: Vec::new(),
+                wake: origin.parent_execution_id,
+                idempotency: None,
+                snapshot: None,
+            };
+            match self.0.committer.commit(commit).await {
+                Err(EngineError::Conflict) => {}
+                written => return written,
+            }
+        }
+        Err(EngineError::Conflict)
     }
 
     async fn command(
@@ -104,16 +171,17 @@ impl Engine {
         }
         let instance = inner.drivers.instance();
         let ended = folded.machine.state.status.is_terminal();
-        let may_drive = !ended && !inner.soft.is_cancelled();
-        let permit = match folded.seen.driver {
-            None if may_drive => inner.places.clone().try_acquire_owned().ok(),
-            // Ours, though nobody drives it here: the instance's last driver of it has failed.
-            Some(driver) if driver == instance && may_drive && !inner.drivers.wake(origin.id) => {
-                inner.places.clone().try_acquire_owned().ok()
-            }
-            _ => None,
+        let place =
+            || (!ended && !inner.soft.is_cancelled()).then(|| inner.places.clone().try_acquire_owned().ok()).flatten();
+        let (driver, permit) = match folded.seen.driver {
+            Some(driver) if driver != instance => (Some(driver), None),
+            Some(driver) if inner.drivers.contains(origin.id) => (Some(driver), None),
+            // Nobody drives it, or this instance's last driver of it has failed.
+            _ => match place() {
+                Some(permit) => (Some(instance), Some(permit)),
+                None => (None, None),
+            },
         };
-        let driver = if permit.is_some() { Some(instance) } else { folded.seen.driver };
         let driven_here = driver == Some(instance);
         let placement = Placement { driver, queued: !ended && !driven_here, idempotency, children: Vec::new() };
         let commit = project::append(&folded.machine, origin, &events, &folded.seen, now, placement);
@@ -124,11 +192,13 @@ impl Engine {
                 seq: state.seq,
                 driver,
                 snapshot_seq: folded.seen.snapshot_seq,
-                timer: Some(folded.machine.next_due()),
+                timer: project::SeenTimer::Known(folded.machine.next_due()),
             };
             self.drive(folded, permit);
-        } else if driven_here || ended {
-            inner.drivers.wake(origin.id);
+        } else if !inner.drivers.wake(origin.id) && driven_here && !ended {
+            // Its driver has failed since. The queue goes on from here.
+            inner.store.release(instance, &[(origin.workspace_id, origin.id)], now).await?;
+            inner.signals.queued();
         }
         Ok(execution)
     }

@@ -5,7 +5,12 @@
 //! conflict. After a conflict it reads the log again and decides anew what it still has to say. When nothing of the execution
 //! runs in this process any more, the same commit that says so gives the execution up: a suspended execution is rows only.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -31,7 +36,7 @@ use super::{
     Engine, EngineError,
     drivers::{Entry, Epoch},
     machine::{Command, Machine, scope::RunScope, state::Address},
-    project::{self, Placement, Seen},
+    project::{self, Placement, Seen, SeenTimer},
 };
 
 /// Events decided on between two flushes of a chain of pure nodes.
@@ -65,6 +70,8 @@ struct Driver {
     pending: Vec<(Address, i64, Box<dyn Effect>)>,
     /// Children that decided events name; created with them.
     children: Vec<NewChild>,
+    /// Children that runs have waited for and that were not seen to end.
+    awaited: HashSet<ExecutionId>,
     in_flight: HashMap<Address, (i64, AbortHandle)>,
     effects: JoinSet<(Address, i64, Outcome)>,
     reports: mpsc::Receiver<(Address, i64, Report)>,
@@ -164,7 +171,7 @@ impl Engine {
         let workflow = self.0.workflows.compiled(workspace, origin.workflow_id, origin.workflow_version).await?;
         let machine = project::fold(workflow, &loaded, self.0.config.limits)?;
         let snapshot_seq = loaded.snapshot.as_ref().map_or(0, |(seq, _)| *seq);
-        let seen = Seen { seq: machine.state.seq, driver: loaded.driver, snapshot_seq, timer: None };
+        let seen = Seen { seq: machine.state.seq, driver: loaded.driver, snapshot_seq, timer: SeenTimer::Unknown };
         Ok(Folded { origin: Arc::new(loaded.execution.origin), machine, seen })
     }
 
@@ -207,6 +214,7 @@ impl Driver {
             said: Vec::new(),
             pending: Vec::new(),
             children: Vec::new(),
+            awaited: HashSet::new(),
             in_flight: HashMap::new(),
             effects: JoinSet::new(),
             reports,
@@ -228,6 +236,7 @@ impl Driver {
             self.machine.decide(now, interrupted);
         }
         self.restart_repeated().await?;
+        self.awaited = self.machine.state.children().map(|(_, child)| child).collect();
         self.look_at_children().await?;
         loop {
             self.step().await?;
@@ -238,12 +247,14 @@ impl Driver {
                     }
                     continue;
                 }
-                Flushed::Written if self.is_idle() => return Ok(Over::Parked),
                 Flushed::Written => {}
+            }
+            self.cancel_children().await?;
+            if self.seen.driver.is_none() {
+                return Ok(Over::Parked);
             }
             self.start_effects();
             self.stop_effects();
-            self.cancel_children().await?;
             if let Some(over) = self.wait().await? {
                 return Ok(over);
             }
@@ -351,7 +362,7 @@ impl Driver {
             Ok(()) => {
                 self.seen.seq = self.machine.state.seq;
                 self.seen.driver = driver;
-                self.seen.timer = Some(self.machine.next_due());
+                self.seen.timer = SeenTimer::Known(self.machine.next_due());
                 if snapshot {
                     self.seen.snapshot_seq = self.seen.seq;
                 }
@@ -474,8 +485,12 @@ impl Driver {
         });
     }
 
-    async fn cancel_children(&self) -> Result<(), EngineError> {
-        for child in self.machine.children_to_cancel() {
+    /// Cancels children of what is being stopped, and those that nobody waits for any more (their node has timed out).
+    async fn cancel_children(&mut self) -> Result<(), EngineError> {
+        let awaited: HashSet<_> = self.machine.state.children().map(|(_, child)| child).collect();
+        let given_up: Vec<_> = self.awaited.difference(&awaited).copied().collect();
+        self.awaited = awaited;
+        for child in self.machine.children_to_cancel().into_iter().chain(given_up) {
             let reason = format!("execution {} is being stopped", self.origin.id);
             match self.engine.cancel_child(self.origin.workspace_id, child, reason).await {
                 Ok(()) | Err(EngineError::Ended) => {}
@@ -495,6 +510,7 @@ impl Driver {
                 Err(crate::store::StoreError::NotFound(_)) if self.is_new_child(child) => continue,
                 Err(crate::store::StoreError::NotFound(_)) => {
                     let failure = Failure::new(FailureCode::ChildFailed, "the child execution no longer exists");
+                    self.awaited.remove(&child);
                     self.say(Command::ChildEnded { address, child, result: Err(failure) });
                     continue;
                 }
@@ -511,6 +527,7 @@ impl Driver {
                 }
                 _ => continue,
             };
+            self.awaited.remove(&child);
             self.say(Command::ChildEnded { address, child, result });
         }
         Ok(())

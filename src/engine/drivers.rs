@@ -89,6 +89,11 @@ impl Drivers {
         Some(entry)
     }
 
+    /// Whether an execution is driven here.
+    pub fn contains(&self, id: ExecutionId) -> bool {
+        self.entries().contains_key(&id)
+    }
+
     /// Wakes an execution's driver; `false` if it has none here.
     pub fn wake(&self, id: ExecutionId) -> bool {
         let entries = self.entries();

@@ -277,7 +277,7 @@ impl Subscription {
     pub async fn next(&mut self) -> Result<(i64, Chunk), StoreError> {
         loop {
             let known = *self.known.borrow_and_update();
-            if let Some(chunk) = self.from_ring() {
+            if let Some(chunk) = self.ring_chunk() {
                 return Ok((std::mem::replace(&mut self.cursor, chunk.last), chunk));
             }
             if !self.caught_up || known > self.cursor {
@@ -302,7 +302,7 @@ impl Subscription {
         }
     }
 
-    fn from_ring(&self) -> Option<Chunk> {
+    fn ring_chunk(&self) -> Option<Chunk> {
         let ring = self.channel.ring();
         let next = self.cursor + 1;
         let first = ring.chunks.front()?.first;

@@ -19,14 +19,22 @@ mod trigger;
 mod view;
 mod workflows;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    clock::Clock,
-    domain::{definition::Problem, ids::InstanceId, suspension::Suspension},
+    clock::{Clock, Instant},
+    domain::{
+        definition::Problem,
+        ids::{InstanceId, WorkspaceId},
+        suspension::Suspension,
+    },
     outbound,
     store::{Store, StoreError, catalogue::IdempotentReply},
 };
@@ -70,7 +78,7 @@ impl Default for EngineConfig {
             max_running: 256,
             lease: Duration::from_secs(30),
             poll: Duration::from_millis(500),
-            reconcile: Duration::from_secs(60),
+            reconcile: Duration::from_mins(1),
             drain: Duration::from_secs(30),
             queue_limit: 100_000,
             alone: true,
@@ -154,6 +162,7 @@ struct Inner {
     workflows: Workflows,
     drivers: Drivers,
     places: Arc<Semaphore>,
+    queue_counts: Mutex<HashMap<WorkspaceId, (Instant, i64)>>,
     tasks: TaskTracker,
     /// Nothing new is begun.
     soft: CancellationToken,
@@ -186,6 +195,7 @@ impl Engine {
             hub,
             signals,
             places,
+            queue_counts: Mutex::default(),
             tasks: TaskTracker::new(),
             soft: CancellationToken::new(),
             hard: CancellationToken::new(),

@@ -42,8 +42,17 @@ pub struct Seen {
     pub driver: Option<InstanceId>,
     /// The position of the latest snapshot.
     pub snapshot_seq: i64,
-    /// The execution's timer, if the writer knows it.
-    pub timer: Option<Option<Instant>>,
+    /// The execution's timer.
+    pub timer: SeenTimer,
+}
+
+/// What a writer knows of the execution's timer row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenTimer {
+    /// Nothing.
+    Unknown,
+    /// When it is due; none is no row.
+    Known(Option<Instant>),
 }
 
 /// The rows of events.
@@ -83,9 +92,9 @@ pub fn append(
         },
         driver: placement.driver.filter(|_| !ended),
         events: rows(events),
-        queue: (placement.queued && !ended).then(|| QueueRow { priority: origin.priority, queued_at: now }),
+        queue: (placement.queued && !ended).then_some(QueueRow { priority: origin.priority, queued_at: now }),
         timer: match due {
-            due if seen.timer == Some(due) => TimerChange::Keep,
+            due if seen.timer == SeenTimer::Known(due) => TimerChange::Keep,
             Some(at) => TimerChange::Set(at),
             None => TimerChange::Clear,
         },

@@ -19,7 +19,7 @@ use super::{
     Engine, EngineError,
     driver::Folded,
     machine::{Command, Machine},
-    project::{self, Placement, Seen},
+    project::{self, Placement, Seen, SeenTimer},
 };
 
 /// How deep executions may start executions.
@@ -131,7 +131,7 @@ impl Engine {
             if waits || !inner.signals.queue_is_empty() { None } else { inner.places.clone().try_acquire_owned().ok() };
         let driver = permit.is_some().then(|| inner.drivers.instance());
         let queued = permit.is_none() && !waits;
-        if queued && inner.store.queue_length(origin.workspace_id).await? >= inner.config.queue_limit {
+        if queued && self.queue_length(origin.workspace_id, now).await? >= inner.config.queue_limit {
             return Err(EngineError::Busy);
         }
         let placement = Placement { driver, queued, idempotency: reply(&execution), children: Vec::new() };
@@ -147,10 +147,31 @@ impl Engine {
             Err(error) => return Err(error),
         }
         if let Some(permit) = permit {
-            let seen = Seen { seq: machine.state.seq, driver, snapshot_seq: 0, timer: Some(None) };
+            let seen = Seen { seq: machine.state.seq, driver, snapshot_seq: 0, timer: SeenTimer::Known(None) };
             self.drive(Folded { origin: origin.into(), machine, seen }, permit);
         }
         Ok(execution)
+    }
+
+    /// How many executions of a workspace wait, counted from the rows at most every half second: counting a long queue takes
+    /// longer than adding to it.
+    async fn queue_length(&self, workspace: WorkspaceId, now: Instant) -> Result<i64, EngineError> {
+        const COUNTED_EVERY_MS: i64 = 500;
+        let counts = &self.0.queue_counts;
+        {
+            let mut counts = counts.lock().expect("no holder of this lock panics");
+            if let Some((counted_at, length)) = counts.get_mut(&workspace)
+                && now.ms_since(*counted_at) < COUNTED_EVERY_MS
+            {
+                *length += 1;
+                return Ok(*length - 1);
+            }
+        }
+        let length = self.0.store.queue_length(workspace).await?;
+        let mut counts = counts.lock().expect("no holder of this lock panics");
+        counts.retain(|_, (counted_at, _)| now.ms_since(*counted_at) < COUNTED_EVERY_MS);
+        counts.insert(workspace, (now, length + 1));
+        Ok(length)
     }
 
     /// The rows of a child that a node of `parent` starts, or why there can't be one.

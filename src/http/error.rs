@@ -312,6 +312,9 @@ impl From<StoreError> for Problem {
                 Self::field(Code::SlugTaken, "/slug", "the slug is taken; give another `slug`, or another `name`")
             }
             StoreError::Taken(what) => Self::new(Code::Taken, format!("{what} is taken")),
+            StoreError::ForeignCursor => {
+                Self::field(Code::InvalidQuery, "cursor", "the cursor is not one of this list; begin again without it")
+            }
             StoreError::Refused(rule) => Self::new(Code::Conflict, rule),
             // Answered by `idempotency` before it comes here.
             StoreError::Repeated(_) => {

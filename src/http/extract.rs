@@ -134,6 +134,7 @@ path_params! {
     UserId, "userId", "member";
     InviteToken, "token", "invite";
     VersionNumber, "version", "workflow version";
+    OtherId, "otherId", "execution";
 }
 
 /// A user's id in the path.
@@ -142,6 +143,17 @@ pub struct UserId(pub String);
 
 /// An invite's token in the path.
 pub struct InviteToken(pub String);
+
+/// The execution to compare with, in the path.
+#[derive(Clone, Copy, Debug)]
+pub struct OtherId(pub ExecutionId);
+
+impl FromStr for OtherId {
+    type Err = <ExecutionId as FromStr>::Err;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
 
 /// A workflow version's number in the path.
 #[derive(Clone, Copy, Debug)]

@@ -25,6 +25,7 @@ pub mod validation;
 
 mod api_keys;
 mod execution_actions;
+mod execution_compare;
 mod execution_events;
 mod execution_logs;
 mod executions;
@@ -75,6 +76,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(stream_tokens::routes())
         .merge(executions::routes())
         .merge(execution_actions::routes())
+        .merge(execution_compare::routes())
         .merge(execution_events::routes())
         .merge(execution_logs::routes())
         .merge(suspensions::routes())
@@ -153,7 +155,7 @@ fn cors(config: &Config) -> Option<CorsLayer> {
             header("sluicegate-stream-version"),
             observe::X_REQUEST_ID,
         ])
-        .max_age(std::time::Duration::from_secs(3_600));
+        .max_age(std::time::Duration::from_hours(1));
     Some(layer)
 }
 

@@ -26,7 +26,7 @@ const DESCRIPTION: &str = "\
 Sluicegate is a real-time streaming workflow server with suspend and resume.
 
 Everything is under `/v1`; the same paths answer without it. Bodies are JSON in UTF-8 with camelCase names; times are RFC 3339 \
-in UTC with milliseconds; ids are UUIDs of version 7. Unknown fields and query parameters are refused. Lists are bare arrays, \
+in UTC with milliseconds; ids are UUIDs of version 7. Unknown fields are refused, and so are unknown parameters of operations that take a query. Lists are bare arrays, \
 newest first unless said otherwise; where there is more, the header `Link` has the address of the next page. Failures are \
 problem documents (RFC 9457) with a stable `code` and the `requestId` of the server's log.";
 
@@ -175,9 +175,18 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     }
     operation.parameters = (!parameters.is_empty()).then_some(parameters);
 
-    if is_resource && operation.security.is_none() {
-        operation.security =
-            Some(["apiKey", "bearer"].map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(scheme, [])).into());
+    if operation.security.is_none() {
+        let is_stream = operation.responses.responses.values().any(
+            |response| matches!(response, RefOr::T(response) if response.content.contains_key("text/event-stream")),
+        );
+        let schemes: &[&str] = match (is_resource, is_stream) {
+            (true, true) => &["apiKey", "bearer", "streamToken"],
+            (true, false) => &["apiKey", "bearer"],
+            (false, _) => &[],
+        };
+        let of = |scheme: &&str| SecurityRequirement::new::<_, [&str; 0], &str>(*scheme, []);
+        // Without a requirement: an empty list says that everybody may call it.
+        operation.security = Some(schemes.iter().map(of).collect());
     }
     if is_resource {
         if takes_body || has_query {

@@ -100,7 +100,7 @@ async fn list_pods(
     OriginalUri(uri): OriginalUri,
     Query(page): Query<PageQuery>,
 ) -> Result<List, Problem> {
-    List::from_store(&uri, store.pods(access.workspace_id(), page.limit.0, page.cursor.as_deref()).await)
+    List::new(&uri, &store.pods(access.workspace_id(), page.limit.0, page.cursor.as_deref()).await?)
 }
 
 /// Get a pod

@@ -49,8 +49,8 @@ async fn list_workflow_versions(
     Query(page): Query<PageQuery>,
 ) -> Result<List, Problem> {
     workflow_in(&pod, &*store, id).await?;
-    let versions = store.workflow_versions(pod.workspace_id(), id, page.limit.0, page.cursor.as_deref()).await;
-    List::from_store(&uri, versions)
+    let versions = store.workflow_versions(pod.workspace_id(), id, page.limit.0, page.cursor.as_deref()).await?;
+    List::new(&uri, &versions)
 }
 
 /// Get a version of a workflow

@@ -39,6 +39,9 @@ pub enum StoreError {
     /// The row is not in a state that allows the change; the text says which rule.
     #[error("{0}")]
     Refused(&'static str),
+    /// The cursor is not one that the list has given out.
+    #[error("the cursor is not one of this list")]
+    ForeignCursor,
     /// The request was already carried out: the stored reply to its idempotency key.
     #[error("the idempotency key was used before")]
     Repeated(Box<IdempotentReply>),
@@ -250,6 +253,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// An execution's row.
     async fn execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<Execution, StoreError>;
+
+    /// An execution's row and the instance that drives it, whatever the state of its log.
+    async fn execution_and_driver(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+    ) -> Result<(Execution, Option<InstanceId>), StoreError>;
 
     /// A page of executions, newest first.
     async fn executions(

@@ -145,7 +145,7 @@ impl Machine {
 fn default_answer(interrupt: &Interrupt, decision: &mut Decision) {
     let default = interrupt.default_answer.clone().unwrap_or_default();
     if interrupt.kind == SuspensionKind::AskHuman {
-        decision.action = "answered".to_owned();
+        "answered".clone_into(&mut decision.action);
         if interrupt.form.is_some() {
             decision.data = Some(default);
         } else {
@@ -154,7 +154,7 @@ fn default_answer(interrupt: &Interrupt, decision: &mut Decision) {
         return;
     }
     let action = default.as_str().or_else(|| default.get("action").and_then(Value::as_str));
-    decision.action = action.unwrap_or("approved").to_owned();
+    action.unwrap_or("approved").clone_into(&mut decision.action);
     decision.data = default.get("data").cloned();
     decision.comment = default.get("comment").and_then(Value::as_str).map(str::to_owned);
 }

@@ -73,13 +73,16 @@ pub struct PlannedNode {
     pub decision: Option<OldDecisions>,
 }
 
+/// Choices by node.
+pub type Choices = HashMap<NodeIndex, NodeChoice>;
+
 /// What is asked of a replay.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayRequest {
     /// The node from which on everything runs again; none is the beginning.
     pub from: Option<NodeIndex>,
     /// Choices for single nodes.
-    pub choices: HashMap<NodeIndex, NodeChoice>,
+    pub choices: Choices,
     /// What becomes of old answers.
     pub decisions: OldDecisions,
 }
@@ -151,12 +154,7 @@ pub fn plan(
 }
 
 /// The results that the nodes of a plan take when they are reached, by node id.
-pub fn presets(
-    workflow: &CompiledWorkflow,
-    plan: &[PlannedNode],
-    original: &State,
-    choices: &HashMap<NodeIndex, NodeChoice>,
-) -> Presets {
+pub fn presets(workflow: &CompiledWorkflow, plan: &[PlannedNode], original: &State, choices: &Choices) -> Presets {
     let mut presets = Presets::new();
     for planned in plan.iter().filter(|node| node.action != PlannedAction::Run) {
         let id = &planned.node_id;

@@ -66,19 +66,19 @@ impl<'m> RunScope<'m> {
         }
     }
 
-    fn node_results(&self, path: &[PathSegment<'_>]) -> Option<(Cow<'_, Value>, usize)> {
+    fn node_results(&self, path: &[PathSegment<'_>]) -> (Cow<'_, Value>, usize) {
         let workflow = &self.machine.workflow;
         let Some(PathSegment::Key(name)) = path.get(1) else {
             let all = workflow.graph.nodes.iter().enumerate();
             let all = all.filter_map(|(node, of)| Some((of.id.clone(), result(self.run_in_sight(node)?))));
-            return Some((Cow::Owned(Value::Object(all.collect())), 1));
+            return (Cow::Owned(Value::Object(all.collect())), 1);
         };
         let Some(run) = workflow.find(name).and_then(|node| self.run_in_sight(node)) else {
-            return Some((Cow::Owned(Value::Null), 2));
+            return (Cow::Owned(Value::Null), 2);
         };
         match (path.get(2), &run.output) {
-            (Some(PathSegment::Key("output")), Some(output)) => Some((Cow::Borrowed(output), 3)),
-            _ => Some((Cow::Owned(result(run)), 2)),
+            (Some(PathSegment::Key("output")), Some(output)) => (Cow::Borrowed(output), 3),
+            _ => (Cow::Owned(result(run)), 2),
         }
     }
 }
@@ -94,7 +94,7 @@ impl Scope for RunScope<'_> {
             "input" => Cow::Borrowed(&self.machine.input),
             "lastOutput" => Cow::Borrowed(&self.last_output),
             "context" => Cow::Borrowed(&self.origin.context),
-            "nodeResults" => return self.node_results(path),
+            "nodeResults" => return Some(self.node_results(path)),
             "item" if self.index.is_some() => Cow::Borrowed(self.machine.item_of(self.scope)?.0),
             "index" if self.index.is_some() => Cow::Borrowed(self.index.as_ref()?),
             "execution" => Cow::Owned(json!({

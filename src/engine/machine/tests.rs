@@ -524,10 +524,10 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
     let children: Vec<_> = state.children().map(|(at, child)| (at.clone(), child)).collect();
     let open: Vec<_> = state.open.keys().copied().collect();
     let pick = usize::from(choice);
-    if let Some(address) = run.machine.startable(run.now).filter(|_| choice % 3 != 0 || friendly) {
+    if let Some(address) = run.machine.startable(run.now).filter(|_| !choice.is_multiple_of(3) || friendly) {
         run.say(Command::Start(address));
     } else if let Some(address) =
-        running.get(pick % running.len().max(1)).cloned().filter(|_| choice % 5 != 0 || friendly)
+        running.get(pick % running.len().max(1)).cloned().filter(|_| !choice.is_multiple_of(5) || friendly)
     {
         let node = run.machine.state.run(&address).unwrap().node;
         let is_gate = run.machine.workflow.nodes[node].kind == "approval-gate";
@@ -547,7 +547,7 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
         };
         run.finish(&address, outcome);
     } else if let Some((address, child)) = children.first().cloned() {
-        let ok = friendly || choice % 2 == 0;
+        let ok = friendly || choice.is_multiple_of(2);
         let result = if ok { Ok(json!(1)) } else { Err(Failure::new(FailureCode::ChildFailed, "x")) };
         run.say(Command::ChildEnded { address, child, result });
     } else if let Some(id) = open.get(pick % open.len().max(1)) {

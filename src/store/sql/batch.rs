@@ -129,21 +129,19 @@ impl Rows {
         *self = kept;
     }
 
-    /// These rows and those of `others` whose id in a column no earlier row has.
+    /// The rows without those whose id in a column an earlier one has.
     #[must_use]
-    pub fn with_others(&self, others: &Self, column: usize) -> Self {
-        let (mut all, mut seen) = (Self::default(), HashSet::new());
-        for rows in [self, others] {
-            for (row, member) in rows.cells.chunks(rows.width()).zip(&rows.members) {
-                if let Cell::Id(Some(id)) = row[column]
-                    && seen.insert(id)
-                {
-                    all.cells.extend_from_slice(row);
-                    all.members.push(*member);
-                }
+    pub fn distinct(&self, column: usize) -> Self {
+        let (mut first, mut seen) = (Self::default(), HashSet::new());
+        for (row, member) in self.cells.chunks(self.width()).zip(&self.members) {
+            if let Cell::Id(Some(id)) = row[column]
+                && seen.insert(id)
+            {
+                first.cells.extend_from_slice(row);
+                first.members.push(*member);
             }
         }
-        all
+        first
     }
 
     /// How many rows there are.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStatus},
+        execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStatus, TriggeredBy},
         ids::{ExecutionId, InstanceId, WorkspaceId},
     },
     store::{ExecutionFilter, LoadedExecution, Page, StoreError, StoredEvent},
@@ -117,12 +117,20 @@ pub(super) fn cursor_at(id: Uuid) -> String {
 pub(super) fn read_cursor(cursor: Option<&str>) -> Result<Uuid, StoreError> {
     let Some(cursor) = cursor else { return Ok(Uuid::max()) };
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-    bytes
-        .and_then(|bytes| Uuid::from_slice(&bytes).ok())
-        .ok_or(StoreError::Refused("the cursor is not one of this list"))
+    bytes.and_then(|bytes| Uuid::from_slice(&bytes).ok()).ok_or(StoreError::ForeignCursor)
 }
 
 impl<B: Backend> SqlStore<B> {
+    pub(super) async fn execution_and_driver(
+        &self,
+        workspace: WorkspaceId,
+        id: ExecutionId,
+    ) -> Result<(Execution, Option<InstanceId>), StoreError> {
+        let row = self.read_one("execution", LOAD, cells![workspace, id]).await?;
+        let mut columns = Columns::<B>::new(&row);
+        Ok((read_execution(&mut columns)?, columns.maybe_id()?))
+    }
+
     pub(super) async fn load_execution(
         &self,
         workspace: WorkspaceId,
@@ -170,7 +178,7 @@ impl<B: Backend> SqlStore<B> {
                 limit + 1,
                 filter.pod_id,
                 filter.workflow_id,
-                filter.triggered_by.map(|kind| kind.as_str()),
+                filter.triggered_by.map(TriggeredBy::as_str),
                 filter.subject.as_deref(),
                 filter.replay_of,
                 filter.parent_execution_id,
@@ -277,4 +285,28 @@ fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution,
         stats: columns.json("stats")?,
     };
     Ok(Execution { origin, progress })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::sqlite::plan;
+
+    /// A list walks down one index from where the page begins, and sorts nothing.
+    #[tokio::test]
+    async fn lists_are_bound_by_an_index() {
+        for (list, index) in [
+            (LIST, "sqlite_autoindex_executions_1 (workspace_id=? AND id<?)"),
+            (LIST_BY_POD, "executions_by_pod (workspace_id=? AND pod_id=? AND id<?)"),
+            (LIST_BY_WORKFLOW, "executions_by_workflow (workspace_id=? AND workflow_id=? AND id<?)"),
+            (LIST_BY_SUBJECT, "executions_by_subject (workspace_id=? AND subject=? AND id<?)"),
+            (LIST_BY_ORIGIN, "executions_by_origin (workspace_id=? AND replay_of=? AND id<?)"),
+            (LIST_BY_PARENT, "executions_by_parent (workspace_id=? AND parent_execution_id=? AND id<?)"),
+            (LIST_BY_STATUS, "executions_by_status (status=? AND workspace_id=? AND id<?)"),
+        ] {
+            let steps = plan(list).await;
+            assert_eq!(steps.len(), 1, "{steps:?}");
+            assert!(steps[0].ends_with(index), "{steps:?}");
+        }
+    }
 }

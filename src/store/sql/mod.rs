@@ -8,6 +8,7 @@ mod backend;
 mod batch;
 mod catalogue;
 mod commit;
+mod contract;
 mod executions;
 mod feed;
 mod instances;
@@ -19,15 +20,12 @@ mod sqlite;
 mod suspensions;
 
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
-use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use sqlx::{ConnectOptions, Connection, migrate::Migrator};
-use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use self::{
@@ -38,22 +36,7 @@ use self::{
     postgres::Postgres,
     sqlite::Sqlite,
 };
-use super::{
-    ApiKeyRecord, ExecutionFilter, FeedCursor, FeedRow, Hint, LoadedExecution, Page, Repairs, Store, StoreCounts,
-    StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
-    catalogue::{Change, IdempotentReply},
-    commit::{Commit, CommitError},
-};
-use crate::{
-    clock::Instant,
-    domain::{
-        execution::Execution,
-        identity::{ApiKey, Invite, Member},
-        ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
-        suspension::Suspension,
-        workflow::{Pod, Workflow, WorkflowVersion, Workspace},
-    },
-};
+use super::{Page, Store, StoreError};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -338,245 +321,4 @@ fn page<T>(mut items: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String) -> Page
         items.last().map(cursor)
     });
     Page { items, next: next.flatten() }
-}
-
-#[async_trait]
-impl<B: Backend> Store for SqlStore<B> {
-    async fn commit(&self, batch: &[Commit]) -> Result<Vec<Result<(), CommitError>>, StoreError> {
-        Self::commit(self, batch).await
-    }
-
-    async fn claim(&self, instance: InstanceId, limit: i64) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError> {
-        Self::claim(self, instance, limit).await
-    }
-
-    async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError> {
-        Self::queue_length(self, workspace).await
-    }
-
-    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
-        Self::fire_timers(self, now, limit).await
-    }
-
-    async fn next_timer(&self) -> Result<Option<Instant>, StoreError> {
-        Self::next_timer(self).await
-    }
-
-    async fn release(
-        &self,
-        instance: InstanceId,
-        executions: &[(WorkspaceId, ExecutionId)],
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        Self::release(self, instance, executions, now).await
-    }
-
-    async fn register_instance(&self, instance: InstanceId, now: Instant) -> Result<(), StoreError> {
-        Self::register_instance(self, instance, now).await
-    }
-
-    async fn renew_instance(&self, instance: InstanceId, now: Instant) -> Result<bool, StoreError> {
-        Self::renew_instance(self, instance, now).await
-    }
-
-    async fn remove_instance(&self, instance: InstanceId) -> Result<(), StoreError> {
-        Self::remove_instance(self, instance).await
-    }
-
-    async fn count_instances(&self, lease_ms: i64, now: Instant) -> Result<i64, StoreError> {
-        Self::count_instances(self, lease_ms, now).await
-    }
-
-    async fn reconcile(
-        &self,
-        instance: InstanceId,
-        lease_ms: i64,
-        now: Instant,
-        alone: bool,
-    ) -> Result<Repairs, StoreError> {
-        Self::reconcile(self, instance, lease_ms, now, alone).await
-    }
-
-    async fn load_execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<LoadedExecution, StoreError> {
-        Self::load_execution(self, workspace, id).await
-    }
-
-    async fn execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<Execution, StoreError> {
-        Self::execution(self, workspace, id).await
-    }
-
-    async fn executions(
-        &self,
-        workspace: WorkspaceId,
-        filter: &ExecutionFilter,
-        limit: i64,
-        cursor: Option<&str>,
-    ) -> Result<Page<Execution>, StoreError> {
-        Self::executions(self, workspace, filter, limit, cursor).await
-    }
-
-    async fn events(
-        &self,
-        workspace: WorkspaceId,
-        id: ExecutionId,
-        after: i64,
-        limit: i64,
-    ) -> Result<Vec<StoredEvent>, StoreError> {
-        Self::events(self, workspace, id, after, limit).await
-    }
-
-    async fn last_seqs(
-        &self,
-        executions: &[(WorkspaceId, ExecutionId)],
-    ) -> Result<HashMap<ExecutionId, i64>, StoreError> {
-        Self::last_seqs(self, executions).await
-    }
-
-    async fn suspension(&self, workspace: WorkspaceId, id: SuspensionId) -> Result<Suspension, StoreError> {
-        Self::suspension(self, workspace, id).await
-    }
-
-    async fn suspensions(
-        &self,
-        workspace: WorkspaceId,
-        filter: &SuspensionFilter,
-        limit: i64,
-        cursor: Option<&str>,
-    ) -> Result<Page<Suspension>, StoreError> {
-        Self::suspensions(self, workspace, filter, limit, cursor).await
-    }
-
-    async fn feed(
-        &self,
-        workspace: WorkspaceId,
-        pod: Option<PodId>,
-        after: FeedCursor,
-        limit: i64,
-    ) -> Result<Vec<FeedRow>, StoreError> {
-        Self::feed(self, workspace, pod, after, limit).await
-    }
-
-    async fn feed_end(&self, workspace: WorkspaceId) -> Result<FeedCursor, StoreError> {
-        Self::feed_end(self, workspace).await
-    }
-
-    async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError> {
-        Self::change(self, change, idempotency).await
-    }
-
-    async fn idempotent_reply(
-        &self,
-        scope: &str,
-        key: &str,
-        not_before: Instant,
-    ) -> Result<Option<IdempotentReply>, StoreError> {
-        Self::idempotent_reply(self, scope, key, not_before).await
-    }
-
-    async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError> {
-        Self::workspace(self, id).await
-    }
-
-    async fn workspaces_of(&self, user_id: &str) -> Result<Vec<Workspace>, StoreError> {
-        Self::workspaces_of(self, user_id).await
-    }
-
-    async fn member(&self, workspace: WorkspaceId, user_id: &str) -> Result<Member, StoreError> {
-        Self::member(self, workspace, user_id).await
-    }
-
-    async fn members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError> {
-        Self::members(self, workspace).await
-    }
-
-    async fn invites(&self, workspace: WorkspaceId) -> Result<Vec<Invite>, StoreError> {
-        Self::invites(self, workspace).await
-    }
-
-    async fn invite_by_digest(&self, digest: &[u8]) -> Result<Invite, StoreError> {
-        Self::invite_by_digest(self, digest).await
-    }
-
-    async fn api_key_by_digest(&self, digest: &[u8]) -> Result<Option<ApiKeyRecord>, StoreError> {
-        Self::api_key_by_digest(self, digest).await
-    }
-
-    async fn api_keys(&self, workspace: WorkspaceId) -> Result<Vec<ApiKey>, StoreError> {
-        Self::api_keys(self, workspace).await
-    }
-
-    async fn pod(&self, workspace: WorkspaceId, id: PodId) -> Result<Pod, StoreError> {
-        Self::pod(self, workspace, id).await
-    }
-
-    async fn pods(&self, workspace: WorkspaceId, limit: i64, cursor: Option<&str>) -> Result<Page<Pod>, StoreError> {
-        Self::pods(self, workspace, limit, cursor).await
-    }
-
-    async fn workflow(&self, workspace: WorkspaceId, id: WorkflowId) -> Result<Workflow, StoreError> {
-        Self::workflow(self, workspace, id).await
-    }
-
-    async fn workflows(
-        &self,
-        workspace: WorkspaceId,
-        pod: PodId,
-        filter: WorkflowFilter,
-        limit: i64,
-        cursor: Option<&str>,
-    ) -> Result<Page<Workflow>, StoreError> {
-        Self::workflows(self, workspace, pod, filter, limit, cursor).await
-    }
-
-    async fn workflow_version(
-        &self,
-        workspace: WorkspaceId,
-        id: WorkflowId,
-        version: i64,
-    ) -> Result<WorkflowVersion, StoreError> {
-        Self::workflow_version(self, workspace, id, version).await
-    }
-
-    async fn workflow_versions(
-        &self,
-        workspace: WorkspaceId,
-        id: WorkflowId,
-        limit: i64,
-        cursor: Option<&str>,
-    ) -> Result<Page<WorkflowVersion>, StoreError> {
-        Self::workflow_versions(self, workspace, id, limit, cursor).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.read("SELECT 1", Vec::new()).await.map(drop)
-    }
-
-    async fn server_secret(&self, name: &str, candidate: &[u8], now: Instant) -> Result<Vec<u8>, StoreError> {
-        Self::server_secret(self, name, candidate, now).await
-    }
-
-    async fn counts(&self, now: Instant) -> Result<StoreCounts, StoreError> {
-        Self::counts(self, now).await
-    }
-
-    async fn send_hints(&self, hints: &[Hint]) -> Result<(), StoreError> {
-        if hints.is_empty() {
-            return Ok(());
-        }
-        Ok(self.backend.send_hints(hints).await?)
-    }
-
-    async fn listen(&self) -> Result<Option<mpsc::Receiver<Hint>>, StoreError> {
-        Ok(self.backend.listen().await?)
-    }
-
-    async fn close(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
-        // Readers first: an SQLite file is tidied up by its last connection, which has to be one that may write.
-        for lanes in [&self.readers, &self.committers, &self.writers, &self.renewals] {
-            lanes.close().await;
-        }
-        self.backend.close().await;
-    }
 }

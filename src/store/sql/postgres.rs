@@ -3,12 +3,12 @@
 use std::{str::FromStr, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use futures_util::TryStreamExt;
 use sqlx::{
     Connection, PgConnection, Row,
     postgres::{PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgRow},
 };
 use tokio::sync::{Mutex, mpsc};
+use tokio_stream::StreamExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -47,8 +47,11 @@ impl Postgres {
         let options = PgConnectOptions::from_str(url)?
             .application_name("sluicegate")
             .statement_cache_capacity(200)
-            // Every statement is short; compiling one would take longer than running it.
-            .options([("jit", "off"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")]);
+            .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")])
+            // Every statement is meant to be carried out through an index and is over in a moment. The queue is empty now
+            // and full a second later: plans by yesterday's statistics would read whole tables.
+            .options([("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")])
+            .options([("jit", "off")]);
         let tag = URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());
         let (hints, stop, tasks) = (Mutex::default(), CancellationToken::new(), TaskTracker::new());
         Ok(Self { options, tag, hints, stop, tasks })

@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::TryStreamExt;
 use sqlx::{
     Connection, Row, SqliteConnection,
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
 };
 use tokio::sync::{Notify, mpsc};
+use tokio_stream::StreamExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::store::Hint;
@@ -253,4 +253,14 @@ impl Backend for Sqlite {
             tracing::warn!(%error, "could not unlock the database file");
         }
     }
+}
+
+/// How a new database would carry out a statement.
+#[cfg(test)]
+pub(super) async fn plan(sql: &str) -> Vec<String> {
+    let mut connection = SqliteConnection::connect("sqlite::memory:").await.expect("a database in memory opens");
+    super::SQLITE_MIGRATIONS.run_direct(None, &mut connection, false).await.expect("the migrations fit");
+    let explain = sqlx::AssertSqlSafe(["EXPLAIN QUERY PLAN ", sql].concat());
+    let steps = sqlx::query(explain).fetch_all(&mut connection).await.expect("the statement can be prepared");
+    steps.iter().map(|step| step.get("detail")).collect()
 }

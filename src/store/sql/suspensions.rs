@@ -112,3 +112,25 @@ fn read_suspension<B: Backend>(row: &B::Row) -> Result<Suspension, StoreError> {
         closed_at: columns.maybe_at()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::sqlite::plan;
+
+    /// A list walks down one index from where the page begins, and sorts nothing.
+    #[tokio::test]
+    async fn lists_are_bound_by_an_index() {
+        for (list, index) in [
+            (LIST, "sqlite_autoindex_suspensions_1 (workspace_id=? AND id<?)"),
+            (LIST_BY_STATE, "suspensions_by_state (workspace_id=? AND state=? AND id<?)"),
+            (LIST_BY_POD, "suspensions_by_pod (workspace_id=? AND pod_id=? AND state=? AND id<?)"),
+            (LIST_BY_WORKFLOW, "suspensions_by_workflow (workspace_id=? AND workflow_id=? AND state=? AND id<?)"),
+            (LIST_BY_EXECUTION, "suspensions_by_execution (workspace_id=? AND execution_id=? AND id<?)"),
+        ] {
+            let steps = plan(list).await;
+            assert_eq!(steps.len(), 1, "{steps:?}");
+            assert!(steps[0].ends_with(index), "{steps:?}");
+        }
+    }
+}

@@ -2,6 +2,9 @@
 
 mod api_keys;
 mod bearer_tokens;
+mod execution_events;
+mod execution_lists;
+mod executions;
 mod idempotency;
 mod invites;
 mod members;

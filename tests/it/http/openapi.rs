@@ -19,6 +19,8 @@ fn openapi_yaml_is_fresh() {
     }
 }
 
+const UNKNOWN: &str = "0190163d-8694-739b-aea5-966c26f8ad90";
+
 /// `routes!` describes a route as it registers it; a plain `.route(` would not.
 #[test]
 fn every_route_is_registered_with_its_description() {
@@ -47,7 +49,7 @@ async fn every_described_operation_exists_under_both_prefixes() {
         let path: String = operation
             .path
             .split('/')
-            .map(|part| if part.starts_with('{') { "0190163d-8694-739b-aea5-966c26f8ad90" } else { part })
+            .map(|part| if part.starts_with('{') { UNKNOWN } else { part })
             .collect::<Vec<_>>()
             .join("/");
         let paths = [Some(path.as_str()), path.strip_prefix("/v1")];
@@ -58,6 +60,28 @@ async fn every_described_operation_exists_under_both_prefixes() {
             assert!(as_described, "{} {path} answers {}", operation.method, reply.status);
         }
     }
+}
+
+#[tokio::test]
+async fn unknown_parameters_are_refused_where_a_query_is_taken() {
+    let app = TestApp::start().await;
+    let place = app.workspace("ann").await;
+    let mut count = 0;
+    for operation in Contract::get().operations() {
+        let parameters = operation.body["parameters"].as_array();
+        if operation.method != "GET" || !parameters.into_iter().flatten().any(|parameter| parameter["in"] == "query") {
+            continue;
+        }
+        let path = operation.path.strip_prefix("/v1").unwrap();
+        let path = path.replace("{workspaceId}", &place.workspace_id).replace("{podId}", &place.pod_id);
+        let parts = path.split('/').map(|part| if part.starts_with('{') { UNKNOWN } else { part });
+        let path = parts.collect::<Vec<_>>().join("/");
+        let reply = app.user("ann").get(&format!("{path}?unknownParameter=1")).await;
+        let problem = reply.problem(400, "invalid_query");
+        assert_eq!(problem["errors"][0]["path"], "unknownParameter", "{}", operation.id());
+        count += 1;
+    }
+    assert!(count > 8, "{count}");
 }
 
 #[tokio::test]

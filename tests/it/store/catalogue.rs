@@ -131,7 +131,7 @@ pub async fn invites(fixture: Fixture) {
     // The higher role stays, a higher one comes.
     accept(&second, "bea").await.unwrap();
     assert_eq!(store.member(home, "bea").await.unwrap().role, Role::Editor);
-    assert_eq!(store.invites(home).await.unwrap(), [third.clone()]);
+    assert_eq!(store.invites(home).await.unwrap(), std::slice::from_ref(&third));
     change(&fixture, Change::DeleteInvite(home, third.id)).await.unwrap();
     refused!(change(&fixture, Change::DeleteInvite(home, third.id)).await, StoreError::NotFound("invite"));
     refused!(accept(&third, "bea").await, StoreError::Refused(_));

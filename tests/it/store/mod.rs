@@ -2,12 +2,15 @@
 
 mod catalogue;
 mod commit;
+mod differential;
 mod feed;
 mod fixture;
 mod instances;
 mod opening;
+mod oracle;
 mod queue;
 mod reading;
+mod speed;
 
 use fixture::Fixture;
 

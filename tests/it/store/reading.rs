@@ -248,7 +248,7 @@ pub async fn the_last_positions_are_read_in_one_go(fixture: Fixture) {
 pub async fn cursors_of_other_lists_are_refused(fixture: Fixture) {
     let (store, home) = (&fixture.store, fixture.home);
     for cursor in ["", "x", "%%%", "AAAA"] {
-        let refused = |error| assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+        let refused = |error| assert!(matches!(error, StoreError::ForeignCursor), "{error:?}");
         let filter = ExecutionFilter::default();
         refused(store.executions(home.workspace, &filter, 9, Some(cursor)).await.unwrap_err());
         let filter = SuspensionFilter::default();

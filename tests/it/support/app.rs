@@ -13,12 +13,13 @@ use sluicegate::{
     clock::{Clock, Instant},
     config::{Secret, Settings},
     http::{AppState, router, serve},
+    store::sql::{self, Options},
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::contract::Contract;
+use super::{contract::Contract, postgres, event_stream::Sse};
 
 /// When the manual clock starts.
 pub const START: Instant = Instant(1_800_000_000_000);
@@ -32,6 +33,58 @@ pub fn small_definition() -> Value {
     })
 }
 
+/// Which database a server is tested on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// Where the rows are; dropped with the test.
+enum Database {
+    Sqlite(TempDir),
+    Postgres(postgres::Database),
+}
+
+impl Database {
+    async fn new(backend: Backend) -> Self {
+        match backend {
+            Backend::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
+            Backend::Postgres => {
+                let migrate = async |url: &str| sql::open(url, Options::default()).await.unwrap().close().await;
+                Self::Postgres(postgres::database("store", migrate).await)
+            }
+        }
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Sqlite(directory) => format!("sqlite:{}", directory.path().join("test.db").display()),
+            Self::Postgres(database) => database.url.clone(),
+        }
+    }
+}
+
+/// Runs each of these tests, functions of a [`Backend`], on both databases.
+macro_rules! on_both {
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            use crate::support::app::Backend;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                super::$test(Backend::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                super::$test(Backend::Postgres).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_both;
+
 /// A running server with a database of its own.
 pub struct TestApp {
     pub clock: Clock,
@@ -40,7 +93,9 @@ pub struct TestApp {
     address: String,
     http: reqwest::Client,
     tasks: TaskTracker,
-    _directory: TempDir,
+    settings: Settings,
+    /// Last, because it goes after everything that is connected to it.
+    _database: Database,
 }
 
 impl TestApp {
@@ -59,26 +114,40 @@ impl TestApp {
         change: impl FnOnce(&mut Settings),
         router: impl FnOnce(AppState) -> axum::Router,
     ) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", directory.path().join("test.db").display());
+        Self::boot(Backend::Sqlite, change, router).await
+    }
+
+    /// A server on one of the databases.
+    pub async fn start_on(backend: Backend, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::boot(backend, change, router).await
+    }
+
+    async fn boot(
+        backend: Backend,
+        change: impl FnOnce(&mut Settings),
+        router: impl FnOnce(AppState) -> axum::Router,
+    ) -> Self {
+        let database = Database::new(backend).await;
         let clock = Clock::manual(START);
         let mut settings = Settings {
-            store: Some(Secret::new(&*url)),
+            store: Some(Secret::new(database.url())),
             jwt_secret: Some(vec![Secret::new(JWT_SECRET)]),
             ..Settings::default()
         };
         change(&mut settings);
-        let config = settings.into_config().unwrap();
-        let App { state, shutdown } = App::boot(config, clock.clone()).await.unwrap();
-        state.readiness.set_ready();
-
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let tasks = TaskTracker::new();
-        tasks.spawn(serve::run(listener, router(state.clone()), shutdown.clone()));
-        tasks.close();
+        let (app, address, tasks) = serve_at(&settings, &clock, router).await;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { clock, state, shutdown, address, http, tasks, _directory: directory }
+        let App { state, shutdown } = app;
+        Self { clock, state, shutdown, address, http, tasks, settings, _database: database }
+    }
+
+    /// Stops the server and starts another one on the same database. Clients of before call into the void.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.state.engine.stop(&CancellationToken::new()).await;
+        self.state.store.close().await;
+        let (app, address, tasks) = serve_at(&self.settings, &self.clock, router).await;
+        (self.state, self.shutdown, self.address, self.tasks) = (app.state, app.shutdown, address, tasks);
     }
 
     /// Where the server is: `http://127.0.0.1:...`.
@@ -119,6 +188,23 @@ impl TestApp {
         self.shutdown.soft.cancel();
         self.tasks.wait().await;
     }
+}
+
+/// Boots a server and serves it on a port of its own.
+async fn serve_at(
+    settings: &Settings,
+    clock: &Clock,
+    router: impl FnOnce(AppState) -> axum::Router,
+) -> (App, String, TaskTracker) {
+    let config = settings.clone().into_config().unwrap();
+    let app = App::boot(config, clock.clone()).await.unwrap();
+    app.state.readiness.set_ready();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let tasks = TaskTracker::new();
+    tasks.spawn(serve::run(listener, router(app.state.clone()), app.shutdown.clone()));
+    tasks.close();
+    (app, address, tasks)
 }
 
 impl Drop for TestApp {
@@ -193,6 +279,20 @@ impl Client {
 
     pub async fn json(&self, method: Method, path: &str, body: &Value) -> Reply {
         self.with("content-type", "application/json").send(method, path, Some(body.to_string())).await
+    }
+
+    /// Opens an event stream.
+    pub async fn stream(&self, path: &str) -> Sse {
+        let client = self.with("accept", "text/event-stream");
+        let path = format!("{}{path}", self.prefix);
+        let response = self.http.get(format!("{}{path}", self.address)).headers(client.headers).send().await.unwrap();
+        let status = response.status().as_u16();
+        if status != 200 {
+            panic!("{path} answers {status}: {}", response.text().await.unwrap());
+        }
+        let media_type = response.headers()["content-type"].to_str().unwrap();
+        Contract::get().check("GET", &path, status, Some(media_type), "");
+        Sse::new(response)
     }
 
     /// Sends exactly this and checks the response against the document.

@@ -2,7 +2,10 @@
 
 pub mod app;
 pub mod contract;
+pub mod event_stream;
 pub mod outside;
+pub mod peer;
 pub mod postgres;
 pub mod process;
+pub mod scene;
 pub mod sse;

@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     SqlStore,
-    backend::{Backend, Cell, Columns, cells},
+    backend::{Backend, Cell, Columns, Dialect, cells},
 };
 
 /// How long the reply to an idempotency key is kept: 24 hours. The statement that takes a key has the number, too.
@@ -35,6 +35,10 @@ const REPLY: &str = "SELECT scope, key, request_digest, status, location, create
 /// Takes the workspace's row for this transaction, so that two changes of its members can't both see the other's owner.
 const HOLD_WORKSPACE: &str = "UPDATE workspaces SET updated_at = updated_at WHERE id = $1";
 
+/// Lets all statements of a transaction see the same moment: an execution that begins while its pod is being deleted
+/// stays whole (and fails, for want of its workflow) instead of losing some of its rows. SQLite has one writer.
+const FREEZE: Dialect = Dialect { sqlite: "SELECT 1", postgres: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ" };
+
 impl<B: Backend> SqlStore<B> {
     pub(super) async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError> {
         let work = Arc::new((change, idempotency));
@@ -42,6 +46,9 @@ impl<B: Backend> SqlStore<B> {
             let work = Arc::clone(&work);
             Box::pin(async move {
                 let (change, idempotency) = &*work;
+                if matches!(change, Change::DeleteWorkspace(_) | Change::DeletePod(..) | Change::DeleteWorkflow(..)) {
+                    B::control(connection, B::pick(FREEZE)).await?;
+                }
                 if let Some(reply) = idempotency {
                     take_key::<B>(connection, reply).await?;
                 }
@@ -146,27 +153,20 @@ async fn change_one<B: Backend>(
     }
 }
 
-/// Runs a statement that inserts a row: `unique` is what can be taken, `parent` what can be missing.
-async fn insert_one<B: Backend>(
+/// Runs a statement that inserts or changes a row: `unique` is what can be taken, `parent` what can be missing. Answers
+/// how many rows there were.
+async fn write_row<B: Backend>(
     connection: &mut B::Connection,
     unique: &'static str,
     parent: &'static str,
     sql: &'static str,
     cells: Vec<Cell>,
-) -> Result<(), StoreError> {
-    let error = match B::execute(connection, sql, cells).await {
-        Ok(_) => return Ok(()),
-        Err(error) => error,
-    };
-    if let sqlx::Error::Database(refused) = &error {
-        if refused.is_unique_violation() {
-            return Err(StoreError::Taken(unique));
-        }
-        if refused.is_foreign_key_violation() {
-            return Err(StoreError::NotFound(parent));
-        }
-    }
-    Err(error.into())
+) -> Result<u64, StoreError> {
+    B::execute(connection, sql, cells).await.map_err(|error| match &error {
+        sqlx::Error::Database(refused) if refused.is_unique_violation() => StoreError::Taken(unique),
+        sqlx::Error::Database(refused) if refused.is_foreign_key_violation() => StoreError::NotFound(parent),
+        _ => error.into(),
+    })
 }
 
 /// Whether a statement finds something.

@@ -14,7 +14,7 @@ use super::{
         SqlStore,
         backend::{Backend, Columns, cells},
     },
-    change_one, exists, hold_workspace, insert_one,
+    change_one, exists, hold_workspace, write_row,
 };
 
 const LAST_OWNER: StoreError = StoreError::Refused("a workspace needs an owner");
@@ -142,7 +142,7 @@ pub(super) async fn create_invite<B: Backend>(
         invite.accepted_at,
         digest,
     ];
-    insert_one::<B>(connection, "invite", "workspace", CREATE_INVITE, cells).await
+    write_row::<B>(connection, "invite", "workspace", CREATE_INVITE, cells).await.map(drop)
 }
 
 pub(super) async fn accept_invite<B: Backend>(
@@ -187,7 +187,7 @@ pub(super) async fn create_api_key<B: Backend>(
         key.last_used_at,
         digest,
     ];
-    insert_one::<B>(connection, "API key", "workspace", CREATE_API_KEY, cells).await
+    write_row::<B>(connection, "API key", "workspace", CREATE_API_KEY, cells).await.map(drop)
 }
 
 pub(super) async fn touch_api_key<B: Backend>(

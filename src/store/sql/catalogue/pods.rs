@@ -15,7 +15,7 @@ use super::{
         executions::{cursor_at, read_cursor},
         page,
     },
-    change_one, exists, insert_one,
+    exists, write_row,
 };
 
 pub(super) const STILL_RUNS: StoreError = StoreError::Refused("an execution in it has not ended");
@@ -98,7 +98,7 @@ pub(super) async fn create_workspace<B: Backend>(
 ) -> Result<(), StoreError> {
     let Workspace { id, name, slug, created_at, updated_at } = workspace;
     let cells = cells![*id, name, slug, *created_at, *updated_at];
-    insert_one::<B>(connection, "slug", "workspace", CREATE_WORKSPACE, cells).await
+    write_row::<B>(connection, "slug", "workspace", CREATE_WORKSPACE, cells).await.map(drop)
 }
 
 pub(super) async fn update_workspace<B: Backend>(
@@ -106,7 +106,10 @@ pub(super) async fn update_workspace<B: Backend>(
     workspace: &Workspace,
 ) -> Result<(), StoreError> {
     let cells = cells![workspace.id, &workspace.name, &workspace.slug, workspace.updated_at];
-    update_slug::<B>(change_one::<B>(connection, "workspace", UPDATE_WORKSPACE, cells).await)
+    match write_row::<B>(connection, "slug", "workspace", UPDATE_WORKSPACE, cells).await? {
+        0 => Err(StoreError::NotFound("workspace")),
+        _ => Ok(()),
+    }
 }
 
 pub(super) async fn delete_workspace<B: Backend>(
@@ -127,12 +130,15 @@ pub(super) async fn delete_workspace<B: Backend>(
 pub(super) async fn create_pod<B: Backend>(connection: &mut B::Connection, pod: &Pod) -> Result<(), StoreError> {
     let Pod { id, workspace_id, name, slug, description, created_at, updated_at } = pod;
     let cells = cells![*workspace_id, *id, name, slug, description, *created_at, *updated_at];
-    insert_one::<B>(connection, "slug", "workspace", CREATE_POD, cells).await
+    write_row::<B>(connection, "slug", "workspace", CREATE_POD, cells).await.map(drop)
 }
 
 pub(super) async fn update_pod<B: Backend>(connection: &mut B::Connection, pod: &Pod) -> Result<(), StoreError> {
     let cells = cells![pod.workspace_id, pod.id, &pod.name, &pod.slug, &pod.description, pod.updated_at];
-    update_slug::<B>(change_one::<B>(connection, "pod", UPDATE_POD, cells).await)
+    match write_row::<B>(connection, "slug", "pod", UPDATE_POD, cells).await? {
+        0 => Err(StoreError::NotFound("pod")),
+        _ => Ok(()),
+    }
 }
 
 pub(super) async fn delete_pod<B: Backend>(
@@ -148,21 +154,6 @@ pub(super) async fn delete_pod<B: Backend>(
         deleted = B::execute(connection, sql, cells![workspace, id]).await?;
     }
     if deleted == 0 { Err(StoreError::NotFound("pod")) } else { Ok(()) }
-}
-
-/// The only unique value that an update of these rows can run into is the slug.
-fn update_slug<B: Backend>(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
-    match outcome {
-        Err(StoreError::Database(error))
-            if error
-                .downcast_ref::<sqlx::Error>()
-                .and_then(sqlx::Error::as_database_error)
-                .is_some_and(|refused| refused.is_unique_violation()) =>
-        {
-            Err(StoreError::Taken("slug"))
-        }
-        other => other,
-    }
 }
 
 fn read_workspace<B: Backend>(row: &B::Row) -> Result<Workspace, StoreError> {

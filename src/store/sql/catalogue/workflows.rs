@@ -17,8 +17,9 @@ use super::{
         executions::{cursor_at, read_cursor},
         page,
     },
-    exists, insert_one,
+    exists,
     pods::STILL_RUNS,
+    write_row,
 };
 
 macro_rules! columns {
@@ -117,7 +118,7 @@ impl<B: Backend> SqlStore<B> {
     ) -> Result<Page<WorkflowVersion>, StoreError> {
         let before = match cursor {
             None => i64::MAX,
-            Some(cursor) => cursor.parse().map_err(|_| StoreError::Refused("the cursor is not one of this list"))?,
+            Some(cursor) => cursor.parse().map_err(|_| StoreError::ForeignCursor)?,
         };
         let rows = self.read(VERSIONS, cells![workspace, id, before, limit + 1]).await?;
         let versions = rows.iter().map(read_version::<B>).collect::<Result<_, _>>()?;
@@ -146,7 +147,7 @@ pub(super) async fn create_workflow<B: Backend>(
         workflow.created_at,
         workflow.updated_at,
     ];
-    insert_one::<B>(connection, "workflow", "pod", CREATE, cells).await?;
+    write_row::<B>(connection, "workflow", "pod", CREATE, cells).await?;
     create_version::<B>(connection, workflow, definition, created_by, workflow.created_at).await
 }
 
@@ -159,7 +160,7 @@ async fn create_version<B: Backend>(
 ) -> Result<(), StoreError> {
     let cells =
         cells![workflow.workspace_id, workflow.id, workflow.version, created_by, created_at, Cell::json(definition),];
-    insert_one::<B>(connection, "version", "workflow", CREATE_VERSION, cells).await
+    write_row::<B>(connection, "version", "workflow", CREATE_VERSION, cells).await.map(drop)
 }
 
 pub(super) async fn update_workflow<B: Backend>(

@@ -3,6 +3,8 @@
 //! The order is the lock order of every transaction on PostgreSQL: idempotency keys, executions, then the queue, each in
 //! the order of their keys. Members that turn out to be stale are left out of what follows; the others go on.
 
+mod rows;
+
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
@@ -11,28 +13,23 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        execution::{Execution, ExecutionProgress},
-        ids::{ExecutionId, InstanceId, PodId, WorkflowId, WorkspaceId},
-    },
-    store::{
-        StoreError,
-        catalogue::IdempotentReply,
-        commit::{Commit, CommitError, EventRow, ExecutionWrite, SuspensionChange, TimerChange},
-    },
+use crate::store::{
+    StoreError,
+    commit::{Commit, CommitError},
 };
 
 use super::{
     SqlStore,
-    backend::{Backend, Blame, Cell, Columns, Dialect, cells},
+    backend::{Backend, Blame, Columns, Dialect, cells},
     batch::{Batch, Kind, Rows},
     blame,
     catalogue::reply,
     run, transact,
 };
+use rows::{Prepared, Tables, holds_nul};
 
-/// A key is free when it was never used, or so long ago that its reply is no longer kept ([`super::catalogue::IDEMPOTENCY_KEPT_MS`]).
+/// A key is free when it was never used, or so long ago that its reply is no longer kept
+/// ([`super::catalogue::IDEMPOTENCY_KEPT_MS`]).
 static TAKE_KEYS: Batch = Batch::new(
     &[
         ("scope", Kind::Text),
@@ -88,11 +85,10 @@ static APPEND_TO_EXECUTIONS: Batch = Batch::differing(
         postgres: "UPDATE executions AS e SET status = b.status, last_seq = b.last_seq, driver = b.driver,
          queued_at = b.queued_at, started_at = b.started_at, finished_at = b.finished_at, suspended_at = b.suspended_at,
          waited_ms = b.waited_ms, stats = b.stats, output = b.output, error = b.error
-     FROM batch AS b JOIN (
-         SELECT e.workspace_id, e.id FROM batch AS b
-             JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.id
+     FROM (
+         SELECT b.* FROM batch AS b JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.id
          ORDER BY e.id FOR NO KEY UPDATE OF e
-     ) AS locked ON locked.workspace_id = b.workspace_id AND locked.id = b.id
+     ) AS b
      WHERE e.workspace_id = b.workspace_id AND e.id = b.id AND e.last_seq = b.expected_seq
          AND e.driver IS NOT DISTINCT FROM b.expected_driver
      RETURNING e.id",
@@ -232,38 +228,6 @@ static PUT_SNAPSHOTS: Batch = Batch::new(
      ON CONFLICT (workspace_id, execution_id) DO UPDATE SET seq = excluded.seq, state = excluded.state",
 );
 
-/// What decides about one member.
-#[derive(Clone, Debug)]
-struct Member {
-    execution: Uuid,
-    key: Option<(Arc<str>, Arc<str>)>,
-}
-
-/// The rows of a batch, by table.
-#[derive(Clone, Debug, Default)]
-struct Tables {
-    keys: Rows,
-    appends: Rows,
-    creates: Rows,
-    children: Rows,
-    events: Rows,
-    feed: Rows,
-    opened: Rows,
-    closed: Rows,
-    queue: Rows,
-    wakes: Rows,
-    timers: Rows,
-    cleared: Rows,
-    snapshots: Rows,
-}
-
-/// A batch in the shape of the tables.
-#[derive(Clone, Debug, Default)]
-struct Prepared {
-    members: Vec<Member>,
-    tables: Tables,
-}
-
 type Results = Vec<Result<(), CommitError>>;
 
 impl<B: Backend> SqlStore<B> {
@@ -289,13 +253,14 @@ impl<B: Backend> SqlStore<B> {
                         results[member] = Some(answer);
                     }
                 }
-                Err(error) if is_of_a_member::<B>(&error) => match part.as_slice() {
-                    [member] => results[*member] = Some(Err(CommitError::Refused(error.to_string()))),
-                    _ => {
-                        let (first, second) = part.split_at(part.len() / 2);
+                Err(error) if is_of_a_member::<B>(&error) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    if first.is_empty() {
+                        results[second[0]] = Some(Err(CommitError::Refused(error.to_string())));
+                    } else {
                         parts.extend([second.to_vec(), first.to_vec()]);
                     }
-                },
+                }
                 // Parts that were written before are known only to those who look: nothing is known to be written.
                 Err(error) => return Err(error),
             }
@@ -324,237 +289,6 @@ fn rounds(batch: &[Commit], included: impl Fn(usize) -> bool) -> Vec<Vec<usize>>
         rounds[round].push(member);
     }
     rounds
-}
-
-/// PostgreSQL can't keep a NUL in a text; refusing it here makes both databases answer alike. JSON has none: it is
-/// escaped there.
-fn holds_nul(member: &Commit) -> bool {
-    let nul = |text: &str| text.contains('\0');
-    let some = |text: &Option<String>| text.as_deref().is_some_and(nul);
-    let execution = |execution: &Execution| {
-        let origin = &execution.origin;
-        nul(&origin.created_by)
-            || [
-                &origin.trigger_id,
-                &origin.subject,
-                &origin.dedupe_key,
-                &origin.concurrency_key,
-                &origin.idempotency_key,
-                &origin.from_node_id,
-            ]
-            .into_iter()
-            .any(some)
-    };
-    matches!(&member.write, ExecutionWrite::Create(created) if execution(created))
-        || member.children.iter().any(|child| execution(&child.execution))
-        || member
-            .idempotency
-            .as_ref()
-            .is_some_and(|reply| nul(&reply.scope) || nul(&reply.key) || nul(&reply.body) || some(&reply.location))
-        || member.children.iter().flat_map(|child| &child.events).chain(&member.events).any(|event| nul(&event.body))
-        || member.snapshot.as_deref().is_some_and(nul)
-}
-
-impl Prepared {
-    fn new<'m>(batch: impl Iterator<Item = &'m Commit>) -> Self {
-        let mut prepared = Self::default();
-        for commit in batch {
-            prepared.add(commit);
-        }
-        prepared
-    }
-
-    fn add(&mut self, commit: &Commit) {
-        let member = self.members.len();
-        let (workspace, id) = (commit.workspace_id, commit.execution_id);
-        let tables = &mut self.tables;
-        let key = commit.idempotency.as_ref().map(|reply| tables.add_key(member, reply));
-        let (pod, workflow, progress) = match &commit.write {
-            ExecutionWrite::Create(execution) => {
-                tables.creates.push(member, execution_row(execution, commit.driver));
-                (execution.origin.pod_id, execution.origin.workflow_id, &execution.progress)
-            }
-            ExecutionWrite::Append { pod_id, workflow_id, expected_seq, expected_driver, progress } => {
-                let mut row = cells![workspace, id, *expected_seq, *expected_driver, commit.driver];
-                row.extend(progress_row(progress));
-                tables.appends.push(member, row);
-                (*pod_id, *workflow_id, &**progress)
-            }
-        };
-        tables.add_events(member, workspace, pod, workflow, id, &commit.events);
-        for child in &commit.children {
-            let origin = &child.execution.origin;
-            tables.children.push(member, execution_row(&child.execution, None));
-            tables.add_events(member, workspace, origin.pod_id, origin.workflow_id, origin.id, &child.events);
-            tables
-                .queue
-                .push(member, cells![workspace, origin.id, Some(child.queue.priority), Some(child.queue.queued_at)]);
-        }
-        for change in &commit.suspensions {
-            tables.add_suspension(member, commit.workspace_id, change);
-        }
-        if let Some(place) = commit.queue {
-            tables.queue.push(member, cells![workspace, id, Some(place.priority), Some(place.queued_at)]);
-        }
-        if let Some(woken) = commit.wake {
-            let at = progress.finished_at.or(commit.queue.map(|place| place.queued_at));
-            tables.wakes.push(member, cells![workspace, woken, None::<i64>, at]);
-        }
-        match commit.timer {
-            TimerChange::Keep => {}
-            TimerChange::Clear => tables.cleared.push(member, cells![workspace, id]),
-            TimerChange::Set(due_at) => tables.timers.push(member, cells![workspace, id, due_at]),
-        }
-        if let Some(state) = &commit.snapshot {
-            tables.snapshots.push(member, cells![workspace, id, progress.last_seq, state]);
-        }
-        self.members.push(Member { execution: id.0, key });
-    }
-}
-
-impl Tables {
-    fn add_key(&mut self, member: usize, reply: &IdempotentReply) -> (Arc<str>, Arc<str>) {
-        let (scope, key): (Arc<str>, Arc<str>) = (reply.scope.as_str().into(), reply.key.as_str().into());
-        self.keys.push(
-            member,
-            cells![
-                Arc::clone(&scope),
-                Arc::clone(&key),
-                &reply.request_digest,
-                reply.status,
-                reply.location.as_deref(),
-                reply.created_at,
-                &reply.body,
-            ],
-        );
-        (scope, key)
-    }
-
-    fn add_events(
-        &mut self,
-        member: usize,
-        workspace: WorkspaceId,
-        pod: PodId,
-        workflow: WorkflowId,
-        execution: ExecutionId,
-        events: &[EventRow],
-    ) {
-        for event in events {
-            self.events.push(member, cells![workspace, execution, event.seq, &event.body]);
-            if let Some(kind) = event.feed {
-                self.feed.push(member, cells![workspace, pod, workflow, execution, event.seq, kind]);
-            }
-        }
-    }
-
-    fn add_suspension(&mut self, member: usize, workspace: WorkspaceId, change: &SuspensionChange) {
-        match change {
-            SuspensionChange::Open(opened) => self.opened.push(
-                member,
-                cells![
-                    opened.workspace_id,
-                    opened.id,
-                    opened.pod_id,
-                    opened.workflow_id,
-                    opened.execution_id,
-                    opened.state.as_str(),
-                    Cell::name(&opened.interrupt.kind),
-                    opened.opened_at,
-                    opened.closed_at,
-                    Cell::json(&opened.interrupt),
-                    opened.decision.as_ref().map_or(Cell::Text(None), Cell::json),
-                ],
-            ),
-            SuspensionChange::Close { id, state, decision, closed_at } => self.closed.push(
-                member,
-                cells![
-                    workspace,
-                    *id,
-                    state.as_str(),
-                    *closed_at,
-                    decision.as_ref().map_or(Cell::Text(None), Cell::json),
-                ],
-            ),
-        }
-    }
-
-    /// Leaves out what belongs to members that failed.
-    fn retain(&mut self, alive: impl Fn(usize) -> bool) {
-        let Self {
-            keys,
-            appends,
-            creates,
-            children,
-            events,
-            feed,
-            opened,
-            closed,
-            queue,
-            wakes,
-            timers,
-            cleared,
-            snapshots,
-        } = self;
-        for rows in
-            [keys, appends, creates, children, events, feed, opened, closed, queue, wakes, timers, cleared, snapshots]
-        {
-            rows.retain(&alive);
-        }
-    }
-}
-
-fn execution_row(execution: &Execution, driver: Option<InstanceId>) -> Vec<Cell> {
-    let (origin, progress) = (&execution.origin, &execution.progress);
-    cells![
-        origin.workspace_id,
-        origin.id,
-        origin.pod_id,
-        origin.workflow_id,
-        origin.workflow_version,
-        progress.status.as_str(),
-        progress.last_seq,
-        driver,
-        origin.triggered_by.as_str(),
-        origin.trigger_id.as_deref(),
-        origin.subject.as_deref(),
-        origin.priority,
-        origin.dedupe_key.as_deref(),
-        origin.concurrency_key.as_deref(),
-        origin.idempotency_key.as_deref(),
-        origin.parent_execution_id,
-        origin.depth,
-        origin.replay_of,
-        origin.from_node_id.as_deref(),
-        origin.run_at,
-        &origin.created_by,
-        origin.created_at,
-        progress.queued_at,
-        progress.started_at,
-        progress.finished_at,
-        progress.suspended_at,
-        progress.waited_ms,
-        Cell::json(&progress.stats),
-        Cell::json(&origin.input),
-        Cell::json(&origin.context),
-        if origin.presets.is_empty() { Cell::Text(None) } else { Cell::json(&origin.presets) },
-        progress.output.as_ref().map_or(Cell::Text(None), Cell::json),
-        progress.error.as_ref().map_or(Cell::Text(None), Cell::json),
-    ]
-}
-
-fn progress_row(progress: &ExecutionProgress) -> Vec<Cell> {
-    cells![
-        progress.status.as_str(),
-        progress.last_seq,
-        progress.queued_at,
-        progress.started_at,
-        progress.finished_at,
-        progress.suspended_at,
-        progress.waited_ms,
-        Cell::json(&progress.stats),
-        progress.output.as_ref().map_or(Cell::Text(None), Cell::json),
-        progress.error.as_ref().map_or(Cell::Text(None), Cell::json),
-    ]
 }
 
 /// Writes a prepared batch inside a transaction.
@@ -591,12 +325,10 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     run::<B>(connection, &INSERT_FEED, &tables.feed).await?;
     run::<B>(connection, &OPEN_SUSPENSIONS, &tables.opened).await?;
     run::<B>(connection, &CLOSE_SUSPENSIONS, &tables.closed).await?;
-    if tables.wakes.is_empty() {
-        run::<B>(connection, &ENQUEUE, &tables.queue).await?;
-    } else {
-        // Members may wake the same parent, and what is woken may have a queue row here as well: one row for each.
-        let queue = tables.queue.with_others(&tables.wakes, 1);
-        run::<B>(connection, &ENQUEUE, &queue).await?;
+    run::<B>(connection, &ENQUEUE, &tables.queue).await?;
+    if !tables.wakes.is_empty() {
+        // Several members may wake the same parent.
+        run::<B>(connection, &ENQUEUE, &tables.wakes.distinct(1)).await?;
     }
     run::<B>(connection, &SET_TIMERS, &tables.timers).await?;
     run::<B>(connection, &CLEAR_TIMERS, &tables.cleared).await?;
