@@ -116,7 +116,7 @@ impl Load {
             load.clients.spawn(async move {
                 let mut turn = 0;
                 while !stop.load(Ordering::Relaxed) {
-                    let name = format!("{number}-{turn}");
+                    let name = format!("{seed}-{number}-{turn}");
                     one_execution(&caller, &workflow, &name, &mut random, &tally).await;
                     turn += 1;
                 }
@@ -132,7 +132,7 @@ impl Load {
         }
     }
 
-    /// Lets every client end what it has begun.
+    /// Lets every client end what it has begun. Each has checked by then all that it has triggered.
     pub async fn finish(mut self) -> Arc<Tally> {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.clients.join_next().await {
