@@ -158,7 +158,7 @@ async fn two_answers_to_one_question_are_one_answer(site: &Arc<Site>) {
 }
 
 async fn an_answer_and_an_expiry_have_one_winner(site: &Arc<Site>) {
-    let question = json!({"question": "And?", "expiresIn": "100ms", "onExpiry": "default", "defaultAnswer": "nobody"});
+    let question = json!({"question": "And?", "expiresIn": "200ms", "onExpiry": "default", "defaultAnswer": "nobody"});
     let tally = run(site, one_question(&question), |caller, workflow, round| async move {
         let begun = Instant::now();
         let id = caller.trigger(&workflow, Value::Null).await;
@@ -172,7 +172,7 @@ async fn an_answer_and_an_expiry_have_one_winner(site: &Arc<Site>) {
             .parse()
             .unwrap();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let left = expires.timestamp_millis() - now.as_millis() as i64 - 30 + 2 * (round % 17) as i64;
+        let left = expires.timestamp_millis() - now.as_millis() as i64 - 50 + 3 * (round % 18) as i64;
         tokio::time::sleep(Duration::from_millis(left.max(0) as u64)).await;
         let status = answer(&caller, &id, &suspension, "somebody").await;
         let events = events_of(&caller, &id).await;
