@@ -86,7 +86,8 @@ pub enum Fields {
 /// Follow a pod
 ///
 /// Changes of status and suspensions of all executions of the pod in one stream. Each event names its `executionId` and
-/// `workflowId`. The `id` is an opaque cursor; send the last one as `Last-Event-ID` to go on without gap or repetition.
+/// `workflowId`. The `id` is an opaque cursor; send the last one as `Last-Event-ID` to go on without gap or repetition. A
+/// stream that was asked for without a cursor begins with an `id` that has no data: where it began.
 #[utoipa::path(
     get, path = "/workspaces/{workspaceId}/pods/{podId}/events", tag = "streams", params(FeedQuery),
     responses(
@@ -154,13 +155,23 @@ async fn follow(
     let store = Arc::clone(engine.store());
     // Watched before the end is read: what comes in between is seen.
     let watch = engine.hub().watch_feed(scope.workspace);
+    let mut first = BytesMut::new();
     let cursor = match streams::requested_cursor(headers, query.after.as_deref())? {
         Some((text, place)) => read_cursor(&text)
             .ok_or_else(|| streams::bad_cursor(place, format!("{place} is not a cursor of this stream")))?,
-        None => store.feed_end(scope.workspace).await?,
+        None => {
+            let end = store.feed_end(scope.workspace).await?;
+            // An id without data is no event, but a cursor: who is cut off before the first event begins here again, not at
+            // whatever is the end by then.
+            first.put_slice(format!("id: {}\n\n", write_cursor(end)).as_bytes());
+            end
+        }
     };
     let stream = open.open(scope.workspace)?;
-    let first = if query.snapshot { Some(snapshot(engine, &store, &scope, query.workflow_id).await?) } else { None };
+    if query.snapshot {
+        first.put_slice(&snapshot(engine, &store, &scope, query.workflow_id).await?);
+    }
+    let first = (!first.is_empty()).then(|| first.freeze());
     let source = FeedSource {
         store,
         watch,

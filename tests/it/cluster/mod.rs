@@ -1,15 +1,22 @@
 //! Several servers on one PostgreSQL database: each does what the others can't do any more, and none does it again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::support::{
-    outside::Outside,
-    process::{Caller, PATIENCE, Server, Site},
-    sse::{Follower, check_log, stored_log},
+use crate::{
+    crash::load::{Load, child_workflow, main_workflow},
+    support::{
+        outside::Outside,
+        process::{Caller, PATIENCE, Server, Site, count},
+        sse::{Follower, check_log, stored_log},
+    },
 };
 
 /// The servers' lease; what a dead one leaves is taken over within this and the third of it between two looks.
@@ -27,7 +34,8 @@ fn workflow(outside: &Outside) -> Value {
     json!({
         "nodes": [
             {"id": "begin", "type": "start"},
-            {"id": "call", "type": "http", "data": {"httpMethod": "GET", "httpUrl": format!("{}/{{{{ input.way }}}}", outside.address),
+            {"id": "call", "type": "http", "data": {
+                "httpMethod": "POST", "idempotent": true, "httpUrl": format!("{}/{{{{ input.way }}}}", outside.address),
                 "retry": {"maxAttempts": 3, "initialMs": 10, "jitter": false}}},
             {"id": "ask", "type": "ask-human", "data": {"question": "And?"}},
             {"id": "each", "type": "loop", "data": {"arrayPath": "input.items"}},
@@ -103,7 +111,7 @@ async fn what_a_killed_server_drove_is_taken_over_within_the_lease() {
     }
     let took = killed.elapsed();
     println!("taken over after {took:?}");
-    assert!(took < LEASE + LEASE / 3 + Duration::from_secs(2), "{took:?}");
+    assert!(took < LEASE + LEASE / 3 + Duration::from_secs(4), "{took:?}");
     for id in &ids {
         answer(&there, id).await;
         there.until_ended(id).await;
@@ -182,4 +190,42 @@ async fn a_server_that_was_stopped_for_longer_than_its_lease_changes_nothing() {
     for (id, log) in ids.iter().zip(&logs) {
         assert_eq!(*log, stored_log(&here, id).await, "{id} has changed after its end");
     }
+}
+
+/// `SLUICEGATE_TEST_FAULTS` says how many.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_that_die_and_freeze_in_turn_lose_nothing() {
+    let faults = count("SLUICEGATE_TEST_FAULTS", 8);
+    let (_site, one, other) = two_servers().await;
+    let outside = Outside::start().await;
+    let callers = [one.caller(), other.caller()];
+    let child = callers[0].workflow(child_workflow()).await;
+    let workflow = callers[0].workflow(main_workflow(&child, &outside.address)).await;
+    let mut servers = [one, other];
+    let mut loads = [1, 2].map(|seed| Load::start(&callers[seed as usize - 1], &workflow, 4, seed));
+    let mut random = StdRng::seed_from_u64(3);
+    for fault in 0..faults {
+        tokio::time::sleep(Duration::from_millis(random.random_range(100..1_500))).await;
+        loads.iter_mut().for_each(Load::check);
+        let server = &mut servers[random.random_range(0..2)];
+        if fault % 2 == 0 {
+            server.kill().await;
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..3_000))).await;
+            server.boot().await;
+        } else {
+            // Sometimes within the lease, more often beyond it.
+            server.signal("STOP").await;
+            tokio::time::sleep(Duration::from_millis(random.random_range(500..5_000))).await;
+            server.signal("CONT").await;
+        }
+    }
+    let mut triggered = 0;
+    for load in loads {
+        let tally = load.finish().await;
+        println!("{faults} faults: {tally:?}");
+        triggered += tally.executions.load(Ordering::Relaxed);
+    }
+    let listed = callers[0].list(&format!("workflowId={workflow}")).await;
+    assert_eq!(listed.len(), triggered, "each accepted trigger is one execution");
+    assert!(listed.iter().all(|one| !one["finishedAt"].is_null()));
 }

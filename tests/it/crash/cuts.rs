@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::support::{
     process::{Server, Site, count},
-    sse::{End, Follower, check_log, stored_log},
+    sse::{End, Follower, PodFollower, check_log, stored_log},
 };
 
 /// Cuts every connection after a random number of bytes from the server.
@@ -106,4 +106,38 @@ async fn cut_often(site: &Arc<Site>) {
         streams += 1;
     }
     println!("{cuts} cuts of {streams} streams");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pods_stream_cut_at_any_byte_misses_nothing_on_sqlite() {
+    cut_a_pods_stream(&Site::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pods_stream_cut_at_any_byte_misses_nothing_on_postgres() {
+    cut_a_pods_stream(&Site::postgres().await).await;
+}
+
+async fn cut_a_pods_stream(site: &Arc<Site>) {
+    let wanted = count("SLUICEGATE_TEST_CUTS", 1_000) / 5;
+    let server = Server::start(site, &[]).await;
+    let caller = server.caller();
+    let workflow = caller.workflow(workflow()).await;
+    let cutter = Cutter::start(&server.address(), 8, 2_500).await;
+    let mut follower = PodFollower::new(&caller, None);
+    // From the moment that the stream is open nothing may be missed, even if it breaks before the first event.
+    follower.read_until(&cutter.address, |follower| follower.cursor.is_some()).await;
+    let begin = follower.cursor.clone();
+    let mut triggered = 0;
+    while follower.cuts < wanted {
+        for number in 0..4 {
+            caller.trigger(&workflow, json!({"items": [number], "filler": ""})).await;
+            triggered += 1;
+        }
+        follower.read_until(&cutter.address, |follower| follower.ended() == triggered).await;
+    }
+    let mut uncut = PodFollower::new(&caller, begin);
+    uncut.read_until(&server.address(), |follower| follower.ended() == triggered).await;
+    assert_eq!(follower.events, uncut.events, "after {} cuts", follower.cuts);
+    println!("{} cuts of {triggered} executions' events", follower.cuts);
 }

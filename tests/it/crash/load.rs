@@ -40,7 +40,8 @@ pub fn main_workflow(child: &str, outside: &str) -> Value {
     json!({
         "nodes": [
             {"id": "begin", "type": "start"},
-            {"id": "fetch", "type": "http", "data": {"httpMethod": "GET", "httpUrl": format!("{outside}/flaky"), "retry": retry}},
+            {"id": "fetch", "type": "http", "data": {
+                "httpMethod": "POST", "idempotent": true, "httpUrl": format!("{outside}/flaky"), "retry": retry}},
             {"id": "left", "type": "ask-human", "data": {"question": "Left of {{ input.n }}?"}},
             {"id": "right", "type": "approval-gate", "data": {"message": "Right of {{ input.n }}?"}},
             {"id": "both", "type": "merge", "data": {"mode": "object"}},
@@ -115,7 +116,7 @@ impl Load {
             load.clients.spawn(async move {
                 let mut turn = 0;
                 while !stop.load(Ordering::Relaxed) {
-                    let name = format!("{number}-{turn}");
+                    let name = format!("{seed}-{number}-{turn}");
                     one_execution(&caller, &workflow, &name, &mut random, &tally).await;
                     turn += 1;
                 }
@@ -131,7 +132,7 @@ impl Load {
         }
     }
 
-    /// Lets every client end what it has begun.
+    /// Lets every client end what it has begun. Each has checked by then all that it has triggered.
     pub async fn finish(mut self) -> Arc<Tally> {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.clients.join_next().await {

@@ -5,5 +5,5 @@
 mod cuts;
 mod idle;
 mod kills;
-mod load;
+pub mod load;
 mod shutdown;

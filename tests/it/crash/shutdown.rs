@@ -31,7 +31,8 @@ fn calling(address: &str) -> Value {
     json!({
         "nodes": [
             {"id": "begin", "type": "start"},
-            {"id": "call", "type": "http", "data": {"httpMethod": "GET", "httpUrl": format!("{address}/held")}},
+            {"id": "call", "type": "http", "data": {
+                "httpMethod": "POST", "idempotent": true, "httpUrl": format!("{address}/held")}},
             {"id": "finish", "type": "end", "data": {"output": "{{ call.data }}"}},
         ],
         "edges": [

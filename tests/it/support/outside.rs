@@ -9,7 +9,7 @@ use axum::{
     Json, Router,
     extract::State,
     http::{HeaderMap, StatusCode},
-    routing::get,
+    routing::post,
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -34,7 +34,7 @@ struct Shared {
 impl Shared {
     /// Counts a call; how often this key has called before.
     fn count(&self, headers: &HeaderMap) -> usize {
-        let key = headers.get("idempotency-key").map_or_else(String::new, |key| key.to_str().unwrap().to_owned());
+        let key = headers["idempotency-key"].to_str().unwrap().to_owned();
         let mut seen = self.seen.lock().unwrap();
         let calls = seen.entry(key).or_default();
         *calls += 1;
@@ -49,7 +49,7 @@ impl Outside {
         let state = Seen::default();
         let release = watch::Sender::new(false);
         let shared = Shared { seen: Arc::clone(&state), release: release.subscribe() };
-        let router = Router::new().route("/flaky", get(flaky)).route("/held", get(held)).with_state(shared);
+        let router = Router::new().route("/flaky", post(flaky)).route("/held", post(held)).with_state(shared);
         let mut serving = JoinSet::new();
         serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, state, release, _serving: serving }

@@ -11,7 +11,7 @@ use super::process::{Caller, PATIENCE};
 /// Events that end an execution.
 pub const TERMINAL: [&str; 4] = ["execution_complete", "execution_failed", "execution_cancelled", "execution_skipped"];
 
-/// A message of a stream.
+/// A message of a stream; one without data only moves the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     pub id: Option<String>,
@@ -34,9 +34,9 @@ impl Parser {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
             let line = std::str::from_utf8(&line[..end]).expect("a line is UTF-8");
             if line.is_empty() {
-                let id = self.id.take();
-                if let Some(data) = self.data.take() {
-                    messages.push(Message { id, data });
+                let (id, data) = (self.id.take(), self.data.take());
+                if id.is_some() || data.is_some() {
+                    messages.push(Message { id, data: data.unwrap_or_default() });
                 }
             } else if let Some(id) = line.strip_prefix("id: ") {
                 self.id = Some(id.to_owned());
@@ -161,6 +161,62 @@ impl Follower {
             assert!(progress.1.elapsed() < PATIENCE, "stuck after {}: {}", self.last(), self.path);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+/// Follows a pod over as many connections as it takes.
+pub struct PodFollower {
+    caller: Caller,
+    http: reqwest::Client,
+    /// The cursor, once there is one.
+    pub cursor: Option<String>,
+    /// Every event received.
+    pub events: Vec<Message>,
+    /// How many connections were cut off.
+    pub cuts: usize,
+}
+
+impl PodFollower {
+    pub fn new(caller: &Caller, cursor: Option<String>) -> Self {
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).http1_only().build().unwrap();
+        Self { caller: caller.clone(), http, cursor, events: Vec::new(), cuts: 0 }
+    }
+
+    /// Reads on, by way of `address`, until there is what is wanted.
+    pub async fn read_until(&mut self, address: &str, wanted: impl Fn(&Self) -> bool) {
+        let site = &self.caller.site;
+        let url = format!("{address}/v1/workspaces/{}/pods/{}/events", site.workspace, site.pod);
+        while !wanted(self) {
+            let mut request = self.http.get(&url).header("x-api-key", &self.caller.site.key);
+            if let Some(cursor) = &self.cursor {
+                request = request.header("last-event-id", cursor);
+            }
+            let Ok(mut response) = request.send().await else {
+                self.cuts += 1;
+                continue;
+            };
+            assert_eq!(response.status(), 200);
+            let mut parser = Parser::default();
+            while !wanted(self) {
+                let chunk = tokio::time::timeout(PATIENCE, response.chunk()).await.expect("the stream goes on");
+                let Ok(Some(bytes)) = chunk else {
+                    self.cuts += 1;
+                    break;
+                };
+                for message in parser.push(&bytes) {
+                    self.cursor = message.id.clone().or(self.cursor.take());
+                    if !message.data.is_empty() {
+                        self.events.push(message);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many executions have ended, as far as is known here.
+    pub fn ended(&self) -> usize {
+        let is_end = |message: &&Message| TERMINAL.iter().any(|end| message.data.contains(&format!("\"{end}\"")));
+        self.events.iter().filter(is_end).count()
     }
 }
 
