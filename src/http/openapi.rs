@@ -176,9 +176,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     operation.parameters = (!parameters.is_empty()).then_some(parameters);
 
     if operation.security.is_none() {
-        let is_stream = operation.responses.responses.values().any(|response| {
-            matches!(response, RefOr::T(response) if response.content.contains_key("text/event-stream"))
-        });
+        let is_stream = operation.responses.responses.values().any(
+            |response| matches!(response, RefOr::T(response) if response.content.contains_key("text/event-stream")),
+        );
         let schemes: &[&str] = match (is_resource, is_stream) {
             (true, true) => &["apiKey", "bearer", "streamToken"],
             (true, false) => &["apiKey", "bearer"],

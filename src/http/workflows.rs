@@ -167,7 +167,8 @@ async fn list_workflows(
     Query(query): Query<WorkflowQuery>,
 ) -> Result<List, Problem> {
     let filter = WorkflowFilter { starred: query.starred, trashed: query.trashed };
-    let page = store.workflows(pod.workspace_id(), pod.pod_id(), filter, query.limit.0, query.cursor.as_deref()).await?;
+    let page =
+        store.workflows(pod.workspace_id(), pod.pod_id(), filter, query.limit.0, query.cursor.as_deref()).await?;
     List::new(&uri, &page)
 }
 

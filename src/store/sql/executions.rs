@@ -117,9 +117,7 @@ pub(super) fn cursor_at(id: Uuid) -> String {
 pub(super) fn read_cursor(cursor: Option<&str>) -> Result<Uuid, StoreError> {
     let Some(cursor) = cursor else { return Ok(Uuid::max()) };
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-    bytes
-        .and_then(|bytes| Uuid::from_slice(&bytes).ok())
-        .ok_or(StoreError::ForeignCursor)
+    bytes.and_then(|bytes| Uuid::from_slice(&bytes).ok()).ok_or(StoreError::ForeignCursor)
 }
 
 impl<B: Backend> SqlStore<B> {
@@ -148,8 +146,10 @@ impl<B: Backend> SqlStore<B> {
         let tail = self.read(EVENTS, cells![workspace, id, after, last - after]).await?;
         let tail = tail.iter().map(read_event::<B>).collect::<Result<Vec<_>, _>>()?;
         if tail.last().map_or(after, |event| event.seq) != last {
-            // Deleted between the two statements.
-            return Err(StoreError::NotFound("execution"));
+            // Deleted between the two statements, unless it is still there.
+            self.execution(workspace, id).await?;
+            let reason = format!("it has no events up to {last} after {after}");
+            return Err(StoreError::Damaged { what: "log", reason });
         }
         Ok(LoadedExecution { execution, driver, snapshot, tail })
     }
