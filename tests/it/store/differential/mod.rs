@@ -95,12 +95,12 @@ async fn differ(seed: u64) {
     let mut run = Run { random, stores, fixtures, oracle, home, now: START, instances, seen };
     for step in 1.. {
         run.step().await;
-        if step % 25 == 0 {
+        if step % 50 == 0 {
             run.compare().await;
         }
         let missing: Vec<_> = KINDS.iter().filter(|kind| !run.seen.contains(**kind)).collect();
         assert!(step < 4000, "never happened: {missing:?}");
-        if step >= 300 && missing.is_empty() {
+        if step >= 200 && missing.is_empty() {
             break;
         }
     }
