@@ -237,7 +237,7 @@ async fn list_executions(
     let now = clock.now();
     let narrow = |execution: Execution| ExecutionView { input: None, context: None, ..execution.view(now) };
     let page = page.map(|page| Page { items: page.items.into_iter().map(narrow).collect::<Vec<_>>(), next: page.next });
-    List::from_store(&uri, page)
+    List::new(&uri, &page?)
 }
 
 /// What a reply holds beside the execution's own fields.

@@ -84,7 +84,7 @@ async fn list_suspensions(
     Query(query): Query<SuspensionsQuery>,
 ) -> Result<List, Problem> {
     let (filter, cursor) = (query.filter(), query.cursor.as_deref());
-    List::from_store(&uri, store.suspensions(access.workspace_id(), &filter, query.limit.0, cursor).await)
+    List::new(&uri, &store.suspensions(access.workspace_id(), &filter, query.limit.0, cursor).await?)
 }
 
 /// List a pod's suspensions
@@ -102,7 +102,7 @@ async fn list_pod_suspensions(
 ) -> Result<List, Problem> {
     let filter = SuspensionFilter { pod_id: Some(pod.pod_id()), ..query.filter() };
     let cursor = query.cursor.as_deref();
-    List::from_store(&uri, store.suspensions(pod.workspace_id(), &filter, query.limit.0, cursor).await)
+    List::new(&uri, &store.suspensions(pod.workspace_id(), &filter, query.limit.0, cursor).await?)
 }
 
 /// Get a suspension

@@ -7,8 +7,8 @@ use sluicegate::config::Span;
 
 use crate::support::{
     app::{Backend, on_both},
-    scene::{Run, Scene, error_paths, gate, line, node},
     event_stream::Frame,
+    scene::{Run, Scene, error_paths, gate, line, node},
 };
 
 on_both! {
