@@ -65,6 +65,7 @@ pub struct FeedQuery {
     /// Only of this workflow.
     workflow_id: Option<WorkflowId>,
     /// `full` keeps what an event carries; `slim` is the default for pods, `full` for the inbox.
+    #[param(inline)]
     fields: Option<Fields>,
     /// Begin with the newest executions or the open suspensions (`stream_snapshot`).
     snapshot: bool,

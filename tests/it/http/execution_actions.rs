@@ -207,6 +207,10 @@ async fn an_answer_that_does_not_fit_leaves_the_suspension_open(backend: Backend
     run.respond(json!({"approved": true, "reason": "x".repeat(10_001)})).await.problem(422, "invalid_answer");
     let unknown = json!({"approved": true, "suspensionId": "0190163d-8694-739b-aea5-966c26f8ad90"});
     run.respond(unknown).await.problem(404, "not_found");
+    // Nor does an answer to another execution's question land here.
+    let other = scene.run(gate(), json!(null)).await;
+    let foreign = other.asked().await["suspensionId"].clone();
+    run.respond(json!({"approved": true, "suspensionId": foreign})).await.problem(404, "not_found");
     assert_eq!((run.view().await, run.log().await), (view, log));
     run.respond(json!({"approved": true})).await.expect(200);
     run.output().await;
