@@ -21,7 +21,7 @@ use super::write_deadline::WriteDeadline;
 /// How long a client may take to send a request's head, and how long an idle connection waits for the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may take nothing of what is written to it.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// The most that is buffered of a head, and of a response that the client does not take. hyper takes 8 KiB at least.
 const BUFFER_BYTES: usize = 16 * 1024;
 /// A pause after the system refused a connection (out of file descriptors), so that the loop does not spin.
