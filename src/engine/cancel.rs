@@ -1,6 +1,7 @@
 //! Cancelling: takes down an execution and everything below it. What no process runs ends in the very commit; what runs is told.
 
 use crate::{
+    clock::Instant,
     domain::{
         event::{Event, FailedEvent},
         execution::{Execution, ExecutionStatus},
@@ -18,7 +19,7 @@ use crate::{
 use super::{
     Engine, EngineError,
     driver::Folded,
-    machine::Command,
+    machine::{Command, Machine},
     project::{self, Placement},
 };
 
@@ -55,6 +56,23 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let request = CancelRequest { by: None, reason: Some(reason) };
         self.cancel(workspace, id, request).await.map(|_| ())
+    }
+
+    /// Cancels the children that a tick at `now` would give up.
+    pub(super) async fn cancel_late_children(
+        &self,
+        workspace: WorkspaceId,
+        machine: &Machine,
+        now: Instant,
+    ) -> Result<(), EngineError> {
+        for child in machine.late_children(now) {
+            let reason = format!("execution {} has waited for it too long", machine.id);
+            match self.cancel_child(workspace, child, reason).await {
+                Ok(()) | Err(EngineError::Ended | EngineError::Store(StoreError::NotFound(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Ends an execution that can't be carried on as failed.

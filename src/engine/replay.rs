@@ -9,6 +9,7 @@ use crate::{
         definition::Problem,
         execution::{Execution, ExecutionOrigin, Presets, TriggeredBy},
         ids::{ExecutionId, WorkspaceId},
+        workflow::WorkflowState,
     },
     store::StoreError,
 };
@@ -156,6 +157,13 @@ impl Engine {
         reply: ReplyFor<'_>,
     ) -> Result<Execution, EngineError> {
         let original = self.0.store.execution(workspace, id).await?;
+        // What would refuse the new execution must not cost the old one.
+        if self.0.soft.is_cancelled() {
+            return Err(EngineError::Stopping);
+        }
+        if self.0.store.workflow(workspace, original.origin.workflow_id).await?.state == WorkflowState::Trashed {
+            return Err(EngineError::Trashed);
+        }
         let reason = Some("retried".to_owned());
         match self.cancel(workspace, id, CancelRequest { by: Some(by.clone()), reason }).await {
             Ok(_) | Err(EngineError::Ended) => {}

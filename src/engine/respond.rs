@@ -56,6 +56,7 @@ impl Engine {
         for _ in 0..TRIES {
             let mut folded = self.load(workspace, id).await?;
             let now = self.0.clock.now();
+            self.cancel_late_children(workspace, &folded.machine, now).await?;
             // What is due happens first: an answer after the expiry is late, whether or not a timer has noticed.
             folded.machine.decide(now, Command::Tick);
             let open = &folded.machine.state.open;

@@ -333,7 +333,7 @@ impl From<EngineError> for Problem {
         let text = error.to_string();
         match error {
             EngineError::Store(error) => error.into(),
-            EngineError::Input(problems) => Self::placed(Code::InvalidInput, text, "/input", &problems),
+            EngineError::Input(problems) => Self::placed(Code::InvalidInput, text, "", &problems),
             EngineError::Answer(problems) => Self::placed(Code::InvalidAnswer, text, "", &problems),
             EngineError::Plan(problems) => Self::placed(Code::InvalidReplay, text, "", &problems),
             EngineError::Definition(problems) => Self::placed(Code::InvalidWorkflow, text, "/definition", &problems),

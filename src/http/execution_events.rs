@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     auth::{InPod, StreamViewer},
     error::{Code, Problem},
+    event_schema::{StreamFrame, StreamSnapshot},
     executions::in_pod,
     extract::Param,
     query::Query,
@@ -120,8 +121,8 @@ async fn stream_execution_events(
     let stream = open.open(pod.workspace_id())?;
     let first = if query.snapshot {
         let view = engine.view(pod.workspace_id(), pod.pod_id(), id, Include::ALL).await?;
-        let body = serde_json::json!({ "type": "stream_snapshot", "execution": view });
-        Some(streams::frame_without_id(&body))
+        let snapshot = StreamSnapshot { execution: Some(view), ..StreamSnapshot::default() };
+        Some(streams::frame_without_id(&StreamFrame::StreamSnapshot(snapshot)))
     } else {
         None
     };

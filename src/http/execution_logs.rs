@@ -96,11 +96,14 @@ async fn list_execution_logs(
 ) -> Result<List, Problem> {
     in_pod(&pod, &store, id).await?;
     let mut after = match &query.cursor {
-        Some(cursor) => cursor
-            .parse()
-            .map_err(|_| Problem::field(Code::InvalidQuery, "cursor", "the cursor is not one of this list"))?,
-        None => query.after.unwrap_or(0).max(0),
+        Some(cursor) => cursor.parse().ok().filter(|after| *after >= 0).ok_or_else(|| {
+            Problem::field(Code::InvalidQuery, "cursor", "the cursor is not one of this list; begin again without it")
+        })?,
+        None => query.after.unwrap_or(0),
     };
+    if after < 0 {
+        return Err(Problem::field(Code::InvalidQuery, "after", "after must be a position: 0 or a positive number"));
+    }
     let limit = query.limit.0 as usize;
     let mut items: Vec<LogEntry> = Vec::new();
     let mut more = true;

@@ -233,11 +233,11 @@ async fn list_executions(
         created_after: query.created_after,
         created_before: query.created_before,
     };
-    let page = store.executions(pod.workspace_id(), &filter, query.limit.0, query.cursor.as_deref()).await?;
+    let page = store.executions(pod.workspace_id(), &filter, query.limit.0, query.cursor.as_deref()).await;
     let now = clock.now();
     let narrow = |execution: Execution| ExecutionView { input: None, context: None, ..execution.view(now) };
-    let page = Page { items: page.items.into_iter().map(narrow).collect::<Vec<_>>(), next: page.next };
-    List::new(&uri, &page)
+    let page = page.map(|page| Page { items: page.items.into_iter().map(narrow).collect::<Vec<_>>(), next: page.next });
+    List::new(&uri, &page?)
 }
 
 /// What a reply holds beside the execution's own fields.

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use bytes::{BufMut, Bytes, BytesMut};
+use indexmap::IndexMap;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::{Access, InPod, StreamViewer},
     error::{Code, Problem},
+    event_schema::{StreamFrame, StreamSnapshot},
     query::Query,
     state::AppState,
     streams::{self, Next, Source, Streams},
@@ -32,7 +34,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// The event types of a pod's stream.
-const POD_TYPES: [&str; 7] = [
+pub(super) const POD_TYPES: [&str; 7] = [
     "execution_status",
     "execution_suspended",
     "suspension_update",
@@ -44,7 +46,9 @@ const POD_TYPES: [&str; 7] = [
 /// The event types of the inbox.
 const INBOX_TYPES: [&str; 2] = ["execution_suspended", "suspension_update"];
 /// Members of an event that a slim one leaves out.
-const PAYLOAD: [&str; 4] = ["output", "nodes", "report", "decision"];
+pub(super) const PAYLOAD: [&str; 4] = ["output", "nodes", "report", "decision"];
+/// Members of an interrupt that a slim event leaves out.
+const ASKED_PAYLOAD: [&str; 3] = ["context", "form", "defaultAnswer"];
 /// How many rows are read at a time.
 const PAGE: i64 = 256;
 
@@ -53,7 +57,8 @@ const PAGE: i64 = 256;
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FeedQuery {
-    /// After this cursor; `Last-Event-ID` comes first. Without one the stream begins now.
+    /// After this cursor; `Last-Event-ID` comes first. Without one the stream begins now: nothing that happens from now on is
+    /// left out, and what was stored a moment ago may come as well.
     after: Option<String>,
     /// Only these types: a comma list.
     types: Vec<String>,
@@ -185,7 +190,7 @@ async fn snapshot(
     scope: &Scope,
     workflow_id: Option<WorkflowId>,
 ) -> Result<Bytes, Problem> {
-    let body = if let Some(pod_id) = scope.pod {
+    let snapshot = if let Some(pod_id) = scope.pod {
         let filter = ExecutionFilter { pod_id: Some(pod_id), workflow_id, ..ExecutionFilter::default() };
         let now = engine.clock().now();
         let newest = store.executions(scope.workspace, &filter, 50, None).await?.items;
@@ -194,14 +199,14 @@ async fn snapshot(
             (view.input, view.context, view.output) = (None, None, None);
             view
         });
-        json!({ "type": "stream_snapshot", "executions": views.collect::<Vec<_>>() })
+        StreamSnapshot { executions: Some(views.collect()), ..StreamSnapshot::default() }
     } else {
         let filter =
             SuspensionFilter { state: Some(SuspensionState::Open), workflow_id, ..SuspensionFilter::default() };
         let open = store.suspensions(scope.workspace, &filter, 200, None).await?.items;
-        json!({ "type": "stream_snapshot", "suspensions": open })
+        StreamSnapshot { suspensions: Some(open), ..StreamSnapshot::default() }
     };
-    Ok(streams::frame_without_id(&body))
+    Ok(streams::frame_without_id(&StreamFrame::StreamSnapshot(snapshot)))
 }
 
 /// `<transaction>-<position>`, in hexadecimal.
@@ -273,14 +278,22 @@ impl FeedSource {
             // A body is one JSON object: its last byte closes it.
             return format!("{}{ids}", row.body.strip_suffix('}').unwrap_or(&row.body));
         }
-        let mut event: Map<String, Value> = serde_json::from_str(&row.body).unwrap_or_default();
-        for member in PAYLOAD {
-            event.remove(member);
-        }
-        if let Some(Value::Object(interrupt)) = event.get_mut("interrupt") {
-            interrupt.retain(|member, _| !matches!(member.as_str(), "context" | "form" | "defaultAnswer"));
-        }
-        let body = Value::Object(event).to_string();
-        format!("{}{ids}", &body[..body.len() - 1])
+        let body = slim(&row.body).unwrap_or_else(|| row.body.clone());
+        format!("{}{ids}", body.strip_suffix('}').unwrap_or(&body))
     }
+}
+
+/// The members of an event in their order, `type` first, as unread text.
+type Members = IndexMap<String, Box<RawValue>>;
+
+/// An event without its payload.
+fn slim(body: &str) -> Option<String> {
+    let mut event: Members = serde_json::from_str(body).ok()?;
+    event.retain(|member, _| !PAYLOAD.contains(&member.as_str()));
+    if let Some(interrupt) = event.get_mut("interrupt") {
+        let mut asked: Members = serde_json::from_str(interrupt.get()).ok()?;
+        asked.retain(|member, _| !ASKED_PAYLOAD.contains(&member.as_str()));
+        *interrupt = serde_json::value::to_raw_value(&asked).ok()?;
+    }
+    serde_json::to_string(&event).ok()
 }

@@ -39,6 +39,7 @@ mod suspensions;
 mod workflow_versions;
 mod workflows;
 mod workspaces;
+mod write_deadline;
 
 use axum::{
     Router,

@@ -16,8 +16,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
+use super::write_deadline::WriteDeadline;
+
 /// How long a client may take to send a request's head, and how long an idle connection waits for the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what is written to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most that is buffered of a head, and of a response that the client does not take. hyper takes 8 KiB at least.
 const BUFFER_BYTES: usize = 16 * 1024;
 /// A pause after the system refused a connection (out of file descriptors), so that the loop does not spin.
@@ -80,7 +84,8 @@ async fn serve(builder: auto::Builder<TokioExecutor>, stream: TcpStream, router:
         return;
     }
     let service = TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection =
+        pin!(builder.serve_connection(TokioIo::new(WriteDeadline::new(stream, WRITE_TIMEOUT)), service));
     let mut told = false;
     loop {
         tokio::select! {

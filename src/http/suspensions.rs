@@ -101,7 +101,8 @@ async fn list_pod_suspensions(
     Query(query): Query<SuspensionsQuery>,
 ) -> Result<List, Problem> {
     let filter = SuspensionFilter { pod_id: Some(pod.pod_id()), ..query.filter() };
-    List::new(&uri, &store.suspensions(pod.workspace_id(), &filter, query.limit.0, query.cursor.as_deref()).await?)
+    let cursor = query.cursor.as_deref();
+    List::new(&uri, &store.suspensions(pod.workspace_id(), &filter, query.limit.0, cursor).await?)
 }
 
 /// Get a suspension

@@ -287,6 +287,8 @@ impl Machine {
             Ok(output) => {
                 self.complete(now, at, Completion { output: Arc::new(output), port: None, transparent: false });
             }
+            // It was cancelled for that.
+            Err(_) if self.is_late(at, now) => self.late_child(now, at),
             Err(failure) => {
                 let message = format!("child execution {child} ended badly: {}", failure.message);
                 let details = json!({ "executionId": child, "error": failure });

@@ -9,11 +9,16 @@ use crate::{
         event::NodeStatus,
         execution::ExecutionStatus,
         failure::{Failure, FailureCode},
+        ids::ExecutionId,
         suspension::{Decision, Interrupt, OnExpiry, SuspensionKind, SuspensionState},
     },
 };
 
-use super::{Command, Machine, decide::waited, state::Closing};
+use super::{
+    Command, Machine,
+    decide::waited,
+    state::{Address, Closing},
+};
 
 impl Machine {
     /// The earliest instant at which something is due, if nobody acts before.
@@ -74,22 +79,31 @@ impl Machine {
                 self.settle(now);
             }
         }
-        let late: Vec<_> = self
-            .state
-            .children()
-            .filter(|(at, _)| self.child_deadline(at).is_some_and(|deadline| deadline <= now))
-            .map(|(at, _)| at.clone())
-            .collect();
+        let late: Vec<_> = self.late(now).map(|(at, _)| at.clone()).collect();
         for at in late {
             self.late_child(now, &at);
         }
+    }
+
+    /// Children that have taken too long at `now`. They are cancelled before the tick that says so, because afterwards nothing
+    /// knows of them.
+    pub fn late_children(&self, now: Instant) -> Vec<ExecutionId> {
+        self.late(now).map(|(_, child)| child).collect()
+    }
+
+    fn late(&self, now: Instant) -> impl Iterator<Item = (&Address, ExecutionId)> {
+        self.state.children().filter(move |(at, _)| self.is_late(at, now))
+    }
+
+    pub(super) fn is_late(&self, at: &str, now: Instant) -> bool {
+        self.child_deadline(at).is_some_and(|deadline| deadline <= now)
     }
 
     fn is_due(&self, at: &str, now: Instant) -> bool {
         self.state.runs.get(at).and_then(|run| run.resume_at).is_some_and(|at| at <= now)
     }
 
-    fn late_child(&mut self, now: Instant, at: &str) {
+    pub(super) fn late_child(&mut self, now: Instant, at: &str) {
         let Some(run) = self.state.runs.get(at) else { return };
         if !self.state.is_stopping(&run.scope) {
             let message = "the child execution took too long";

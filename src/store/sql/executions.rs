@@ -146,8 +146,10 @@ impl<B: Backend> SqlStore<B> {
         let tail = self.read(EVENTS, cells![workspace, id, after, last - after]).await?;
         let tail = tail.iter().map(read_event::<B>).collect::<Result<Vec<_>, _>>()?;
         if tail.last().map_or(after, |event| event.seq) != last {
-            // Deleted between the two statements.
-            return Err(StoreError::NotFound("execution"));
+            // Deleted between the two statements, unless it is still there.
+            self.execution(workspace, id).await?;
+            let reason = format!("it has no events up to {last} after {after}");
+            return Err(StoreError::Damaged { what: "log", reason });
         }
         Ok(LoadedExecution { execution, driver, snapshot, tail })
     }

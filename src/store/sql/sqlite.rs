@@ -143,7 +143,7 @@ impl Backend for Sqlite {
                 .read_only(true)
                 .busy_timeout(BUSY_TIMEOUT)
                 .statement_cache_capacity(STATEMENTS)
-                .pragma("cache_size", "-4096")
+                .pragma("cache_size", "-2048")
                 .command_buffer_size(8)
                 .thread_name(|id| format!("sqlite-{id}")),
         };

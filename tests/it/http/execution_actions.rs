@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{Backend, on_both},
-    scene::{Scene, course, error_paths, gate, graph, inner, line, node},
     event_stream::Frame,
+    scene::{Scene, course, error_paths, gate, graph, inner, line, node},
 };
 
 on_both! {
@@ -47,7 +47,10 @@ async fn an_approval_goes_on_and_hands_on_what_it_was_handed(backend: Backend) {
     let output = run.output().await;
     assert_eq!(output["handed"], json!({"order": 7}));
     let decision = &output["decision"];
-    assert_eq!((&decision["action"], &decision["approved"], &decision["by"]), (&json!("approved"), &json!(true), &json!("ann")));
+    assert_eq!(
+        (&decision["action"], &decision["approved"], &decision["by"]),
+        (&json!("approved"), &json!(true), &json!("ann"))
+    );
     assert_eq!((&decision["comment"], decision.get("reason")), (&json!("fine"), None));
     let suspension = &run.view().await["suspensions"][0];
     assert_eq!((&suspension["state"], &suspension["decision"]["by"]), (&json!("answered"), &json!("ann")));
@@ -82,7 +85,10 @@ async fn a_rejection_takes_its_edge(backend: Backend) {
     run.respond(json!({"approved": false, "reason": "too dear"})).await.expect(200);
     assert_eq!(run.output().await, "too dear");
     let log = run.log().await;
-    assert_eq!((course(&log, "yes"), course(&log, "no")), (vec!["skipped".into()], vec!["running".into(), "completed".into()]));
+    assert_eq!(
+        (course(&log, "yes"), course(&log, "no")),
+        (vec!["skipped".into()], vec!["running".into(), "completed".into()])
+    );
 }
 
 async fn a_rejection_without_an_edge_fails_with_the_reason(backend: Backend) {
@@ -91,7 +97,10 @@ async fn a_rejection_without_an_edge_fails_with_the_reason(backend: Backend) {
     run.asked().await;
     run.respond(json!({"approved": false, "reason": "too dear"})).await.expect(200);
     let failure = run.failure().await;
-    assert_eq!((&failure["code"], &failure["nodeId"], &failure["retryable"]), (&json!("rejected"), &json!("gate"), &json!(false)));
+    assert_eq!(
+        (&failure["code"], &failure["nodeId"], &failure["retryable"]),
+        (&json!("rejected"), &json!("gate"), &json!(false))
+    );
     assert_eq!(failure["message"], "rejected by ann: too dear");
     assert_eq!(failure["details"]["reason"], "too dear");
     let view = run.view().await;
@@ -149,10 +158,14 @@ async fn a_question_takes_a_choice_a_text_or_a_form(backend: Backend) {
         node("where", "ask-human", json!({"question": "Where?", "choices": ["Hamburg", "{{ input.city }}"]})),
         node("why", "ask-human", json!({"question": "Why {{ lastOutput.answer }}?"})),
         node("many", "ask-human", json!({"question": "How many?", "form": form})),
-        node("all", "transform", json!({"output": {
-            "where": "{{ where.answer }}", "why": "{{ why.answer }}", "many": "{{ many.data.count }}",
-            "by": "{{ many.by }}", "same": "{{ many.answer.count }}",
-        }})),
+        node(
+            "all",
+            "transform",
+            json!({"output": {
+                "where": "{{ where.answer }}", "why": "{{ why.answer }}", "many": "{{ many.data.count }}",
+                "by": "{{ many.by }}", "same": "{{ many.answer.count }}",
+            }}),
+        ),
     ]);
     let run = scene.run(definition, json!({"city": "Lyon"})).await;
     let asked = run.asked().await;
@@ -168,12 +181,10 @@ async fn a_question_takes_a_choice_a_text_or_a_form(backend: Backend) {
         assert!(error_paths(&refused).contains(&path), "{refused}");
     }
     run.respond(json!({"answer": "Lyon"})).await.expect(200);
-    run.until(|frame| frame.event["interrupt"]["nodeId"] == "why").await;
-    assert_eq!(run.asked().await["message"], "Why Lyon?");
+    assert_eq!(run.asked_by("why").await["message"], "Why Lyon?");
     run.respond(json!({"answer": " "})).await.problem(422, "invalid_answer");
     run.respond(json!({"answer": "near"})).await.expect(200);
-    run.until(|frame| frame.event["interrupt"]["nodeId"] == "many").await;
-    assert_eq!(run.asked().await["form"], form);
+    assert_eq!(run.asked_by("many").await["form"], form);
     let refused = run.respond(json!({"data": {"count": 0, "note": 1}})).await.problem(422, "invalid_answer");
     let mut paths = error_paths(&refused);
     paths.sort_unstable();
@@ -196,6 +207,10 @@ async fn an_answer_that_does_not_fit_leaves_the_suspension_open(backend: Backend
     run.respond(json!({"approved": true, "reason": "x".repeat(10_001)})).await.problem(422, "invalid_answer");
     let unknown = json!({"approved": true, "suspensionId": "0190163d-8694-739b-aea5-966c26f8ad90"});
     run.respond(unknown).await.problem(404, "not_found");
+    // Nor does an answer to another execution's question land here.
+    let other = scene.run(gate(), json!(null)).await;
+    let foreign = other.asked().await["suspensionId"].clone();
+    run.respond(json!({"approved": true, "suspensionId": foreign})).await.problem(404, "not_found");
     assert_eq!((run.view().await, run.log().await), (view, log));
     run.respond(json!({"approved": true})).await.expect(200);
     run.output().await;
@@ -265,9 +280,11 @@ async fn the_first_answer_wins_and_the_second_learns_who_was_faster(backend: Bac
     bea.patch(&format!("{}/respond", run.path), json!({"approved": false, "reason": "no"})).await.expect(200);
     run.output().await;
     let id = asked["suspensionId"].clone();
-    for body in [json!({"approved": true}), json!({"approved": true, "suspensionId": id}),
-        json!({"approved": false, "reason": "no"})]
-    {
+    for body in [
+        json!({"approved": true}),
+        json!({"approved": true, "suspensionId": id}),
+        json!({"approved": false, "reason": "no"}),
+    ] {
         let refused = run.respond(body).await.problem(409, "suspension_closed");
         let detail = refused["detail"].as_str().unwrap();
         for part in ["answered", "bea", "2027-01-15T08:01:00.000Z", "rejected"] {
@@ -305,14 +322,14 @@ async fn an_answer_whose_reply_was_lost_is_repeated_by_its_key_after_a_restart(b
     let keyed = |scene: &Scene| scene.ann.with("idempotency-key", "answer-1");
     let first = keyed(&scene).patch(&respond, json!({"answer": "yes"})).await;
     first.expect(200);
-    run.until(|frame| frame.event["interrupt"]["nodeId"] == "two").await;
+    run.asked_by("two").await;
     scene.restart().await;
     // Without the key this would answer the second question.
     let again = keyed(&scene).patch(&respond, json!({"answer": "yes"})).await;
     assert_eq!((again.status, &again.text, again.header("idempotency-replayed")), (200, &first.text, Some("true")));
     keyed(&scene).patch(&respond, json!({"answer": "no"})).await.problem(422, "idempotency_key_reused");
     let run = scene.run_at(&run.id);
-    assert_eq!(run.asked().await["nodeId"], "two");
+    assert_eq!(run.view().await["status"], "suspended");
     run.respond(json!({"answer": "done"})).await.expect(200);
     assert_eq!(run.output().await["answer"], "done");
 }
@@ -379,9 +396,7 @@ async fn three_rounds_of_questions_are_each_asked_once(backend: Backend) {
     let mut ids = Vec::new();
     for round in ["one", "two", "three"] {
         let run = scene.run_at(&run.id);
-        run.until(|frame| frame.event["interrupt"]["nodeId"] == round).await;
-        let asked = run.asked().await;
-        assert_eq!(asked["nodeId"], round);
+        let asked = run.asked_by(round).await;
         ids.push(asked["suspensionId"].as_str().unwrap().to_owned());
         run.respond(json!({"answer": round})).await.expect(200);
         scene.restart().await;
@@ -413,9 +428,13 @@ async fn iterations_of_a_loop_wait_for_answers_of_their_own(backend: Backend) {
     run.respond(json!({"suspensionId": open[1]["suspensionId"], "answer": "two"})).await.expect(200);
     run.until(|frame| frame.event["interrupt"]["path"] == "each[2]/review").await;
     let open_now = run.open(2).await;
-    let paths: Vec<_> = run.view().await["suspensions"].as_array().unwrap().iter()
+    let paths: Vec<_> = run.view().await["suspensions"]
+        .as_array()
+        .unwrap()
+        .iter()
         .filter(|suspension| suspension["state"] == "open")
-        .map(|suspension| suspension["interrupt"]["path"].as_str().unwrap().to_owned()).collect();
+        .map(|suspension| suspension["interrupt"]["path"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(paths.len(), 2, "{open_now:#?}");
     assert!(paths.contains(&"each[0]/review".to_owned()) && paths.contains(&"each[2]/review".to_owned()), "{paths:?}");
     for suspension in run.view().await["suspensions"].as_array().unwrap() {
@@ -434,7 +453,12 @@ async fn a_gate_belongs_to_its_own_node_and_not_to_its_successor(backend: Backen
     let value = |id: &str| node(id, "transform", json!({"transformScript": format!("\"{id}\"")}));
     // One branch waits, the other goes on to its end meanwhile; the join waits.
     let definition = graph(
-        [node("gate", "approval-gate", json!({"message": "?"})), value("after"), value("beside"), node("join", "merge", json!({}))],
+        [
+            node("gate", "approval-gate", json!({"message": "?"})),
+            value("after"),
+            value("beside"),
+            node("join", "merge", json!({})),
+        ],
         "begin>gate gate>after after>join begin>beside beside>join join>finish",
     );
     let run = scene.run(definition, json!(null)).await;

@@ -7,8 +7,8 @@ use sluicegate::config::Span;
 
 use crate::support::{
     app::{Backend, on_both},
-    scene::{Run, Scene, error_paths, gate, inner, line, node},
     event_stream::Frame,
+    scene::{Run, Scene, error_paths, gate, inner, line, node},
 };
 
 on_both! {
@@ -35,8 +35,15 @@ on_both! {
 /// The bodies of the log as they are stored.
 async fn stored(scene: &Scene, run: &Run) -> Vec<String> {
     let workspace = scene.place.workspace_id.parse().unwrap();
-    let events = scene.app.state.store.events(workspace, run.id.parse().unwrap(), 0, 1_000).await.unwrap();
-    events.into_iter().map(|event| event.body).collect()
+    let mut bodies = Vec::new();
+    loop {
+        let id = run.id.parse().unwrap();
+        let events = scene.app.state.store.events(workspace, id, bodies.len() as i64, 500).await.unwrap();
+        if events.is_empty() {
+            return bodies;
+        }
+        bodies.extend(events.into_iter().map(|event| event.body));
+    }
 }
 
 fn bodies(frames: &[Frame]) -> Vec<&str> {

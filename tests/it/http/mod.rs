@@ -2,12 +2,19 @@
 
 mod api_keys;
 mod bearer_tokens;
+mod event_schema;
+mod execution_actions;
+mod execution_cancels;
 mod execution_events;
 mod execution_lists;
+mod execution_logs;
+mod execution_replays;
 mod executions;
+mod feeds;
 mod idempotency;
 mod invites;
 mod members;
+mod nodes;
 mod openapi;
 mod paging;
 mod pods;
@@ -15,5 +22,6 @@ mod refusals;
 mod roles;
 mod server;
 mod stream_tokens;
+mod suspensions;
 mod workflows;
 mod workspaces;

@@ -2,10 +2,14 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluicegate::http::openapi_yaml;
 
-use crate::support::{app::TestApp, contract::Contract};
+use crate::support::{
+    app::{Backend, TestApp},
+    contract::Contract,
+    scene::{Scene, gate},
+};
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
 
@@ -94,4 +98,101 @@ async fn the_document_is_served() {
     let page = app.anonymous().without_prefix().get("/docs").await;
     assert!(page.text.contains("Create a workspace") && !page.text.contains("<script"));
     assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
+    for operation in Contract::get().operations() {
+        let summary = operation.body["summary"].as_str().unwrap_or_default();
+        assert!(!summary.is_empty() && page.text.contains(summary), "{}: {summary}", operation.id());
+        let path = operation.path.replace('{', "&#123;").replace('}', "&#125;");
+        assert!(
+            page.text.contains(operation.path) || page.text.contains(&path),
+            "{} has no path there",
+            operation.id()
+        );
+    }
+}
+
+/// One walk through everything: each operation answers well, as described.
+#[tokio::test]
+async fn every_described_operation_succeeds() {
+    let scene = Scene::on(Backend::Sqlite).await;
+    let (app, ann, place) = (&scene.app, &scene.ann, &scene.place);
+    let server = app.anonymous().without_prefix();
+    for path in ["/", "/docs", "/openapi.yaml", "/healthz", "/readyz", "/metrics"] {
+        assert_eq!(server.get(path).await.status, 200, "{path}");
+    }
+    ann.get("/node-types").await.expect(200);
+
+    let workspace = place.workspace();
+    ann.get("/workspaces").await.expect(200);
+    ann.get(&workspace).await.expect(200);
+    ann.patch(&workspace, json!({"name": "House"})).await.expect(200);
+    let invites = format!("{workspace}/invites");
+    let invite = ann.post(&invites, json!({"email": "x@example.com", "role": "viewer"})).await.expect(201);
+    let invite = format!("{invites}/{}", invite["id"].as_str().unwrap());
+    ann.get(&invites).await.expect(200);
+    ann.get(&invite).await.expect(200);
+    ann.delete(&invite).await.expect(204);
+    app.join(place, "ann", "bob", "editor").await;
+    let bob = format!("{workspace}/members/bob");
+    ann.get(&format!("{workspace}/members")).await.expect(200);
+    ann.get(&bob).await.expect(200);
+    ann.patch(&bob, json!({"role": "viewer"})).await.expect(200);
+    ann.delete(&bob).await.expect(204);
+    let keys = format!("{workspace}/api-keys");
+    let key = ann.post(&keys, json!({"name": "k", "role": "viewer"})).await.expect(201);
+    let key = format!("{keys}/{}", key["id"].as_str().unwrap());
+    ann.get(&keys).await.expect(200);
+    ann.get(&key).await.expect(200);
+    ann.delete(&key).await.expect(204);
+
+    let pod = place.pod();
+    ann.get(&format!("{workspace}/pods")).await.expect(200);
+    ann.get(&pod).await.expect(200);
+    ann.patch(&pod, json!({"description": "d"})).await.expect(200);
+    let id = scene.workflow(gate()).await;
+    let workflow = format!("{pod}/workflows/{id}");
+    ann.get(&format!("{pod}/workflows")).await.expect(200);
+    ann.post(&format!("{pod}/workflows/validate"), gate()).await.expect(200);
+    ann.get(&workflow).await.expect(200);
+    ann.patch(&workflow, json!({"description": "d"})).await.expect(200);
+    for (action, body) in [("deploy", json!({})), ("undeploy", json!({})), ("versions/1/restore", json!({}))] {
+        ann.post(&format!("{workflow}/{action}"), body).await.expect(200);
+    }
+    ann.patch(&format!("{workflow}/star"), json!({"starred": true})).await.expect(200);
+    ann.get(&format!("{workflow}/versions")).await.expect(200);
+    ann.get(&format!("{workflow}/versions/1")).await.expect(200);
+    let copy = ann.post(&format!("{workflow}/duplicate"), json!({})).await.expect(201);
+    let copy = format!("{pod}/workflows/{}", copy["id"].as_str().unwrap());
+    ann.patch(&format!("{copy}/trash"), json!({})).await.expect(200);
+    ann.patch(&format!("{copy}/restore"), json!({})).await.expect(200);
+    ann.delete(&copy).await.expect(204);
+
+    let events = format!("{pod}/events");
+    ann.post(&format!("{workspace}/stream-tokens"), json!({"path": events})).await.expect(201);
+    ann.stream(&events).await;
+    ann.stream(&format!("{workspace}/suspensions/events")).await;
+    let run = scene.trigger(&id, json!(null)).await;
+    let asked = run.asked().await;
+    let suspension = format!("{workspace}/suspensions/{}", asked["suspensionId"].as_str().unwrap());
+    ann.get(&format!("{workspace}/suspensions")).await.expect(200);
+    ann.get(&format!("{pod}/suspensions")).await.expect(200);
+    ann.get(&suspension).await.expect(200);
+    ann.post(&format!("{suspension}/answer"), json!({"approved": true})).await.expect(200);
+    run.output().await;
+    ann.get(&scene.executions()).await.expect(200);
+    run.view().await;
+    ann.get(&format!("{}/logs", run.path)).await.expect(200);
+    let again = scene.run_of(&run.post("replay", json!({})).await);
+    again.asked().await;
+    again.respond(json!({"approved": true})).await.expect(200);
+    let retried = scene.run_of(&again.post("retry", json!({})).await);
+    retried.asked().await;
+    ann.patch(&format!("{}/approve", retried.path), json!({})).await.expect(200);
+    retried.output().await;
+    let last = scene.trigger(&id, json!(null)).await;
+    last.cancel().await.expect(204);
+    last.end().await;
+
+    ann.delete(&pod).await.expect(204);
+    ann.delete(&workspace).await.expect(204);
+    assert_eq!(Contract::get().unanswered(), Vec::<String>::new());
 }

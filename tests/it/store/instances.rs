@@ -178,3 +178,16 @@ pub async fn old_replies_are_forgotten(fixture: Fixture) {
     assert_eq!(fixture.store.idempotent_reply("scope", "old", START).await.unwrap(), None);
     assert!(fixture.store.idempotent_reply("scope", "young", START).await.unwrap().is_some());
 }
+
+pub async fn a_secret_is_that_of_the_first_who_offers_one(fixture: Fixture) {
+    let other = fixture.second_store().await;
+    let (one, two) = tokio::join!(
+        fixture.store.server_secret("tokens", &[1; 32], START),
+        other.server_secret("tokens", &[2; 32], START),
+    );
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one, two);
+    assert!(one == [1; 32] || one == [2; 32]);
+    assert_eq!(other.server_secret("tokens", &[3; 32], START).await.unwrap(), one);
+    assert_eq!(other.server_secret("others", &[3; 32], START).await.unwrap(), [3; 32]);
+}

@@ -70,6 +70,7 @@ contract! {
         forgotten_executions_are_found,
         what_waits_for_something_is_left_alone,
         old_replies_are_forgotten,
+        a_secret_is_that_of_the_first_who_offers_one,
     }
     reading {
         another_workspace_finds_nothing,

@@ -238,6 +238,13 @@ async fn both_schemas_have_the_same_files_tables_and_columns() {
 async fn what_is_stored_and_unreadable_is_called_damaged() {
     for fixture in [Fixture::sqlite().await, Fixture::postgres().await] {
         let execution = fixture.created().await;
+        assert_eq!(fixture.number("DELETE FROM events WHERE seq = 1 RETURNING seq").await, 1);
+        let error = fixture.store.load_execution(fixture.home.workspace, execution.origin.id).await.unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { what: "log", .. }), "{error:?}");
+        // The row can be read all the same, and the execution be ended by it.
+        let found = fixture.store.execution_and_driver(fixture.home.workspace, execution.origin.id).await.unwrap();
+        assert_eq!(found, (execution.clone(), None));
+
         let sql = "UPDATE executions SET status = 'odd' WHERE true RETURNING last_seq";
         assert_eq!(fixture.number(sql).await, 1);
         let error = fixture.store.execution(fixture.home.workspace, execution.origin.id).await.unwrap_err();

@@ -153,6 +153,8 @@ pub async fn counts_are_those_of_the_rows(fixture: Fixture) {
     commit.suspensions = vec![open(&suspension(fixture.id(), &execution, START))];
     commit.timer = TimerChange::Set(START.plus_ms(10));
     fixture.write(commit).await.unwrap();
+    assert_eq!(fixture.store.queue_length(fixture.home.workspace).await.unwrap(), 2);
+    assert_eq!(fixture.store.queue_length(fixture.id()).await.unwrap(), 0);
     let counts = fixture.store.counts(START.plus_ms(9)).await.unwrap();
     assert_eq!((counts.queue_depth, counts.queue_oldest), (2, Some(START.plus_ms(3))));
     assert_eq!((counts.open_suspensions, counts.timers_late), (1, 0));

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{contract::Contract, postgres, event_stream::Sse};
+use super::{contract::Contract, event_stream::Sse, postgres};
 
 /// When the manual clock starts.
 pub const START: Instant = Instant(1_800_000_000_000);
@@ -162,7 +162,9 @@ impl TestApp {
 
     /// A person, by a token.
     pub fn user(&self, id: &str) -> Client {
-        self.anonymous().with("authorization", &format!("Bearer {}", token_of(&json!({"sub": id}), self.clock.now())))
+        // Longer than any test moves the clock.
+        let claims = json!({"sub": id, "exp": self.clock.now().0 / 1_000 + 100 * 86_400});
+        self.anonymous().with("authorization", &format!("Bearer {}", token_of(&claims, self.clock.now())))
     }
 
     /// A workspace, and the ids of it and of a pod in it. `owner` owns it.

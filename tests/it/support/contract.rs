@@ -1,8 +1,14 @@
 //! The OpenAPI document as a judge: every response that a test sees must be described, and look as described.
 
-use std::sync::OnceLock;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, OnceLock},
+};
 
 use serde_json::{Map, Value, json};
+
+/// Operations that have succeeded in this process.
+static ANSWERED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The document, prepared for checking.
 pub struct Contract {
@@ -43,6 +49,13 @@ impl Contract {
         operations
     }
 
+    /// Operations that have not succeeded in this process.
+    pub fn unanswered(&self) -> Vec<String> {
+        let answered = ANSWERED.lock().unwrap();
+        let ids = self.operations().into_iter().map(|operation| operation.id().to_owned());
+        ids.filter(|id| !answered.contains(id)).collect()
+    }
+
     /// The operation that answers this request, if the document knows one.
     pub fn find(&self, method: &str, path: &str) -> Option<Operation<'_>> {
         let path = path.split('?').next().unwrap();
@@ -66,6 +79,9 @@ impl Contract {
             return;
         };
         let place = format!("{} answers {status}", operation.id());
+        if status < 400 {
+            ANSWERED.lock().unwrap().insert(operation.id().to_owned());
+        }
         let responses = &operation.body["responses"];
         let response = responses.get(status.to_string());
         let response = response.or_else(|| (status >= 400).then(|| responses.get("default")).flatten());
@@ -106,18 +122,36 @@ fn matches(template: &str, path: &str) -> bool {
 
 /// Refuses fields that the document does not name: a schema by itself would let them pass.
 fn close_schemas(document: &mut Value) {
-    let schemas = document["components"]["schemas"].as_object_mut().unwrap();
-    // A schema that others extend can't be closed itself; the one that extends it is.
-    let extended: Vec<String> = schemas
-        .values()
-        .flat_map(|schema| schema["allOf"].as_array().into_iter().flatten())
-        .filter_map(|part| Some(part["$ref"].as_str()?.rsplit('/').next()?.to_owned()))
-        .collect();
-    for (name, schema) in schemas {
-        let Some(schema) = schema.as_object_mut() else { continue };
-        if is_closable(schema) && !extended.contains(name) {
-            schema.insert("unevaluatedProperties".into(), json!(false));
+    let schemas = &mut document["components"]["schemas"];
+    let mut extended = Vec::new();
+    visit(schemas, &mut |schema| {
+        let parts = schema["allOf"].as_array().into_iter().flatten();
+        extended.extend(parts.filter_map(|part| Some(part["$ref"].as_str()?.rsplit('/').next()?.to_owned())));
+    });
+    for (name, schema) in schemas.as_object_mut().unwrap() {
+        // A schema that others extend can't be closed itself; those that extend it are.
+        if !extended.contains(name) {
+            close(schema);
         }
+    }
+}
+
+fn close(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else { return };
+    for choice in object.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        close(choice);
+    }
+    if is_closable(object) {
+        object.insert("unevaluatedProperties".into(), json!(false));
+    }
+}
+
+fn visit(schema: &Value, f: &mut impl FnMut(&Value)) {
+    f(schema);
+    match schema {
+        Value::Object(members) => members.values().for_each(|member| visit(member, f)),
+        Value::Array(items) => items.iter().for_each(|item| visit(item, f)),
+        _ => {}
     }
 }
 

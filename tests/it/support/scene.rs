@@ -7,8 +7,8 @@ use sluicegate::config::Settings;
 
 use super::{
     app::{Backend, Client, Place, Reply, TestApp},
-    peer::Peer,
     event_stream::{Frame, Sse, check_event},
+    peer::Peer,
 };
 
 /// A node of a definition.
@@ -219,6 +219,12 @@ impl Run {
     /// The one open suspension.
     pub async fn asked(&self) -> Value {
         self.open(1).await.pop().unwrap()
+    }
+
+    /// What this node asks, once it does.
+    pub async fn asked_by(&self, node: &str) -> Value {
+        let mut events = self.until(|frame| frame.event["interrupt"]["nodeId"] == node).await;
+        events.pop().unwrap()["interrupt"].take()
     }
 
     pub async fn respond(&self, body: Value) -> Reply {

@@ -1,0 +1,366 @@
+//! The driver: runs the nodes of one execution. It folds, lets the machine decide, appends, and only then starts what has an
+//! effect outside. Pure nodes are run in a row and appended together.
+//!
+//! It holds no authority: every append names the position and the driver it has seen, and one that no longer holds is a
+//! conflict. After a conflict it reads the log again and decides anew what it still has to say. When nothing of the execution
+//! runs in this process any more, the same commit that says so gives the execution up: a suspended execution is rows only.
+
+mod begin;
+mod children;
+mod effects;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+};
+
+use crate::{
+    clock::Instant,
+    domain::{
+        execution::ExecutionOrigin,
+        failure::{Failure, FailureCode},
+        graph::NodeIndex,
+        ids::ExecutionId,
+    },
+    nodes::{Effect, EffectContext, NodeContext, Outcome, Report, Step},
+    store::commit::NewChild,
+};
+
+use super::{
+    Engine, EngineError,
+    drivers::{Entry, Epoch},
+    machine::{Command, Machine, scope::RunScope, state::Address},
+    project::{self, Placement, Seen, SeenTimer},
+};
+
+/// Events decided on between two flushes of a chain of pure nodes.
+const FLUSH_EVENTS: usize = 512;
+
+/// What a driver needs of an execution whose log is folded.
+pub struct Folded {
+    /// What is fixed.
+    pub origin: Arc<ExecutionOrigin>,
+    /// The fold.
+    pub machine: Machine,
+    /// Where the fold stands.
+    pub seen: Seen,
+}
+
+/// One execution being driven.
+struct Driver {
+    engine: Engine,
+    epoch: Epoch,
+    entry: Arc<Entry>,
+    origin: Arc<ExecutionOrigin>,
+    machine: Machine,
+    seen: Seen,
+    /// What must be said again if an append conflicts.
+    said: Vec<Command>,
+    /// Effects that may start once their `running` is durable.
+    pending: Vec<(Address, i64, Box<dyn Effect>)>,
+    /// Children that decided events name; created with them.
+    children: Vec<NewChild>,
+    /// Children that runs have waited for and that were not seen to end.
+    awaited: HashSet<ExecutionId>,
+    in_flight: HashMap<Address, (i64, AbortHandle)>,
+    effects: JoinSet<(Address, i64, Outcome)>,
+    reports: mpsc::Receiver<(Address, i64, Report)>,
+    report_to: mpsc::Sender<(Address, i64, Report)>,
+}
+
+/// What a flush came to.
+enum Flushed {
+    Written,
+    Conflict,
+}
+
+/// Why a drive is over.
+enum Over {
+    /// The execution has ended or waits; the log says so.
+    Parked,
+    /// Somebody else drives it now, or nobody may.
+    Lost,
+}
+
+impl Driver {
+    fn new(engine: Engine, epoch: Epoch, entry: Arc<Entry>, folded: Folded) -> Self {
+        let (report_to, reports) = mpsc::channel(64);
+        Self {
+            engine,
+            epoch,
+            entry,
+            origin: folded.origin,
+            machine: folded.machine,
+            seen: folded.seen,
+            said: Vec::new(),
+            pending: Vec::new(),
+            children: Vec::new(),
+            awaited: HashSet::new(),
+            in_flight: HashMap::new(),
+            effects: JoinSet::new(),
+            reports,
+            report_to,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.engine.0.clock.now()
+    }
+
+    async fn run(&mut self) -> Result<Over, EngineError> {
+        if self.seen.driver != Some(self.epoch.instance) {
+            return Ok(Over::Lost);
+        }
+        let now = self.now();
+        self.machine.decide(now, Command::Begin);
+        for interrupted in self.machine.interrupted_runs() {
+            self.machine.decide(now, interrupted);
+        }
+        self.restart_repeated().await?;
+        self.awaited = self.machine.state.children().map(|(_, child)| child).collect();
+        self.look_at_children().await?;
+        loop {
+            self.step().await?;
+            match self.flush().await? {
+                Flushed::Conflict => {
+                    if !self.catch_up().await? {
+                        return Ok(Over::Lost);
+                    }
+                    continue;
+                }
+                Flushed::Written => {}
+            }
+            self.cancel_children().await?;
+            if self.seen.driver.is_none() {
+                return Ok(Over::Parked);
+            }
+            self.start_effects();
+            self.stop_effects();
+            if let Some(over) = self.wait().await? {
+                return Ok(over);
+            }
+        }
+    }
+
+    /// Runs everything that can run in this process without waiting.
+    async fn step(&mut self) -> Result<(), EngineError> {
+        let now = self.now();
+        self.engine.cancel_late_children(self.origin.workspace_id, &self.machine, now).await?;
+        self.machine.decide(now, Command::Tick);
+        while let Some(address) = self.machine.startable(now) {
+            self.machine.decide(now, Command::Start(address.clone()));
+            self.begin_attempt(now, &address).await?;
+            if self.machine.undelivered() > FLUSH_EVENTS {
+                match self.flush_part().await? {
+                    Flushed::Written => tokio::task::yield_now().await,
+                    // The loop's own flush meets the same conflict and deals with it.
+                    Flushed::Conflict => return Ok(()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins the attempt that the machine has just recorded as running.
+    async fn begin_attempt(&mut self, now: Instant, address: &Address) -> Result<(), EngineError> {
+        if !self.machine.runs_in_process(address) {
+            return Ok(());
+        }
+        let Some(run) = self.machine.state.run(address) else { return Ok(()) };
+        let (node, attempt) = (run.node, run.attempt);
+        let mut outcome = match self.start_node(now, address, node) {
+            Step::Done(outcome) => outcome,
+            Step::Effect(effect) => {
+                self.pending.push((address.clone(), attempt, effect));
+                return Ok(());
+            }
+        };
+        let new_id = self.engine.0.clock.new_id();
+        if let Outcome::Child(request) = &outcome {
+            match self.engine.prepare_child(&self.origin, ExecutionId(new_id), request, now).await? {
+                Ok(child) => self.children.push(child),
+                Err(failure) => outcome = Outcome::Fail(failure),
+            }
+        }
+        self.machine.decide(now, Command::Finish { address: address.clone(), attempt, outcome, new_id });
+        Ok(())
+    }
+
+    fn start_node(&self, now: Instant, address: &Address, node: NodeIndex) -> Step {
+        let scope = RunScope::new(&self.machine, &self.origin, address, now);
+        let incoming = scope.incoming(address);
+        let context = NodeContext {
+            scope: &scope,
+            now,
+            last_output: &scope.last_output,
+            incoming: &incoming,
+            idempotency_key: format!("{}/{address}", self.origin.id),
+        };
+        self.machine.workflow.node(node).node.start(&context)
+    }
+
+    /// Attempts that an interruption has made anew have nobody who runs them yet.
+    async fn restart_repeated(&mut self) -> Result<(), EngineError> {
+        let now = self.now();
+        let idle = |address: &&Address| !self.in_flight.contains_key(*address);
+        let orphans: Vec<_> = self.machine.state.running.iter().filter(idle).cloned().collect();
+        for address in &orphans {
+            self.begin_attempt(now, address).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of the execution is left to do in this process.
+    fn is_idle(&self) -> bool {
+        let state = &self.machine.state;
+        let waits = self.pending.is_empty()
+            && self.machine.children_to_cancel().is_empty()
+            && state.ready.is_empty()
+            && !state.running.iter().any(|address| self.machine.runs_in_process(address));
+        state.status.is_terminal() || waits
+    }
+
+    async fn flush(&mut self) -> Result<Flushed, EngineError> {
+        let driver = (!self.is_idle()).then_some(self.epoch.instance);
+        self.append(driver).await
+    }
+
+    async fn flush_part(&mut self) -> Result<Flushed, EngineError> {
+        self.append(Some(self.epoch.instance)).await
+    }
+
+    async fn append(&mut self, driver: Option<crate::domain::ids::InstanceId>) -> Result<Flushed, EngineError> {
+        let events = self.machine.take();
+        if events.is_empty() && driver == self.seen.driver {
+            self.said.clear();
+            return Ok(Flushed::Written);
+        }
+        let now = self.now();
+        let children = std::mem::take(&mut self.children);
+        let placement = Placement { driver, queued: false, idempotency: None, children };
+        let commit = project::append(&self.machine, &self.origin, &events, &self.seen, now, placement);
+        let snapshot = commit.snapshot.is_some();
+        match self.engine.0.committer.commit(commit).await {
+            Ok(()) => {
+                self.seen.seq = self.machine.state.seq;
+                self.seen.driver = driver;
+                self.seen.timer = SeenTimer::Known(self.machine.next_due());
+                if snapshot {
+                    self.seen.snapshot_seq = self.seen.seq;
+                }
+                self.said.clear();
+                Ok(Flushed::Written)
+            }
+            Err(EngineError::Conflict) => Ok(Flushed::Conflict),
+            // Whether it was written is unknown; the log knows.
+            Err(EngineError::Unwritten(error)) => {
+                tracing::warn!(execution_id = %self.origin.id, %error, "an append was not confirmed; reading the log");
+                Ok(Flushed::Conflict)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// After a conflict: reads the log, and says again what is still worth saying. `false` if the execution is not ours.
+    async fn catch_up(&mut self) -> Result<bool, EngineError> {
+        let folded = self.reload().await?;
+        if folded.seen.driver != Some(self.epoch.instance) {
+            return Ok(false);
+        }
+        self.machine = folded.machine;
+        self.seen = folded.seen;
+        self.pending.clear();
+        self.children.clear();
+        let now = self.now();
+        for command in self.said.clone() {
+            self.machine.decide(now, command);
+        }
+        self.stop_effects();
+        // A `running` that was written although its append was not confirmed has no effect in flight yet.
+        self.restart_repeated().await?;
+        self.look_at_children().await?;
+        Ok(true)
+    }
+
+    /// Loads the execution; while the database does not answer, tries again.
+    async fn reload(&self) -> Result<Folded, EngineError> {
+        let mut pause = Duration::from_millis(20);
+        loop {
+            match self.engine.load(self.origin.workspace_id, self.origin.id).await {
+                Err(EngineError::Store(crate::store::StoreError::Database(error))) => {
+                    tracing::warn!(execution_id = %self.origin.id, %error, "the log could not be read; trying again");
+                }
+                other => return other,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.epoch.lost.cancelled() => return Err(EngineError::Stopping),
+                () = self.engine.0.hard.cancelled() => return Err(EngineError::Stopping),
+            }
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    /// Tells the machine something that must not be lost if the next append conflicts.
+    fn say(&mut self, command: Command) {
+        self.machine.decide(self.now(), command.clone());
+        self.said.push(command);
+    }
+
+    /// Waits until there is something to say or to look at.
+    async fn wait(&mut self) -> Result<Option<Over>, EngineError> {
+        let clock = self.engine.0.clock.clone();
+        let due = self.machine.next_due();
+        let tick = async {
+            match due {
+                Some(due) => clock.sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.epoch.lost.cancelled() => return Ok(Some(Over::Lost)),
+            () = self.engine.0.hard.cancelled() => {
+                self.release().await;
+                return Ok(Some(Over::Lost));
+            }
+            Some(ended) = self.effects.join_next() => self.effect_ended(ended),
+            Some(report) = self.reports.recv() => self.gather(report).await,
+            () = self.entry.bell.notified() => {
+                self.entry.take_mark();
+                if !self.read_tail().await? {
+                    return Ok(Some(Over::Lost));
+                }
+            }
+            () = tick => {}
+        }
+        Ok(None)
+    }
+
+    /// Folds what others have appended. `false` if the execution is not ours any more.
+    async fn read_tail(&mut self) -> Result<bool, EngineError> {
+        // Nothing is decided and unwritten here, so reading the log anew loses nothing.
+        let folded = self.reload().await?;
+        if folded.seen.driver != Some(self.epoch.instance) {
+            return Ok(false);
+        }
+        self.machine = folded.machine;
+        self.seen = folded.seen;
+        self.stop_effects();
+        self.look_at_children().await?;
+        Ok(true)
+    }
+
+    /// Gives the execution back to the queue: another instance, or the next boot, goes on.
+    async fn release(&self) {
+        let execution = [(self.origin.workspace_id, self.origin.id)];
+        if let Err(error) = self.engine.0.store.release(self.epoch.instance, &execution, self.now()).await {
+            tracing::warn!(execution_id = %self.origin.id, %error, "the execution could not be given back; its lease will run out");
+        }
+    }
+}
