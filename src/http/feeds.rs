@@ -156,16 +156,15 @@ async fn follow(
     // Watched before the end is read: what comes in between is seen.
     let watch = engine.hub().watch_feed(scope.workspace);
     let mut first = BytesMut::new();
-    let cursor = match streams::requested_cursor(headers, query.after.as_deref())? {
-        Some((text, place)) => read_cursor(&text)
-            .ok_or_else(|| streams::bad_cursor(place, format!("{place} is not a cursor of this stream")))?,
-        None => {
-            let end = store.feed_end(scope.workspace).await?;
-            // An id without data is no event, but a cursor: who is cut off before the first event begins here again, not at
-            // whatever is the end by then.
-            first.put_slice(format!("id: {}\n\n", write_cursor(end)).as_bytes());
-            end
-        }
+    let cursor = if let Some((text, place)) = streams::requested_cursor(headers, query.after.as_deref())? {
+        read_cursor(&text)
+            .ok_or_else(|| streams::bad_cursor(place, format!("{place} is not a cursor of this stream")))?
+    } else {
+        let end = store.feed_end(scope.workspace).await?;
+        // An id without data is no event, but a cursor: who is cut off before the first event begins here again, not at
+        // whatever is the end by then.
+        first.put_slice(format!("id: {}\n\n", write_cursor(end)).as_bytes());
+        end
     };
     let stream = open.open(scope.workspace)?;
     if query.snapshot {

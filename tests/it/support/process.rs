@@ -16,7 +16,7 @@ use tokio::{
 use super::postgres::{self, Database};
 
 /// How long anything may take that has to happen at all.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A number that the environment may raise for a longer run: how many kills, cuts, rounds or suspensions.
 #[expect(clippy::disallowed_methods, reason = "the size of a test run is no setting of the server")]
