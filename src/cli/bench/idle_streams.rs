@@ -41,11 +41,15 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
     tokio::time::sleep(SETTLING).await;
     let before = server.resident_bytes().await?;
     bench.progress("idle-streams: opening");
-    let mut open = Vec::new();
+    let (mut open, mut number) = (Vec::new(), 0);
     for execution in executions.iter().cycle().take(streams) {
         let mut stream = server.follow(execution).await?;
         stream.frame_with("\"execution_suspended\"").await?;
         open.push(stream);
+        number += 1;
+        if number % 1_000 == 0 {
+            bench.progress(&format!("idle-streams: {number} open"));
+        }
     }
     bench.progress("idle-streams: waiting for a heartbeat");
     tokio::time::sleep(HEARTBEAT).await;

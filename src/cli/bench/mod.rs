@@ -23,6 +23,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
     limits::{Database, Flushes},
@@ -94,7 +95,13 @@ impl Command {
         }
         let existed = self.data.exists();
         std::fs::create_dir_all(&self.data).with_context(|| format!("data folder {}", self.data.display()))?;
-        let measured = self.measure().await;
+        // Whoever ends this process ends its server too: what is dropped here ends its child.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let measured = tokio::select! {
+            measured = self.measure() => measured,
+            _ = terminate.recv() => Err(anyhow::anyhow!("ended before everything was measured")),
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted before everything was measured")),
+        };
         if !existed {
             // What is left behind, if anything, is in a folder that says what it is.
             _ = std::fs::remove_dir_all(&self.data);
