@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{Backend, on_both},
-    scene::{Scene, course, gate, graph, inner, line, node},
     event_stream::Frame,
+    scene::{Scene, course, gate, graph, inner, line, node},
 };
 
 on_both! {
