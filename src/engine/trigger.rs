@@ -76,7 +76,7 @@ impl Engine {
         if inner.soft.is_cancelled() {
             return Err(EngineError::Stopping);
         }
-        let workflow = inner.store.workflow(trigger.workspace_id, trigger.workflow_id).await?;
+        let workflow = inner.store.workflow_head(trigger.workspace_id, trigger.workflow_id).await?;
         if workflow.pod_id != trigger.pod_id {
             return Err(StoreError::NotFound("workflow").into());
         }
@@ -188,7 +188,7 @@ impl Engine {
             let message = format!("sub-workflows are nested more than {MAX_DEPTH} deep");
             return Ok(Err(unavailable(message)));
         }
-        let workflow = match inner.store.workflow(parent.workspace_id, request.workflow_id).await {
+        let workflow = match inner.store.workflow_head(parent.workspace_id, request.workflow_id).await {
             Ok(workflow) if workflow.state != WorkflowState::Trashed => workflow,
             Ok(_) => return Ok(Err(unavailable(format!("workflow {} is in the trash", request.workflow_id)))),
             Err(StoreError::NotFound(_)) => {

@@ -358,6 +358,9 @@ pub trait Store: Send + Sync + 'static {
     /// A workflow with its latest definition.
     async fn workflow(&self, workspace: WorkspaceId, id: WorkflowId) -> Result<Workflow, StoreError>;
 
+    /// A workflow without its definition: what a trigger needs to know of it.
+    async fn workflow_head(&self, workspace: WorkspaceId, id: WorkflowId) -> Result<Workflow, StoreError>;
+
     /// A page of a pod's workflows without definitions, newest first. Trashed ones only if asked for.
     async fn workflows(
         &self,

@@ -30,8 +30,9 @@ pub struct Batch {
     sqlite: [OnceLock<String>; CHUNKS.len()],
 }
 
-/// The lengths of `VALUES` lists, longest first: what is left over after one length goes to the next.
-const CHUNKS: [usize; 4] = [128, 32, 8, 1];
+/// The lengths of `VALUES` lists, longest first: what is left over after one length goes to the next. Each statement is a
+/// round trip to the connection's thread, so the rows of one small commit are one statement, and those of a large one few.
+const CHUNKS: [usize; 19] = [128, 64, 32, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1];
 
 impl Batch {
     /// A statement that reads `columns` from `batch`, the same for both databases.

@@ -209,6 +209,10 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::workflow(self, workspace, id).await
     }
 
+    async fn workflow_head(&self, workspace: WorkspaceId, id: WorkflowId) -> Result<Workflow, StoreError> {
+        Self::workflow_head(self, workspace, id).await
+    }
+
     async fn workflows(
         &self,
         workspace: WorkspaceId,

@@ -17,28 +17,42 @@ use super::{
 };
 
 macro_rules! feed {
-    ($settled:literal, $filter:literal) => {
+    ($settled:literal, $after:literal, $filter:literal) => {
         concat!(
             "SELECT f.transaction_id, f.position, f.pod_id, f.workflow_id, f.execution_id, f.seq, f.kind, e.body, ",
             $settled,
             " FROM feed AS f
      JOIN events AS e ON e.workspace_id = f.workspace_id AND e.execution_id = f.execution_id AND e.seq = f.seq
-     WHERE f.workspace_id = $1 AND (f.transaction_id, f.position) > ($2, $3)",
+     WHERE f.workspace_id = $1 AND ",
+            $after,
             $filter,
             " ORDER BY f.transaction_id, f.position LIMIT $4"
         )
     };
 }
 
-const OF_WORKSPACE: Dialect = Dialect {
-    sqlite: feed!("true", ""),
-    postgres: feed!("f.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint", ""),
-};
+/// One writer: all rows are of transaction 0. SQLite would search an index for the first member of a pair alone, and read
+/// the whole feed from its beginning each time.
+macro_rules! on_sqlite {
+    ($filter:literal) => {
+        feed!("true", "f.transaction_id = $2 AND f.position > $3", $filter)
+    };
+}
 
-const OF_POD: Dialect = Dialect {
-    sqlite: feed!("true", " AND f.pod_id = $5"),
-    postgres: feed!("f.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint", " AND f.pod_id = $5"),
-};
+macro_rules! on_postgres {
+    ($filter:literal) => {
+        feed!(
+            "f.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
+            "(f.transaction_id, f.position) > ($2, $3)",
+            $filter
+        )
+    };
+}
+
+const OF_WORKSPACE: Dialect = Dialect { sqlite: on_sqlite!(""), postgres: on_postgres!("") };
+
+const OF_POD: Dialect =
+    Dialect { sqlite: on_sqlite!(" AND f.pod_id = $5"), postgres: on_postgres!(" AND f.pod_id = $5") };
 
 const END: Dialect = Dialect {
     sqlite: "SELECT transaction_id, position FROM feed WHERE workspace_id = $1

@@ -67,6 +67,7 @@ const ONE: &str = concat!(
      ON v.workspace_id = w.workspace_id AND v.workflow_id = w.id AND v.version = w.version
      WHERE w.workspace_id = $1 AND w.id = $2"
 );
+const HEAD: &str = concat!(columns!("NULL"), " WHERE w.workspace_id = $1 AND w.id = $2");
 const LIST: &str = concat!(
     columns!("NULL"),
     " WHERE w.workspace_id = $1 AND w.pod_id = $2 AND w.id < $3 AND (w.state = 'trashed') = $5
@@ -84,6 +85,14 @@ impl<B: Backend> SqlStore<B> {
         id: WorkflowId,
     ) -> Result<Workflow, StoreError> {
         read_workflow::<B>(&self.read_one("workflow", ONE, cells![workspace, id]).await?)
+    }
+
+    pub(in crate::store::sql) async fn workflow_head(
+        &self,
+        workspace: WorkspaceId,
+        id: WorkflowId,
+    ) -> Result<Workflow, StoreError> {
+        read_workflow::<B>(&self.read_one("workflow", HEAD, cells![workspace, id]).await?)
     }
 
     pub(in crate::store::sql) async fn workflows(
