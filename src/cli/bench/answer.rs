@@ -46,14 +46,14 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
         answer(&server, &mut connection, &body).await?;
     }
     let before = bench.flushes().await?;
-    bench.progress("answer: approving");
+    Bench::progress("answer: approving");
     let (begun, mut seconds) = (Instant::now(), Vec::new());
     while begun.elapsed() < bench.time / 2 {
         seconds.push(answer(&server, &mut connection, &body).await?);
     }
     let after = bench.flushes().await?;
     let p50 = part.latencies(seconds);
-    bench.in_flushes(&mut part, p50, [before, after], Wanted::AtMost, 3.0);
+    Bench::in_flushes(&mut part, p50, [before, after], Wanted::AtMost, 3.0);
     server.stop().await?;
     Ok(part)
 }

@@ -121,7 +121,7 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
 
     let (mut inserts, mut requests, mut rates, mut processor) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for number in 1..=ROUNDS {
-        bench.progress(&format!("chain: round {number} of {ROUNDS}"));
+        Bench::progress(&format!("chain: round {number} of {ROUNDS}"));
         inserts.push(bench.database.inserts(&bench.folder, round / 2).await?);
         requests.push(limits::requests(round / 2).await?);
         let used = server.processor_seconds().await?;
@@ -129,7 +129,7 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
         rates.push(executions as f64 / seconds);
         processor.push((server.processor_seconds().await? - used) / executions as f64);
     }
-    let tables = bench.database.rows(server.workspace.workspace_id).await?;
+    let tables = bench.database.rows(server.workspace.id).await?;
     let executions = tables.iter().find(|(table, _)| *table == "executions").map_or(1, |(_, rows)| *rows) as f64;
     let rows: f64 = tables.iter().map(|(_, rows)| *rows as f64 / executions).sum();
 

@@ -49,7 +49,7 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
     let (mut bare, mut live, mut stored, mut alone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut events = 0;
     for number in 1..=ROUNDS {
-        bench.progress(&format!("fan-out: round {number} of {ROUNDS}"));
+        Bench::progress(&format!("fan-out: round {number} of {ROUNDS}"));
         bare.push(limits::fan_out().await?);
         // With one subscriber first: how fast the execution itself makes its events.
         let (_, seconds) = round(&server, &body, 1).await?;
@@ -115,7 +115,7 @@ async fn read_all(mut streams: JoinSet<anyhow::Result<usize>>) -> anyhow::Result
         }
         anyhow::Ok(frames)
     };
-    tokio::time::timeout(Duration::from_secs(120), all).await.context("a stream did not end in two minutes")?
+    tokio::time::timeout(Duration::from_mins(2), all).await.context("a stream did not end in two minutes")?
 }
 
 #[cfg(test)]

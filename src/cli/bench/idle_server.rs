@@ -19,7 +19,7 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
     let workspace = Workspace::make(&bench.store).await?;
     let (mut ready, mut resident) = (Vec::new(), Vec::new());
     for number in 1..=STARTS {
-        bench.progress(&format!("idle-server: start {number} of {STARTS}"));
+        Bench::progress(&format!("idle-server: start {number} of {STARTS}"));
         let server = Server::start_in(&bench.store, workspace.clone()).await?;
         ready.push(server.ready_after.as_secs_f64() * 1e3);
         tokio::time::sleep(SETTLING).await;

@@ -40,7 +40,7 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
     }
     tokio::time::sleep(SETTLING).await;
     let before = server.resident_bytes().await?;
-    bench.progress("idle-streams: opening");
+    Bench::progress("idle-streams: opening");
     let (mut open, mut number) = (Vec::new(), 0);
     for execution in executions.iter().cycle().take(streams) {
         let mut stream = server.follow(execution).await?;
@@ -48,10 +48,10 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
         open.push(stream);
         number += 1;
         if number % 1_000 == 0 {
-            bench.progress(&format!("idle-streams: {number} open"));
+            Bench::progress(&format!("idle-streams: {number} open"));
         }
     }
-    bench.progress("idle-streams: waiting for a heartbeat");
+    Bench::progress("idle-streams: waiting for a heartbeat");
     tokio::time::sleep(HEARTBEAT).await;
     // The last one that was opened is also the last one that hears.
     let last = open.last_mut().context("no stream was opened")?;

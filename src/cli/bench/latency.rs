@@ -28,7 +28,7 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
         ends.wait(execution).await?;
     }
     let before = bench.flushes().await?;
-    bench.progress("latency: triggering");
+    Bench::progress("latency: triggering");
     let (begun, mut seconds) = (Instant::now(), Vec::new());
     while begun.elapsed() < bench.time / 2 {
         let triggered = Instant::now();
@@ -38,7 +38,7 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
     }
     let after = bench.flushes().await?;
     let p50 = part.latencies(seconds);
-    bench.in_flushes(&mut part, p50, [before, after], Wanted::AtMost, 3.0);
+    Bench::in_flushes(&mut part, p50, [before, after], Wanted::AtMost, 3.0);
     following.shutdown().await;
     server.stop().await?;
     Ok(part)

@@ -149,17 +149,17 @@ impl Command {
 
 impl Bench {
     /// Says what is going on, to who watches.
-    fn progress(&self, what: &str) {
+    fn progress(what: &str) {
         eprintln!("{what}");
     }
 
     async fn flushes(&self) -> anyhow::Result<Flushes> {
-        self.progress("measuring flushes");
+        Self::progress("measuring flushes");
         self.database.flushes(&self.folder, self.time / 12).await
     }
 
     /// Adds a latency in flushes; the target is in flushes of the database, the least that one durable step costs.
-    fn in_flushes(&self, part: &mut Part, seconds: f64, flushes: [Flushes; 2], wanted: Wanted, bound: f64) {
+    fn in_flushes(part: &mut Part, seconds: f64, flushes: [Flushes; 2], wanted: Wanted, bound: f64) {
         // The mean of before and after: what else the machine does comes and goes.
         let mean = |of: fn(&Flushes) -> f64| flushes.iter().map(of).sum::<f64>() / flushes.len() as f64;
         let (disk, transaction) = (mean(|flush| flush.disk_s), mean(|flush| flush.transaction_s));

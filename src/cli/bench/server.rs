@@ -39,7 +39,8 @@ pub struct Server {
 #[serde(rename_all = "camelCase")]
 pub struct Workspace {
     /// The workspace's id.
-    pub workspace_id: uuid::Uuid,
+    #[serde(rename = "workspaceId")]
+    pub id: uuid::Uuid,
     /// The pod's id.
     pub pod_id: uuid::Uuid,
     /// An owner's key.
@@ -109,7 +110,7 @@ impl Server {
 
     /// The path of the pod, with something after it.
     pub fn path(&self, rest: &str) -> String {
-        format!("/v1/workspaces/{}/pods/{}/{rest}", self.workspace.workspace_id, self.workspace.pod_id)
+        format!("/v1/workspaces/{}/pods/{}/{rest}", self.workspace.id, self.workspace.pod_id)
     }
 
     /// Saves a workflow; the body of a request that triggers it with this input.
