@@ -72,7 +72,7 @@ async fn many_answers_to_one_gate_in_the_same_moment_decide_once(backend: Backen
     });
     let replies = futures_util::future::join_all(answers).await;
     let end = run.output().await;
-    let won = |i: usize| (i % 2 == 0) == (end == "yes");
+    let won = |i: usize| i.is_multiple_of(2) == (end == "yes");
     for (i, reply) in replies.iter().enumerate() {
         if won(i) {
             reply.expect(200);

@@ -124,9 +124,8 @@ async fn ways_to_insert_on_sqlite() {
             } else {
                 let size = if way.ends_with('1') { 1 } else { 128 };
                 let row = |row: usize| {
-                    let parameter = |column: usize| match way.contains('$') {
-                        true => format!("${}", row * 4 + column),
-                        false => "?".to_owned(),
+                    let parameter = |column: usize| {
+                        if way.contains('$') { format!("${}", row * 4 + column) } else { "?".to_owned() }
                     };
                     format!("({}, {}, {}, {})", parameter(1), parameter(2), parameter(3), parameter(4))
                 };

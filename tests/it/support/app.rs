@@ -290,7 +290,8 @@ impl Client {
         let response = self.http.get(format!("{}{path}", self.address)).headers(client.headers).send().await.unwrap();
         let status = response.status().as_u16();
         if status != 200 {
-            panic!("{path} answers {status}: {}", response.text().await.unwrap());
+            let text = response.text().await.unwrap();
+            panic!("{path} answers {status}: {text}");
         }
         let media_type = response.headers()["content-type"].to_str().unwrap();
         Contract::get().check("GET", &path, status, Some(media_type), "");
