@@ -117,6 +117,9 @@ pub enum EngineError {
     /// The input does not fit the workflow's schema.
     #[error("the input does not fit the workflow")]
     Input(Vec<Problem>),
+    /// The code that drives executions panicked: a bug, whose trace is on standard error.
+    #[error("the server failed while it drove the execution")]
+    Panicked,
     /// The workflow is in the trash.
     #[error("the workflow is in the trash")]
     Trashed,

@@ -366,6 +366,7 @@ impl From<EngineError> for Problem {
                     .retry_after_s(1)
                     .caused_by(text)
             }
+            EngineError::Panicked => Self::internal(text),
             // Answered by `idempotency` before it comes here.
             EngineError::Repeated(_) => {
                 Self::new(Code::Conflict, "a request with this idempotency key was carried out at the same time")

@@ -117,6 +117,13 @@ pub struct Approve {
     node_id: Option<String>,
 }
 
+impl From<Approve> for Respond {
+    fn from(approve: Approve) -> Self {
+        let Approve { reason, comment, data, suspension_id, node_id } = approve;
+        Self { approved: Some(true), reason, comment, answer: None, data, action: None, suspension_id, node_id }
+    }
+}
+
 /// Answer what an execution asks
 ///
 /// Editors and higher. The first valid answer wins; repeating it gets the same reply, another one 409 with who was faster.
@@ -162,9 +169,7 @@ async fn approve_execution(
     Idempotent { body, key }: Idempotent<Approve>,
 ) -> Result<Reply, Problem> {
     in_pod(&pod, &store, id).await?;
-    let Approve { reason, comment, data, suspension_id, node_id } = body;
-    let input = AnswerInput { approved: Some(true), reason, comment, answer: None, data, action: None };
-    let answer = Answer { suspension_id, node_id, by: pod.principal().id.clone(), input };
+    let answer = Respond::from(body).into_answer(None, pod.principal().id.clone())?;
     answer_execution(&engine, pod.workspace_id(), id, answer, &key).await
 }
 

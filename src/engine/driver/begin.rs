@@ -52,7 +52,7 @@ impl Engine {
             let failed = match driven {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error),
-                Err(_) => Some(EngineError::Refused("the driver panicked".to_owned())),
+                Err(_) => Some(EngineError::Panicked),
             };
             if let Some(error) = failed {
                 engine.0.drivers.drop_entry(id, &entry);
