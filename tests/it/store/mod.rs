@@ -10,7 +10,6 @@ mod opening;
 mod oracle;
 mod queue;
 mod reading;
-mod speed;
 
 use fixture::Fixture;
 
