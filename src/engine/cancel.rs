@@ -11,7 +11,6 @@ use crate::{
     },
     store::{
         StoreError, SuspensionFilter,
-        catalogue::IdempotentReply,
         commit::{Commit, ExecutionWrite, SuspensionChange, TimerChange},
     },
 };
@@ -21,6 +20,7 @@ use super::{
     driver::Folded,
     machine::{Command, Machine},
     project::{self, Placement},
+    trigger::ReplyFor,
 };
 
 /// How often a door decides anew when others are faster.
@@ -44,7 +44,7 @@ impl Engine {
         request: CancelRequest,
     ) -> Result<Execution, EngineError> {
         let command = Command::Cancel { by: request.by, reason: request.reason };
-        self.command(workspace, id, command, &|_| None).await
+        self.command(workspace, id, command).await
     }
 
     /// Cancels a child of a stopping execution; a child that is stopping already is left to it.
@@ -82,7 +82,7 @@ impl Engine {
         id: ExecutionId,
         failure: Failure,
     ) -> Result<(), EngineError> {
-        match self.command(workspace, id, Command::Abort(failure.clone()), &|_| None).await {
+        match self.command(workspace, id, Command::Abort(failure.clone())).await {
             Ok(_) | Err(EngineError::Ended) => Ok(()),
             // Its log can't be folded: the end is written without a machine.
             Err(
@@ -154,7 +154,6 @@ impl Engine {
         workspace: WorkspaceId,
         id: ExecutionId,
         command: Command,
-        reply: &(dyn Fn(&Execution) -> Option<IdempotentReply> + Send + Sync),
     ) -> Result<Execution, EngineError> {
         for _ in 0..TRIES {
             let mut folded = self.load(workspace, id).await?;
@@ -163,7 +162,7 @@ impl Engine {
             }
             let now = self.0.clock.now();
             folded.machine.decide(now, command.clone());
-            match self.append_and_wake(folded, reply).await {
+            match self.append_and_wake(folded, &|_| None).await {
                 Err(EngineError::Conflict) => {}
                 other => return other,
             }
@@ -176,7 +175,7 @@ impl Engine {
     pub(super) async fn append_and_wake(
         &self,
         mut folded: Folded,
-        reply: &(dyn Fn(&Execution) -> Option<IdempotentReply> + Send + Sync),
+        reply: ReplyFor<'_>,
     ) -> Result<Execution, EngineError> {
         let inner = &self.0;
         let now = inner.clock.now();

@@ -75,6 +75,7 @@ pub fn append(
     placement: Placement,
 ) -> Commit {
     let state = &machine.state;
+    debug_assert_eq!(state.seq, seen.seq + events.len() as i64, "an append begins where its writer has folded up to");
     let ended = state.status.is_terminal();
     let due = machine.next_due();
     let since_snapshot = state.seq - seen.snapshot_seq;

@@ -2,12 +2,13 @@
 //! an answer gets the same reply; a different one is told who was faster.
 
 use crate::{
+    clock::Instant,
     domain::{
         execution::Execution,
         ids::{ExecutionId, SuspensionId, WorkspaceId},
         suspension::{Decision, SuspensionState},
     },
-    nodes::forms::{self, AnswerInput},
+    nodes::forms::{self, AnswerInput, DecisionParts},
     store::{StoreError, SuspensionFilter},
 };
 
@@ -78,15 +79,7 @@ impl Engine {
                 return self.not_answerable(workspace, id, &answer, none_open).await;
             };
             let parts = forms::check_answer(interrupt, &answer.input).map_err(EngineError::Answer)?;
-            let decision = Decision {
-                action: parts.action,
-                by: Some(answer.by.clone()),
-                at: now,
-                reason: parts.reason,
-                comment: parts.comment,
-                answer: parts.answer,
-                data: parts.data,
-            };
+            let decision = decision(parts, &answer.by, now);
             folded.machine.decide(now, Command::Answer { suspension_id: *suspension_id, decision });
             match self.append_and_wake(folded, reply).await {
                 Ok(execution) => return Ok(Answered::Now(Box::new(execution))),
@@ -123,20 +116,17 @@ impl Engine {
         if let (SuspensionState::Answered, Some(decision)) = (closed.state, &closed.decision)
             && let Ok(parts) = forms::check_answer(&closed.interrupt, &answer.input)
         {
-            let same = Decision {
-                action: parts.action,
-                by: Some(answer.by.clone()),
-                at: decision.at,
-                reason: parts.reason,
-                comment: parts.comment,
-                answer: parts.answer,
-                data: parts.data,
-            };
-            if same.says_the_same(decision) {
+            if self::decision(parts, &answer.by, decision.at).says_the_same(decision) {
                 let execution = self.0.store.execution(workspace, id).await?;
                 return Ok(Answered::Before(Box::new(execution)));
             }
         }
         Err(EngineError::AlreadyClosed(Box::new(closed)))
     }
+}
+
+/// What somebody has decided with an answer that fits.
+fn decision(parts: DecisionParts, by: &str, at: Instant) -> Decision {
+    let DecisionParts { action, reason, comment, answer, data } = parts;
+    Decision { action, by: Some(by.to_owned()), at, reason, comment, answer, data }
 }

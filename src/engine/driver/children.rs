@@ -1,17 +1,12 @@
 //! Children of the execution being driven: told to stop with their nodes, heard when they have ended.
 
-use std::collections::HashSet;
-
 use super::{Command, Driver, EngineError, ExecutionId, Failure, FailureCode};
 use crate::domain::execution::ExecutionStatus;
 
 impl Driver {
-    /// Cancels children of what is being stopped, and those that nobody waits for any more (their node has timed out).
-    pub(super) async fn cancel_children(&mut self) -> Result<(), EngineError> {
-        let awaited: HashSet<_> = self.machine.state.children().map(|(_, child)| child).collect();
-        let given_up: Vec<_> = self.awaited.difference(&awaited).copied().collect();
-        self.awaited = awaited;
-        for child in self.machine.children_to_cancel().into_iter().chain(given_up) {
+    /// Cancels children of what is being stopped.
+    pub(super) async fn cancel_children(&self) -> Result<(), EngineError> {
+        for child in self.machine.children_to_cancel() {
             let reason = format!("execution {} is being stopped", self.origin.id);
             match self.engine.cancel_child(self.origin.workspace_id, child, reason).await {
                 Ok(()) | Err(EngineError::Ended) => {}
@@ -31,7 +26,6 @@ impl Driver {
                 Err(crate::store::StoreError::NotFound(_)) if self.is_new_child(child) => continue,
                 Err(crate::store::StoreError::NotFound(_)) => {
                     let failure = Failure::new(FailureCode::ChildFailed, "the child execution no longer exists");
-                    self.awaited.remove(&child);
                     self.say(Command::ChildEnded { address, child, result: Err(failure) });
                     continue;
                 }
@@ -48,7 +42,6 @@ impl Driver {
                 }
                 _ => continue,
             };
-            self.awaited.remove(&child);
             self.say(Command::ChildEnded { address, child, result });
         }
         Ok(())

@@ -9,11 +9,7 @@ mod begin;
 mod children;
 mod effects;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
@@ -66,8 +62,6 @@ struct Driver {
     pending: Vec<(Address, i64, Box<dyn Effect>)>,
     /// Children that decided events name; created with them.
     children: Vec<NewChild>,
-    /// Children that runs have waited for and that were not seen to end.
-    awaited: HashSet<ExecutionId>,
     in_flight: HashMap<Address, (i64, AbortHandle)>,
     effects: JoinSet<(Address, i64, Outcome)>,
     reports: mpsc::Receiver<(Address, i64, Report)>,
@@ -101,7 +95,6 @@ impl Driver {
             said: Vec::new(),
             pending: Vec::new(),
             children: Vec::new(),
-            awaited: HashSet::new(),
             in_flight: HashMap::new(),
             effects: JoinSet::new(),
             reports,
@@ -119,22 +112,22 @@ impl Driver {
         }
         let now = self.now();
         self.machine.decide(now, Command::Begin);
+        // Said again after a conflict: otherwise an attempt that must not be repeated would be.
         for interrupted in self.machine.interrupted_runs() {
-            self.machine.decide(now, interrupted);
+            self.say(interrupted);
         }
         self.restart_repeated().await?;
-        self.awaited = self.machine.state.children().map(|(_, child)| child).collect();
         self.look_at_children().await?;
         loop {
-            self.step().await?;
-            match self.flush().await? {
-                Flushed::Conflict => {
-                    if !self.catch_up().await? {
-                        return Ok(Over::Lost);
-                    }
-                    continue;
+            let flushed = match self.step().await? {
+                Flushed::Written => self.flush().await?,
+                Flushed::Conflict => Flushed::Conflict,
+            };
+            if let Flushed::Conflict = flushed {
+                if !self.catch_up().await? {
+                    return Ok(Over::Lost);
                 }
-                Flushed::Written => {}
+                continue;
             }
             self.cancel_children().await?;
             if self.seen.driver.is_none() {
@@ -148,8 +141,9 @@ impl Driver {
         }
     }
 
-    /// Runs everything that can run in this process without waiting.
-    async fn step(&mut self) -> Result<(), EngineError> {
+    /// Runs everything that can run in this process without waiting. Long chains are flushed in parts; after a conflict the
+    /// machine is ahead of the log, and nothing may be appended before [`Self::catch_up`].
+    async fn step(&mut self) -> Result<Flushed, EngineError> {
         let now = self.now();
         self.engine.cancel_late_children(self.origin.workspace_id, &self.machine, now).await?;
         self.machine.decide(now, Command::Tick);
@@ -159,12 +153,11 @@ impl Driver {
             if self.machine.undelivered() > FLUSH_EVENTS {
                 match self.flush_part().await? {
                     Flushed::Written => tokio::task::yield_now().await,
-                    // The loop's own flush meets the same conflict and deals with it.
-                    Flushed::Conflict => return Ok(()),
+                    Flushed::Conflict => return Ok(Flushed::Conflict),
                 }
             }
         }
-        Ok(())
+        Ok(Flushed::Written)
     }
 
     /// Begins the attempt that the machine has just recorded as running.
