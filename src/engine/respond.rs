@@ -115,11 +115,10 @@ impl Engine {
         };
         if let (SuspensionState::Answered, Some(decision)) = (closed.state, &closed.decision)
             && let Ok(parts) = forms::check_answer(&closed.interrupt, &answer.input)
+            && self::decision(parts, &answer.by, decision.at).says_the_same(decision)
         {
-            if self::decision(parts, &answer.by, decision.at).says_the_same(decision) {
-                let execution = self.0.store.execution(workspace, id).await?;
-                return Ok(Answered::Before(Box::new(execution)));
-            }
+            let execution = self.0.store.execution(workspace, id).await?;
+            return Ok(Answered::Before(Box::new(execution)));
         }
         Err(EngineError::AlreadyClosed(Box::new(closed)))
     }
