@@ -3,6 +3,9 @@
 //! [`SqlStore`] keeps the connections and runs transactions; the methods live in one file per subject, each statement
 //! beside the method that runs it. Every transaction that writes runs in a task of its own, which a dropped caller
 //! cannot cancel half-way.
+//!
+//! `LIMIT +$4` has its sign for SQLite: it looks into a bare parameter there while it plans, and therefore prepares such a
+//! statement anew for every value that is bound.
 
 mod backend;
 mod batch;
