@@ -238,7 +238,7 @@ impl<B: Backend> SqlStore<B> {
 
     /// The first row of a statement, which `what` is missing without.
     async fn read_one(&self, what: &'static str, sql: &'static str, cells: Vec<Cell>) -> Result<B::Row, StoreError> {
-        self.read(sql, cells).await?.into_iter().next().ok_or(StoreError::NotFound(what))
+        self.read_until(sql, cells, |_| true).await?.pop().ok_or(StoreError::NotFound(what))
     }
 
     /// Runs a transaction, whatever becomes of the caller.
