@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{Editor, InPod},
+    auth::{Editor, OfPod},
     error::{Code, Problem},
     executions::{check_size, created, in_pod, kept_created, replayed},
     extract::Param,
@@ -139,7 +139,7 @@ impl From<Approve> for Respond {
     ),
 )]
 async fn respond_to_execution(
-    pod: InPod<Editor>,
+    pod: OfPod<Editor>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
@@ -163,7 +163,7 @@ async fn respond_to_execution(
     ),
 )]
 async fn approve_execution(
-    pod: InPod<Editor>,
+    pod: OfPod<Editor>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
@@ -260,7 +260,7 @@ pub struct ReplayPlan {
     ),
 )]
 async fn replay_execution(
-    pod: InPod<Editor>,
+    pod: OfPod<Editor>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
@@ -300,7 +300,7 @@ async fn replay_execution(
     responses((status = 201, description = "The new execution", body = ExecutionView)),
 )]
 async fn retry_execution(
-    pod: InPod<Editor>,
+    pod: OfPod<Editor>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
