@@ -98,6 +98,8 @@ codes! {
     NotSuspended = "not_suspended", CONFLICT, "Not suspended";
     /// The suspension was closed with something else; the message says by whom, when and how.
     SuspensionClosed = "suspension_closed", CONFLICT, "Suspension is closed";
+    /// The suspension is open: what is asked for exists once it is closed.
+    SuspensionOpen = "suspension_open", CONFLICT, "Suspension is open";
     /// The execution has ended.
     ExecutionEnded = "execution_ended", CONFLICT, "Execution has ended";
     /// The execution has not ended.

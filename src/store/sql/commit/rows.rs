@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        audit::AuditEntry,
         execution::{Execution, ExecutionProgress},
         ids::{ExecutionId, InstanceId, PodId, WorkflowId, WorkspaceId},
     },
@@ -43,6 +44,8 @@ pub struct Tables {
     pub timers: Rows,
     pub cleared: Rows,
     pub snapshots: Rows,
+    /// With their members; they get their rows when the chain's end is known.
+    pub audit: Vec<(usize, AuditEntry)>,
 }
 
 /// A batch in the shape of the tables.
@@ -79,6 +82,7 @@ pub fn holds_nul(member: &Commit) -> bool {
             .is_some_and(|reply| nul(&reply.scope) || nul(&reply.key) || nul(&reply.body) || some(&reply.location))
         || member.children.iter().flat_map(|child| &child.events).chain(&member.events).any(|event| nul(&event.body))
         || member.snapshot.as_deref().is_some_and(nul)
+        || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
 }
 
 impl Prepared {
@@ -134,6 +138,7 @@ impl Prepared {
         if let Some(state) = &commit.snapshot {
             tables.snapshots.push(member, cells![workspace, id, progress.last_seq, state]);
         }
+        tables.audit.extend(commit.audit.iter().map(|entry| (member, entry.clone())));
         self.members.push(Member { execution: id.0, key });
     }
 }
@@ -150,6 +155,7 @@ impl Tables {
                 reply.status,
                 reply.location.as_deref(),
                 reply.created_at,
+                reply.forget_at,
                 &reply.body,
             ],
         );
@@ -220,7 +226,9 @@ impl Tables {
             timers,
             cleared,
             snapshots,
+            audit,
         } = self;
+        audit.retain(|(member, _)| alive(*member));
         for rows in
             [keys, appends, creates, children, events, feed, opened, closed, queue, wakes, timers, cleared, snapshots]
         {
