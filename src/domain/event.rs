@@ -3,7 +3,7 @@
 //! An event's stored body is the exact JSON that goes on the wire, so a replay from any cursor gives the same bytes.
 //! `type` is the first member of each body: readers may tell the type without parsing the rest ([`type_of`]).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use super::{
     execution::{CancelReport, ExecutionStatus, NodeState},
     failure::Failure,
     ids::{ExecutionId, SuspensionId},
-    suspension::{Decision, Interrupt, SuspensionState},
+    suspension::{Approvers, Decision, Interrupt, SuspensionState, Vote},
 };
 use crate::clock::Instant;
 
@@ -227,6 +227,24 @@ pub struct SuspendedEvent {
     pub interrupt: Interrupt,
 }
 
+/// What changed about a suspension that stays open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StandingChange {
+    /// Somebody voted, or changed their vote.
+    Voted,
+    /// Somebody took it upon themself.
+    Claimed,
+    /// The claim was given up.
+    Released,
+    /// Others may answer in place of those who could.
+    Reassigned,
+    /// A reminder was due.
+    Reminded,
+    /// An escalation was due: more people may answer.
+    Escalated,
+}
+
 /// `suspension_update`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -237,8 +255,11 @@ pub struct SuspensionUpdateEvent {
     pub at: Instant,
     /// The suspension.
     pub suspension_id: SuspensionId,
-    /// Its new state.
+    /// Its state from now on.
     pub state: SuspensionState,
+    /// What changed, where it stays open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<StandingChange>,
     /// Who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -248,9 +269,42 @@ pub struct SuspensionUpdateEvent {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The vote (voted).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vote: Option<Vote>,
+    /// How many votes each action has from now on (voted, reassigned).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub votes: Option<BTreeMap<String, u32>>,
+    /// Who may answer from now on (reassigned, escalated).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvers: Option<Approvers>,
+    /// Which step of the timeline was due, from 0 (reminded, escalated).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
     /// The whole decision, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+}
+
+impl SuspensionUpdateEvent {
+    /// That a suspension is in this state from now on, and nothing else.
+    pub fn new(seq: i64, at: Instant, suspension_id: SuspensionId, state: SuspensionState) -> Self {
+        Self {
+            seq,
+            at,
+            suspension_id,
+            state,
+            change: None,
+            by: None,
+            action: None,
+            reason: None,
+            vote: None,
+            votes: None,
+            approvers: None,
+            step: None,
+            decision: None,
+        }
+    }
 }
 
 /// `execution_complete`

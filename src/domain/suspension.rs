@@ -1,4 +1,7 @@
-//! A question that waits for an answer: what is asked, what may be answered, and what became of it.
+//! A question that waits for an answer: what is asked and of whom, what may be answered, how it stands, and what became of it.
+
+mod policy;
+mod standing;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,6 +9,8 @@ use utoipa::ToSchema;
 
 use super::ids::{ExecutionId, PodId, SuspensionId, WorkflowId, WorkspaceId};
 use crate::clock::Instant;
+pub use policy::{Actor, Approvers, DecisionSource, Policy, Quorum, Refusal, TimelineAction, TimelineStep};
+pub use standing::{Claim, Standing, Vote};
 
 /// What kind of answer is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -123,6 +128,12 @@ pub struct Interrupt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Value>)]
     pub default_answer: Option<Value>,
+    /// Who may answer, and how many have to.
+    #[serde(default)]
+    pub policy: Policy,
+    /// What happens while nobody answers, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<TimelineStep>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
@@ -141,6 +152,9 @@ pub struct Decision {
     pub by: Option<String>,
     /// When.
     pub at: Instant,
+    /// How it came about.
+    #[serde(default)]
+    pub source: DecisionSource,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -155,12 +169,28 @@ pub struct Decision {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Value>)]
     pub data: Option<Value>,
+    /// The votes, where a quorum decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Vote>,
 }
 
 impl Decision {
-    /// Whether `other` says the same as this one: who and what, whatever the time.
+    /// Whether `other` says the same as this one: who and what, whatever the time and the way.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        Self { at: other.at, ..self.clone() } == *other
+        Self { at: other.at, source: other.source, ..self.clone() } == *other
+    }
+
+    /// The decision as one person's vote; none if nobody decided.
+    pub fn as_vote(&self) -> Option<Vote> {
+        Some(Vote {
+            by: self.by.clone()?,
+            action: self.action.clone(),
+            at: self.at,
+            source: self.source,
+            reason: self.reason.clone(),
+            comment: self.comment.clone(),
+            data: self.data.clone(),
+        })
     }
 }
 
@@ -182,6 +212,9 @@ pub struct Suspension {
     pub state: SuspensionState,
     /// What is asked.
     pub interrupt: Interrupt,
+    /// How it stands: votes, a claim, who may answer now.
+    #[serde(flatten)]
+    pub standing: Standing,
     /// What was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,

@@ -8,7 +8,7 @@ use crate::{
         event::Event,
         execution::{Execution, ExecutionOrigin},
         ids::InstanceId,
-        suspension::{Suspension, SuspensionState},
+        suspension::{Standing, Suspension, SuspensionState},
     },
     store::{
         catalogue::IdempotentReply,
@@ -129,6 +129,7 @@ fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec
                 execution_id: origin.id,
                 state: SuspensionState::Open,
                 interrupt: e.interrupt.clone(),
+                standing: Standing::default(),
                 decision: None,
                 opened_at: e.at,
                 closed_at: None,

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         execution::Execution,
         ids::{ExecutionId, SuspensionId, WorkspaceId},
-        suspension::{Decision, SuspensionState},
+        suspension::{Actor, Decision, SuspensionState},
     },
     nodes::forms::{self, AnswerInput, DecisionParts},
     store::{StoreError, SuspensionFilter},
@@ -22,7 +22,7 @@ pub struct Answer {
     /// The node whose suspension is meant, in its place.
     pub node_id: Option<String>,
     /// Who answers.
-    pub by: String,
+    pub actor: Actor,
     /// What.
     pub input: AnswerInput,
 }
@@ -79,7 +79,7 @@ impl Engine {
                 return self.not_answerable(workspace, id, &answer, none_open).await;
             };
             let parts = forms::check_answer(interrupt, &answer.input).map_err(EngineError::Answer)?;
-            let decision = decision(parts, &answer.by, now);
+            let decision = decision(parts, &answer.actor, now);
             folded.machine.decide(now, Command::Answer { suspension_id: *suspension_id, decision });
             match self.append_and_wake(folded, reply.clone()).await {
                 Ok(execution) => return Ok(Answered::Now(Box::new(execution))),
@@ -115,7 +115,7 @@ impl Engine {
         };
         if let (SuspensionState::Answered, Some(decision)) = (closed.state, &closed.decision)
             && let Ok(parts) = forms::check_answer(&closed.interrupt, &answer.input)
-            && self::decision(parts, &answer.by, decision.at).says_the_same(decision)
+            && self::decision(parts, &answer.actor, decision.at).says_the_same(decision)
         {
             let execution = self.0.store.execution(workspace, id).await?;
             return Ok(Answered::Before(Box::new(execution)));
@@ -125,7 +125,8 @@ impl Engine {
 }
 
 /// What somebody has decided with an answer that fits.
-fn decision(parts: DecisionParts, by: &str, at: Instant) -> Decision {
+fn decision(parts: DecisionParts, actor: &Actor, at: Instant) -> Decision {
     let DecisionParts { action, reason, comment, answer, data } = parts;
-    Decision { action, by: Some(by.to_owned()), at, reason, comment, answer, data }
+    let (by, source) = (Some(actor.id.clone()), actor.source);
+    Decision { action, by, at, source, reason, comment, answer, data, votes: Vec::new() }
 }

@@ -21,6 +21,7 @@ use crate::{
     domain::{
         execution::{Execution, ExecutionView},
         ids::{ExecutionId, SuspensionId},
+        suspension::Actor,
     },
     engine::{
         Answer, Engine, Replay, ReplayVersion, Replayed,
@@ -75,7 +76,7 @@ pub struct Respond {
 
 impl Respond {
     /// The answer, to the suspension that the path names or the body does.
-    pub(super) fn into_answer(self, in_path: Option<SuspensionId>, by: String) -> Result<Answer, Problem> {
+    pub(super) fn into_answer(self, in_path: Option<SuspensionId>, actor: Actor) -> Result<Answer, Problem> {
         let Self { approved, reason, comment, answer, data, action, suspension_id, node_id } = self;
         if let (Some(path), Some(body)) = (in_path, suspension_id)
             && path != body
@@ -89,7 +90,7 @@ impl Respond {
             }
         }
         let input = AnswerInput { approved, reason, comment, answer, data, action };
-        Ok(Answer { suspension_id: in_path.or(suspension_id), node_id, by, input })
+        Ok(Answer { suspension_id: in_path.or(suspension_id), node_id, actor, input })
     }
 }
 
@@ -145,7 +146,7 @@ async fn respond_to_execution(
     Idempotent { body, key }: Idempotent<Respond>,
 ) -> Result<Reply, Problem> {
     in_pod(&pod, &store, id).await?;
-    let answer = body.into_answer(None, pod.principal().id.clone())?;
+    let answer = body.into_answer(None, pod.access().actor())?;
     answer_execution(&engine, pod.workspace_id(), id, answer, &key).await
 }
 
@@ -169,7 +170,7 @@ async fn approve_execution(
     Idempotent { body, key }: Idempotent<Approve>,
 ) -> Result<Reply, Problem> {
     in_pod(&pod, &store, id).await?;
-    let answer = Respond::from(body).into_answer(None, pod.principal().id.clone())?;
+    let answer = Respond::from(body).into_answer(None, pod.access().actor())?;
     answer_execution(&engine, pod.workspace_id(), id, answer, &key).await
 }
 

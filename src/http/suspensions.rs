@@ -138,6 +138,6 @@ async fn answer_suspension(
     Idempotent { body, key }: Idempotent<Respond>,
 ) -> Result<Reply, Problem> {
     let suspension = store.suspension(access.workspace_id(), id).await?;
-    let answer = body.into_answer(Some(id), access.principal().id.clone())?;
+    let answer = body.into_answer(Some(id), access.actor())?;
     answer_execution(&engine, access.workspace_id(), suspension.execution_id, answer, &key).await
 }

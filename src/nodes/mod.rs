@@ -42,7 +42,7 @@ use crate::{
         failure::Failure,
         graph::{Graph, NodeIndex},
         ids::{ExecutionId, WorkflowId},
-        suspension::{Action, OnExpiry, SuspensionKind},
+        suspension::{Action, OnExpiry, Policy, SuspensionKind, TimelineStep},
     },
     expression::Scope,
     outbound,
@@ -273,6 +273,10 @@ pub struct Question {
     pub on_expiry: OnExpiry,
     /// The answer then, with `onExpiry: default`.
     pub default_answer: Option<Value>,
+    /// Who may answer, and how many have to. Groups and the requester are filled in by the engine.
+    pub policy: Policy,
+    /// What happens while nobody answers.
+    pub timeline: Vec<TimelineStep>,
 }
 
 /// The child execution that a node starts.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     domain::{
         failure::{Failure, FailureCode},
-        suspension::{Action, OnExpiry, SuspensionKind},
+        suspension::{Action, OnExpiry, Policy, SuspensionKind},
     },
     expression::{JsonTemplate, Template},
 };
@@ -240,6 +240,8 @@ impl Inquiry {
             expires_at: self.expires.as_ref().map(|when| when.instant(context)).transpose()?,
             on_expiry: self.on_expiry.clone(),
             default_answer: self.default_answer.clone(),
+            policy: Policy::default(),
+            timeline: Vec::new(),
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{
     event::{Event, NodeStatus, NodeUpdateEvent},
     execution::ExecutionStatus,
     graph::NodeIndex,
-    suspension::SuspensionState,
+    suspension::{Standing, SuspensionState},
 };
 use crate::nodes::{Join, OnItemError, Role};
 
@@ -49,7 +49,7 @@ impl Machine {
                 if let Some(run) = self.state.runs.get_mut(&at) {
                     run.suspension = Some(interrupt.suspension_id);
                 }
-                let open = OpenSuspension { address: at, interrupt: interrupt.clone() };
+                let open = OpenSuspension { address: at, interrupt: interrupt.clone(), standing: Standing::default() };
                 self.state.open.insert(interrupt.suspension_id, open);
             }
             Event::SuspensionUpdate(e) => {

@@ -226,6 +226,8 @@ impl Machine {
             expires_at: question.expires_at,
             on_expiry: question.on_expiry,
             default_answer: question.default_answer,
+            policy: question.policy,
+            timeline: question.timeline,
         };
         self.emit_update(now, at, NodeStatus::Suspended, |_| {});
         let seq = self.next_seq();
@@ -240,14 +242,11 @@ impl Machine {
         decision: Option<&Decision>,
     ) {
         let event = SuspensionUpdateEvent {
-            seq: self.next_seq(),
-            at: now,
-            suspension_id,
-            state,
             by: decision.and_then(|decision| decision.by.clone()),
             action: decision.map(|decision| decision.action.clone()),
             reason: decision.and_then(|decision| decision.reason.clone()),
             decision: decision.cloned(),
+            ..SuspensionUpdateEvent::new(self.next_seq(), now, suspension_id, state)
         };
         self.emit(Event::SuspensionUpdate(event));
     }

@@ -10,7 +10,7 @@ use crate::{
         execution::ExecutionStatus,
         failure::{Failure, FailureCode},
         ids::ExecutionId,
-        suspension::{Decision, Interrupt, OnExpiry, SuspensionKind, SuspensionState},
+        suspension::{Decision, DecisionSource, Interrupt, OnExpiry, SuspensionKind, SuspensionState},
     },
 };
 
@@ -113,8 +113,19 @@ impl Machine {
 
     fn expire(&mut self, now: Instant, id: crate::domain::ids::SuspensionId, address: &str, interrupt: &Interrupt) {
         let reason = Some("nobody answered in time".to_owned());
-        let mut decision =
-            Decision { action: String::new(), by: None, at: now, reason, comment: None, answer: None, data: None };
+        let source =
+            if interrupt.on_expiry == OnExpiry::Default { DecisionSource::Default } else { DecisionSource::Expiry };
+        let mut decision = Decision {
+            action: String::new(),
+            by: None,
+            at: now,
+            source,
+            reason,
+            comment: None,
+            answer: None,
+            data: None,
+            votes: Vec::new(),
+        };
         let action = match &interrupt.on_expiry {
             OnExpiry::Fail | OnExpiry::Cancel => None,
             OnExpiry::Reject => Some("rejected".to_owned()),

@@ -18,7 +18,7 @@ use crate::{
         failure::Failure,
         graph::NodeIndex,
         ids::{ExecutionId, SuspensionId},
-        suspension::Interrupt,
+        suspension::{Interrupt, Standing},
     },
 };
 
@@ -169,6 +169,9 @@ pub struct OpenSuspension {
     pub address: Address,
     /// What is asked.
     pub interrupt: Interrupt,
+    /// How it stands.
+    #[serde(default)]
+    pub standing: Standing,
 }
 
 /// Why an execution is being stopped before all its nodes have run.

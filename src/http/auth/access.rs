@@ -10,11 +10,12 @@ use axum::{
     http::request::Parts,
 };
 
-use super::{Caller, Principal, no_credentials};
+use super::{Caller, Principal, PrincipalKind, no_credentials};
 use crate::{
     domain::{
         identity::Role,
         ids::{PodId, WorkspaceId},
+        suspension::{Actor, DecisionSource},
         workflow::Pod,
     },
     http::{
@@ -81,6 +82,15 @@ impl<R> Access<R> {
     /// Their role in the workspace.
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// Who acts, as the engine sees those who answer.
+    pub fn actor(&self) -> Actor {
+        let source = match self.principal.kind {
+            PrincipalKind::User => DecisionSource::Person,
+            PrincipalKind::ApiKey => DecisionSource::Api,
+        };
+        Actor { id: self.principal.id.clone(), source, role: Some(self.role) }
     }
 
     /// Refuses who is below `role`, where it depends on the request.

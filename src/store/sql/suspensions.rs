@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         ids::{SuspensionId, WorkspaceId},
-        suspension::{Suspension, SuspensionState},
+        suspension::{Standing, Suspension, SuspensionState},
     },
     store::{Page, StoreError, SuspensionFilter},
 };
@@ -107,6 +107,7 @@ fn read_suspension<B: Backend>(row: &B::Row) -> Result<Suspension, StoreError> {
         execution_id: columns.id()?,
         state: columns.name("suspension state")?,
         interrupt: columns.json("interrupt")?,
+        standing: Standing::default(),
         decision: columns.maybe_json("decision")?,
         opened_at: columns.at()?,
         closed_at: columns.maybe_at()?,

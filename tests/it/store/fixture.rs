@@ -10,7 +10,10 @@ use sluicegate::{
         execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStats, ExecutionStatus, TriggeredBy},
         identity::{Member, Role},
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
-        suspension::{Decision, Interrupt, OnExpiry, Suspension, SuspensionKind, SuspensionState},
+        suspension::{
+            Decision, DecisionSource, Interrupt, OnExpiry, Policy, Standing, Suspension, SuspensionKind,
+            SuspensionState,
+        },
         workflow::{Pod, Workflow, WorkflowState, Workspace},
     },
     store::{
@@ -328,6 +331,8 @@ pub fn suspension(id: SuspensionId, execution: &Execution, at: Instant) -> Suspe
         expires_at: None,
         on_expiry: OnExpiry::Fail,
         default_answer: None,
+        policy: Policy::default(),
+        timeline: Vec::new(),
     };
     Suspension {
         id,
@@ -337,6 +342,7 @@ pub fn suspension(id: SuspensionId, execution: &Execution, at: Instant) -> Suspe
         execution_id: origin.id,
         state: SuspensionState::Open,
         interrupt,
+        standing: Standing::default(),
         decision: None,
         opened_at: at,
         closed_at: None,
@@ -349,10 +355,12 @@ pub fn answered(suspension: &Suspension, at: Instant) -> Suspension {
         action: "approved".to_owned(),
         by: Some("bea".to_owned()),
         at,
+        source: DecisionSource::Person,
         reason: None,
         comment: None,
         answer: None,
         data: None,
+        votes: Vec::new(),
     };
     Suspension { state: SuspensionState::Answered, decision: Some(decision), closed_at: Some(at), ..suspension.clone() }
 }

@@ -16,7 +16,7 @@ use crate::{
         failure::{Failure, FailureCode},
         graph::Graph,
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
-        suspension::{Decision, OnExpiry, SuspensionKind},
+        suspension::{Decision, DecisionSource, OnExpiry, Policy, SuspensionKind},
     },
     nodes::{
         ChildRequest, Common, CompiledNode, CompiledWorkflow, Completion, Join, Node, NodeContext, OnItemError,
@@ -205,12 +205,24 @@ fn question(expires_at: Option<Instant>, on_expiry: OnExpiry) -> Outcome {
         expires_at,
         on_expiry,
         default_answer: None,
+        policy: Policy::default(),
+        timeline: Vec::new(),
     }))
 }
 
 fn decision(action: &str, at: Instant) -> Decision {
     let by = Some("ada".to_owned());
-    Decision { action: action.to_owned(), by, at, reason: None, comment: None, answer: None, data: None }
+    Decision {
+        action: action.to_owned(),
+        by,
+        at,
+        source: DecisionSource::Person,
+        reason: None,
+        comment: None,
+        answer: None,
+        data: None,
+        votes: Vec::new(),
+    }
 }
 
 /// Nodes as `id:type`, edges as `a>b` or `a.port>b`; a node `x@l` is in the body of loop `l`.
