@@ -28,6 +28,9 @@ use crate::{
 use catalogue::{Change, IdempotentReply};
 use commit::{Commit, CommitError};
 
+/// [`Store::events`] stops at the event that fills this many bytes of bodies.
+pub const EVENTS_BYTES: usize = 4 << 20;
+
 /// Why the store could not do as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -278,7 +281,7 @@ pub trait Store: Send + Sync + 'static {
         cursor: Option<&str>,
     ) -> Result<Page<Execution>, StoreError>;
 
-    /// Events after `after`, in order: at most `limit`, and about 4 MiB of bodies (at least one, if there is one).
+    /// Events after `after`, in order: at most `limit`, and [`EVENTS_BYTES`] of bodies (at least one, if there is one).
     async fn events(
         &self,
         workspace: WorkspaceId,
