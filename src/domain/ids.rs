@@ -53,6 +53,8 @@ ids! {
     ApiKeyId,
     /// An invitation to a workspace.
     InviteId,
+    /// A schedule.
+    ScheduleId,
     /// One boot of one server process.
     InstanceId,
 }

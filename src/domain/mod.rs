@@ -9,5 +9,6 @@ pub mod graph;
 pub mod identity;
 pub mod ids;
 pub mod receipt;
+pub mod schedule;
 pub mod suspension;
 pub mod workflow;
