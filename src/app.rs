@@ -24,6 +24,7 @@ use crate::{
         Store,
         sql::{self, Options},
     },
+    triggers::schedules::Schedules,
 };
 
 /// How long connections may take to end once the engine has stopped.
@@ -54,6 +55,8 @@ impl App {
             ..EngineConfig::default()
         };
         let engine = Engine::start(Arc::clone(&store), clock.clone(), engine_config, outbound).await?;
+        let schedules = Schedules::new(engine.clone(), config.schedule_min_interval);
+        schedules.start();
         let shutdown = Shutdown::default();
         let streams = Streams::new(
             config.streams_per_workspace,
@@ -66,7 +69,7 @@ impl App {
         let signer = Arc::new(Signer::shared(&*store, &clock).await.context("the key that signs receipts")?);
         let readiness = Readiness::default();
         let config = Arc::new(config);
-        let state = AppState { store, clock, config, auth, readiness, metrics, engine, streams, signer };
+        let state = AppState { store, clock, config, auth, readiness, metrics, engine, schedules, streams, signer };
         Ok(Self { state, shutdown })
     }
 

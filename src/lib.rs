@@ -24,3 +24,4 @@ pub mod http;
 pub mod nodes;
 pub mod outbound;
 pub mod store;
+pub mod triggers;

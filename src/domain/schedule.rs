@@ -119,6 +119,13 @@ impl Schedule {
         grid.next_after(settled_until).map(|slot| slot.plus_ms(self.shift_ms()))
     }
 
+    /// The next slots after an instant, up to `count`.
+    pub fn coming(&self, after: Instant, count: usize) -> Result<Vec<ComingSlot>, GridError> {
+        let (grid, shift_ms) = (self.grid()?, self.shift_ms());
+        let slots = std::iter::successors(grid.next_after(after), |slot| grid.next_after(*slot));
+        Ok(slots.take(count).map(|slot| ComingSlot { slot, run_at: slot.plus_ms(shift_ms) }).collect())
+    }
+
     /// Whether the slots are the same instants at the same times.
     pub fn has_slots_of(&self, other: &Self) -> bool {
         self.cron_expression == other.cron_expression

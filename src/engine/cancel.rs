@@ -20,7 +20,7 @@ use super::{
     driver::Folded,
     machine::{Command, Machine},
     project::{self, Placement},
-    trigger::ReplyFor,
+    trigger::{ReplyFor, Riders},
 };
 
 /// How often a door decides anew when others are faster.
@@ -141,6 +141,7 @@ impl Engine {
                 idempotency: None,
                 snapshot: None,
                 audit: Vec::new(),
+                slot: None,
             };
             match self.0.committer.commit(commit).await {
                 Err(EngineError::Conflict) => {}
@@ -190,7 +191,7 @@ impl Engine {
             && let Ok(permit) = inner.places.clone().try_acquire_owned()
             && let Some(place) = self.take_place(id, permit)
         {
-            return self.open(folded, place, reply).await;
+            return self.open(folded, place, Riders { reply, slot: None }).await;
         }
         let engine = self.clone();
         // In a task of its own: a caller who goes away must not keep the driver from being woken.
@@ -212,7 +213,7 @@ impl Engine {
         let ended = folded.machine.state.status.is_terminal();
         let driver = folded.seen.driver.filter(|_| driven);
         let driven_here = driver == Some(instance);
-        let placement = Placement { driver, queued: !ended && !driven_here, idempotency, children: Vec::new() };
+        let placement = Placement { driver, queued: !ended && !driven_here, idempotency, ..Placement::default() };
         let commit = project::commit(&folded.machine, origin, &events, &folded.seen, now, placement);
         inner.committer.commit(commit).await?;
         if !inner.drivers.wake(origin.id) && driven_here && !ended {

@@ -16,6 +16,7 @@ use crate::{
     store::{
         catalogue::IdempotentReply,
         commit::{Commit, EventRow, ExecutionWrite, NewChild, QueueRow, SuspensionChange, TimerChange},
+        schedules::Settlement,
     },
 };
 
@@ -35,6 +36,8 @@ pub struct Placement {
     pub idempotency: Option<IdempotentReply>,
     /// Children that are created with it.
     pub children: Vec<NewChild>,
+    /// The slot of a schedule that it is started for.
+    pub slot: Option<Box<Settlement>>,
 }
 
 /// Where the writer stands.
@@ -117,6 +120,7 @@ pub fn commit(
         audit: audit(origin, events),
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,
+        slot: placement.slot,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_path_to_error::Segment;
 
 use super::error::{Code, Problem};
-use crate::domain::ids::{ApiKeyId, ExecutionId, InviteId, PodId, SuspensionId, WorkflowId, WorkspaceId};
+use crate::domain::ids::{ApiKeyId, ExecutionId, InviteId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId};
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -129,6 +129,7 @@ path_params! {
     WorkflowId, "workflowId", "workflow";
     ExecutionId, "executionId", "execution";
     SuspensionId, "suspensionId", "suspension";
+    ScheduleId, "scheduleId", "schedule";
     ApiKeyId, "apiKeyId", "API key";
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";

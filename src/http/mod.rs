@@ -37,6 +37,7 @@ mod members;
 mod node_types;
 mod pods;
 mod receipts;
+mod schedules;
 mod stream_tokens;
 mod suspensions;
 mod workflow_versions;
@@ -78,6 +79,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(pods::routes())
         .merge(workflows::routes())
         .merge(workflow_versions::routes())
+        .merge(schedules::routes())
         .merge(stream_tokens::routes())
         .merge(executions::routes())
         .merge(execution_actions::routes())

@@ -1,13 +1,14 @@
 //! What is kept, behind one object-safe trait; nothing above it is generic over a database.
 //!
 //! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
-//! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`sql`] is the one
-//! implementation, over a small backend for each database.
+//! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds
+//! what settles a slot. [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
 pub mod catalogue;
 pub mod commit;
+pub mod schedules;
 pub mod sql;
 
 use std::collections::HashMap;
@@ -20,13 +21,15 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::{Execution, ExecutionStatus, TriggeredBy},
         identity::{ApiKey, Invite, Member},
-        ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{ExecutionId, InstanceId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        schedule::{Schedule, Slot},
         suspension::{Suspension, SuspensionKind, SuspensionState},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
 };
 use catalogue::{Change, IdempotentReply};
 use commit::{Commit, CommitError};
+use schedules::Settlement;
 
 /// [`Store::events`] stops at the event that fills this many bytes of bodies.
 pub const EVENTS_BYTES: usize = 4 << 20;
@@ -322,6 +325,57 @@ pub trait Store: Send + Sync + 'static {
 
     /// The end of the workspace's feed: where a stream that wants only news begins.
     async fn feed_end(&self, workspace: WorkspaceId) -> Result<FeedCursor, StoreError>;
+
+    // --- schedules ------------------------------------------------------------------------------------------------------
+
+    /// Up to `limit` schedules whose next slot is due at `now`, the earliest first.
+    async fn due_schedules(&self, now: Instant, limit: i64) -> Result<Vec<Schedule>, StoreError>;
+
+    /// When the next slot of any schedule is due.
+    async fn next_due_slot(&self) -> Result<Option<Instant>, StoreError>;
+
+    /// Up to `limit` schedules with a slot that waits for executions that have ended by now, the oldest slot first.
+    async fn ready_schedules(&self, limit: i64) -> Result<Vec<Schedule>, StoreError>;
+
+    /// Up to `limit` schedules of all workspaces behind this one, in the order of their keys.
+    async fn schedules_after(
+        &self,
+        after: Option<(WorkspaceId, ScheduleId)>,
+        limit: i64,
+    ) -> Result<Vec<Schedule>, StoreError>;
+
+    /// Settles slots without an execution; `false` (and nothing is written) if the schedule is not as the writer has seen it.
+    /// A slot that has a row keeps it.
+    async fn settle(&self, settlement: &Settlement) -> Result<bool, StoreError>;
+
+    /// Up to `limit` executions that a schedule, webhook or event has started and that have not ended, newest first.
+    async fn live_executions_of(
+        &self,
+        workspace: WorkspaceId,
+        trigger_id: &str,
+        limit: i64,
+    ) -> Result<Vec<ExecutionId>, StoreError>;
+
+    /// A schedule.
+    async fn schedule(&self, workspace: WorkspaceId, id: ScheduleId) -> Result<Schedule, StoreError>;
+
+    /// A page of a pod's schedules, newest first.
+    async fn schedules(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Schedule>, StoreError>;
+
+    /// A page of a schedule's ledger, newest first.
+    async fn slots(
+        &self,
+        workspace: WorkspaceId,
+        id: ScheduleId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Slot>, StoreError>;
 
     // --- catalogue ------------------------------------------------------------------------------------------------------
 

@@ -258,7 +258,7 @@ impl Driver {
         }
         let now = self.now();
         let children = std::mem::take(&mut self.children);
-        let placement = Placement { driver, queued: false, idempotency: None, children };
+        let placement = Placement { driver, children, ..Placement::default() };
         let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, now, placement);
         match self.write(commit).await {
             Ok(()) => Ok(Flushed::Written),

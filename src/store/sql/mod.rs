@@ -19,6 +19,7 @@ mod instances;
 mod lanes;
 mod postgres;
 mod queue;
+mod schedules;
 mod secrets;
 mod sqlite;
 mod suspensions;

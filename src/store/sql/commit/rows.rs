@@ -19,6 +19,7 @@ use crate::{
 use super::super::{
     backend::{Cell, cells},
     batch::Rows,
+    schedules,
 };
 
 /// What decides about one member.
@@ -26,12 +27,15 @@ use super::super::{
 pub struct Member {
     pub execution: Uuid,
     pub key: Option<(Arc<str>, Arc<str>)>,
+    pub schedule: Option<Uuid>,
 }
 
 /// The rows of a batch, by table.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     pub keys: Rows,
+    pub schedules: Rows,
+    pub slots: Rows,
     pub appends: Rows,
     pub creates: Rows,
     pub children: Rows,
@@ -83,6 +87,7 @@ pub fn holds_nul(member: &Commit) -> bool {
         || member.children.iter().flat_map(|child| &child.events).chain(&member.events).any(|event| nul(&event.body))
         || member.snapshot.as_deref().is_some_and(nul)
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
+        || member.slot.as_ref().is_some_and(|settlement| schedules::holds_nul(settlement))
 }
 
 impl Prepared {
@@ -99,6 +104,9 @@ impl Prepared {
         let (workspace, id) = (commit.workspace_id, commit.execution_id);
         let tables = &mut self.tables;
         let key = commit.idempotency.as_ref().map(|reply| tables.add_key(member, reply));
+        if let Some(settlement) = &commit.slot {
+            schedules::add_rows(settlement, member, &mut tables.schedules, &mut tables.slots);
+        }
         let (pod, workflow, progress) = match &commit.write {
             ExecutionWrite::Create(execution) => {
                 tables.creates.push(member, execution_row(execution, commit.driver));
@@ -139,7 +147,8 @@ impl Prepared {
             tables.snapshots.push(member, cells![workspace, id, progress.last_seq, state]);
         }
         tables.audit.extend(commit.audit.iter().map(|entry| (member, entry.clone())));
-        self.members.push(Member { execution: id.0, key });
+        let schedule = commit.slot.as_ref().map(|settlement| settlement.schedule_id.0);
+        self.members.push(Member { execution: id.0, key, schedule });
     }
 }
 
@@ -214,6 +223,8 @@ impl Tables {
     pub fn retain(&mut self, alive: impl Fn(usize) -> bool) {
         let Self {
             keys,
+            schedules,
+            slots,
             appends,
             creates,
             children,
@@ -229,9 +240,10 @@ impl Tables {
             audit,
         } = self;
         audit.retain(|(member, _)| alive(*member));
-        for rows in
-            [keys, appends, creates, children, events, feed, opened, closed, queue, wakes, timers, cleared, snapshots]
-        {
+        for rows in [
+            keys, schedules, slots, appends, creates, children, events, feed, opened, closed, queue, wakes, timers,
+            cleared, snapshots,
+        ] {
             rows.retain(&alive);
         }
     }
