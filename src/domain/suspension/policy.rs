@@ -140,7 +140,7 @@ impl Policy {
 
     /// Whether it counts who answers: then only people do, and programs that are named.
     pub fn counts_people(&self) -> bool {
-        !self.allow_self_approval || self.quorum.is_some_and(|quorum| quorum.required > 1)
+        !self.allow_self_approval || self.required() > 1
     }
 
     /// Whether somebody may answer as things stand, leaving claims aside.
@@ -175,10 +175,14 @@ impl Policy {
         }
     }
 
-    /// Whether so many different people can ever vote as a quorum asks for.
-    pub fn is_reachable(&self, approvers: Option<&Approvers>) -> bool {
-        let (Some(quorum), Some(approvers)) = (self.quorum, approvers) else { return true };
-        !approvers.roles.is_empty() || self.voters(approvers) >= quorum.required as usize
+    /// How many people it takes.
+    pub fn required(&self) -> usize {
+        self.quorum.map_or(1, |quorum| quorum.required as usize)
+    }
+
+    /// Whether those people can ever be found among these approvers.
+    pub fn is_reachable(&self, approvers: &Approvers) -> bool {
+        !approvers.roles.is_empty() || self.voters(approvers) >= self.required()
     }
 
     /// How many of those who are named may vote.
