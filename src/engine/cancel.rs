@@ -162,7 +162,7 @@ impl Engine {
             }
             let now = self.0.clock.now();
             folded.machine.decide(now, command.clone());
-            match self.append_and_wake(folded, &|_| None).await {
+            match self.append_and_wake(folded, None).await {
                 Err(EngineError::Conflict) => {}
                 other => return other,
             }
@@ -171,48 +171,50 @@ impl Engine {
     }
 
     /// Appends what a door has decided, and sees to it that somebody goes on from there: the driver is woken, or this process
-    /// drives on from the same commit, or the execution goes on the queue.
-    pub(super) async fn append_and_wake(
-        &self,
-        mut folded: Folded,
-        reply: ReplyFor<'_>,
-    ) -> Result<Execution, EngineError> {
+    /// drives on in the same commit, or the execution goes on the queue.
+    pub(super) async fn append_and_wake(&self, folded: Folded, reply: ReplyFor) -> Result<Execution, EngineError> {
+        let inner = &self.0;
+        let state = &folded.machine.state;
+        let id = folded.origin.id;
+        let ended = state.status.is_terminal();
+        let nothing = folded.machine.undelivered() == 0 && reply.is_none();
+        let driven = match folded.seen.driver {
+            Some(driver) if driver == inner.drivers.instance() => inner.drivers.contains(id),
+            other => other.is_some(),
+        };
+        if !driven
+            && !ended
+            && !nothing
+            && !inner.soft.is_cancelled()
+            && let Ok(permit) = inner.places.clone().try_acquire_owned()
+            && let Some(place) = self.take_place(id, permit)
+        {
+            return self.open(folded, place, reply).await;
+        }
+        let engine = self.clone();
+        // In a task of its own: a caller who goes away must not keep the driver from being woken.
+        let task = inner.tasks.spawn(async move { engine.append(folded, driven, reply).await });
+        task.await.map_err(|_| EngineError::Panicked)?
+    }
+
+    async fn append(&self, mut folded: Folded, driven: bool, reply: ReplyFor) -> Result<Execution, EngineError> {
         let inner = &self.0;
         let now = inner.clock.now();
         let events = folded.machine.take();
         let origin = &folded.origin;
         let execution = Execution { origin: (**origin).clone(), progress: folded.machine.progress() };
-        let idempotency = reply(&execution);
+        let idempotency = reply.map(|reply| reply(&execution));
         if events.is_empty() && idempotency.is_none() {
             return Ok(execution);
         }
         let instance = inner.drivers.instance();
         let ended = folded.machine.state.status.is_terminal();
-        let place =
-            || (!ended && !inner.soft.is_cancelled()).then(|| inner.places.clone().try_acquire_owned().ok()).flatten();
-        let (driver, permit) = match folded.seen.driver {
-            Some(driver) if driver != instance => (Some(driver), None),
-            Some(driver) if inner.drivers.contains(origin.id) => (Some(driver), None),
-            // Nobody drives it, or this instance's last driver of it has failed.
-            _ => match place() {
-                Some(permit) => (Some(instance), Some(permit)),
-                None => (None, None),
-            },
-        };
+        let driver = folded.seen.driver.filter(|_| driven);
         let driven_here = driver == Some(instance);
         let placement = Placement { driver, queued: !ended && !driven_here, idempotency, children: Vec::new() };
-        let commit = project::append(&folded.machine, origin, &events, &folded.seen, now, placement);
+        let commit = project::commit(&folded.machine, origin, &events, &folded.seen, now, placement);
         inner.committer.commit(commit).await?;
-        if let Some(permit) = permit {
-            let state = &folded.machine.state;
-            folded.seen = project::Seen {
-                seq: state.seq,
-                driver,
-                snapshot_seq: folded.seen.snapshot_seq,
-                timer: project::SeenTimer::Known(folded.machine.next_due()),
-            };
-            self.drive(folded, permit);
-        } else if !inner.drivers.wake(origin.id) && driven_here && !ended {
+        if !inner.drivers.wake(origin.id) && driven_here && !ended {
             // Its driver has failed since. The queue goes on from here.
             inner.store.release(instance, &[(origin.workspace_id, origin.id)], now).await?;
             inner.signals.queued();

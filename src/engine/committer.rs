@@ -59,20 +59,19 @@ impl Committer {
         )
     }
 
-    /// Writes a commit of an execution that exists; returns once it is durable.
+    /// Writes a commit; returns once it is durable. A new execution is refused at once if too many wait already.
     pub async fn commit(&self, commit: Commit) -> Result<(), EngineError> {
         let (done, written) = oneshot::channel();
-        self.running.send(Request { commit, done }).await.map_err(|_| EngineError::Stopping)?;
-        written.await.map_err(|_| EngineError::Stopping)?
-    }
-
-    /// Writes a new execution; refused at once if too many wait already.
-    pub async fn create(&self, commit: Commit) -> Result<(), EngineError> {
-        let (done, written) = oneshot::channel();
-        self.triggers.try_send(Request { commit, done }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => EngineError::Busy,
-            mpsc::error::TrySendError::Closed(_) => EngineError::Stopping,
-        })?;
+        let is_new = matches!(commit.write, ExecutionWrite::Create(_));
+        let request = Request { commit, done };
+        if is_new {
+            self.triggers.try_send(request).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => EngineError::Busy,
+                mpsc::error::TrySendError::Closed(_) => EngineError::Stopping,
+            })?;
+        } else {
+            self.running.send(request).await.map_err(|_| EngineError::Stopping)?;
+        }
         written.await.map_err(|_| EngineError::Stopping)?
     }
 }

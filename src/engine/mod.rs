@@ -48,7 +48,7 @@ use workflows::Workflows;
 pub use cancel::CancelRequest;
 pub use replay::{Replay, ReplayVersion, Replayed};
 pub use respond::{Answer, Answered};
-pub use trigger::Trigger;
+pub use trigger::{ReplyFor, Trigger};
 pub use view::Include;
 
 /// How the engine runs.

@@ -46,6 +46,11 @@ pub struct Seen {
     pub timer: SeenTimer,
 }
 
+impl Seen {
+    /// Before an execution's first event: its first commit creates it.
+    pub const NOTHING: Self = Self { seq: 0, driver: None, snapshot_seq: 0, timer: SeenTimer::Known(None) };
+}
+
 /// What a writer knows of the execution's timer row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeenTimer {
@@ -65,8 +70,8 @@ pub fn rows(events: &[Event]) -> Vec<EventRow> {
     events.iter().map(row).collect()
 }
 
-/// The commit that appends what the machine has decided.
-pub fn append(
+/// The commit of what the machine has decided; the first one creates the execution.
+pub fn commit(
     machine: &Machine,
     origin: &ExecutionOrigin,
     events: &[Event],
@@ -81,16 +86,21 @@ pub fn append(
     let since_snapshot = state.seq - seen.snapshot_seq;
     // A snapshot is as large as the state: the larger it is, the rarer it must be written.
     let snapshot_due = !ended && since_snapshot >= SNAPSHOT_EVERY.max(state.runs.len() as i64);
-    Commit {
-        workspace_id: origin.workspace_id,
-        execution_id: origin.id,
-        write: ExecutionWrite::Append {
+    let write = if seen.seq == 0 {
+        ExecutionWrite::Create(Box::new(Execution { origin: origin.clone(), progress: machine.progress() }))
+    } else {
+        ExecutionWrite::Append {
             pod_id: origin.pod_id,
             workflow_id: origin.workflow_id,
             expected_seq: seen.seq,
             expected_driver: seen.driver,
             progress: Box::new(machine.progress()),
-        },
+        }
+    };
+    Commit {
+        workspace_id: origin.workspace_id,
+        execution_id: origin.id,
+        write,
         driver: placement.driver.filter(|_| !ended),
         events: rows(events),
         queue: (placement.queued && !ended).then_some(QueueRow { priority: origin.priority, queued_at: now }),
@@ -104,31 +114,6 @@ pub fn append(
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
-    }
-}
-
-/// The commit that creates an execution.
-pub fn create(
-    machine: &Machine,
-    origin: &ExecutionOrigin,
-    events: &[Event],
-    now: Instant,
-    placement: Placement,
-) -> Commit {
-    let execution = Execution { origin: origin.clone(), progress: machine.progress() };
-    Commit {
-        workspace_id: origin.workspace_id,
-        execution_id: origin.id,
-        write: ExecutionWrite::Create(Box::new(execution)),
-        driver: placement.driver,
-        events: rows(events),
-        queue: placement.queued.then_some(QueueRow { priority: origin.priority, queued_at: now }),
-        timer: machine.next_due().map_or(TimerChange::Keep, TimerChange::Set),
-        suspensions: Vec::new(),
-        children: Vec::new(),
-        wake: None,
-        idempotency: placement.idempotency,
-        snapshot: None,
     }
 }
 

@@ -71,7 +71,7 @@ impl Engine {
         workspace: WorkspaceId,
         id: ExecutionId,
         request: Replay,
-        reply: ReplyFor<'_>,
+        reply: ReplyFor,
     ) -> Result<Replayed, EngineError> {
         let original = self.load(workspace, id).await?;
         if !original.machine.state.status.is_terminal() {
@@ -154,7 +154,7 @@ impl Engine {
         id: ExecutionId,
         by: String,
         idempotency_key: Option<String>,
-        reply: ReplyFor<'_>,
+        reply: ReplyFor,
     ) -> Result<Execution, EngineError> {
         let original = self.0.store.execution(workspace, id).await?;
         // What would refuse the new execution must not cost the old one.

@@ -52,7 +52,7 @@ impl Engine {
         workspace: WorkspaceId,
         id: ExecutionId,
         answer: Answer,
-        reply: ReplyFor<'_>,
+        reply: ReplyFor,
     ) -> Result<Answered, EngineError> {
         for _ in 0..TRIES {
             let mut folded = self.load(workspace, id).await?;
@@ -70,7 +70,7 @@ impl Engine {
             let [(suspension_id, interrupt)] = matching.as_slice() else {
                 // An expiry that only this look has found is recorded before anybody is told of it.
                 if folded.machine.undelivered() > 0 {
-                    match self.append_and_wake(folded, &|_| None).await {
+                    match self.append_and_wake(folded, None).await {
                         Ok(_) | Err(EngineError::Conflict) => continue,
                         Err(error) => return Err(error),
                     }
@@ -81,7 +81,7 @@ impl Engine {
             let parts = forms::check_answer(interrupt, &answer.input).map_err(EngineError::Answer)?;
             let decision = decision(parts, &answer.actor, now);
             folded.machine.decide(now, Command::Answer { suspension_id: *suspension_id, decision });
-            match self.append_and_wake(folded, reply).await {
+            match self.append_and_wake(folded, reply.clone()).await {
                 Ok(execution) => return Ok(Answered::Now(Box::new(execution))),
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error),

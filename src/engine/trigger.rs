@@ -1,5 +1,7 @@
 //! Triggering: a new execution, recorded durably before anybody is told of it. Where there is room it is driven from the very
-//! commit that creates it; else it takes its place in the queue.
+//! commit that creates it, which then holds what could run without waiting; else it takes its place in the queue.
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -19,7 +21,7 @@ use super::{
     Engine, EngineError,
     driver::Folded,
     machine::{Command, Machine},
-    project::{self, Placement, Seen, SeenTimer},
+    project::{self, Placement, Seen},
 };
 
 /// How deep executions may start executions.
@@ -66,12 +68,12 @@ pub struct Trigger {
     pub created_by: String,
 }
 
-/// Makes the reply to be kept for an idempotency key, from the execution as it is created.
-pub type ReplyFor<'a> = &'a (dyn Fn(&Execution) -> Option<IdempotentReply> + Send + Sync);
+/// Makes the reply to be kept for an idempotency key, from the execution as the commit leaves it. None: nothing is kept.
+pub type ReplyFor = Option<Arc<dyn Fn(&Execution) -> IdempotentReply + Send + Sync>>;
 
 impl Engine {
     /// Creates an execution; when this returns it is durable.
-    pub async fn trigger(&self, trigger: Trigger, reply: ReplyFor<'_>) -> Result<Execution, EngineError> {
+    pub async fn trigger(&self, trigger: Trigger, reply: ReplyFor) -> Result<Execution, EngineError> {
         let inner = &self.0;
         if inner.soft.is_cancelled() {
             return Err(EngineError::Stopping);
@@ -120,37 +122,43 @@ impl Engine {
         mut machine: Machine,
         origin: ExecutionOrigin,
         now: Instant,
-        reply: ReplyFor<'_>,
+        reply: ReplyFor,
     ) -> Result<Execution, EngineError> {
         let inner = &self.0;
         machine.decide(now, Command::Record);
-        let events = machine.take();
+        // The reply shows the execution as it is recorded; what follows, be it in the same commit, is for the stream.
         let execution = Execution { origin: origin.clone(), progress: machine.progress() };
+        let kept = reply.map(|reply| reply(&execution));
         let waits = origin.run_at.is_some();
-        let permit =
-            if waits || !inner.signals.queue_is_empty() { None } else { inner.places.clone().try_acquire_owned().ok() };
-        let driver = permit.is_some().then(|| inner.drivers.instance());
-        let queued = permit.is_none() && !waits;
-        if queued && self.queue_length(origin.workspace_id, now).await? >= inner.config.queue_limit {
+        if !waits
+            && inner.signals.queue_is_empty()
+            && let Ok(permit) = inner.places.clone().try_acquire_owned()
+        {
+            let folded = Folded { origin: origin.into(), machine, seen: Seen::NOTHING };
+            let place = self.take_place(folded.origin.id, permit).ok_or(EngineError::Conflict)?;
+            let reply =
+                kept.map(|kept| -> Arc<dyn Fn(&Execution) -> _ + Send + Sync> { Arc::new(move |_| kept.clone()) });
+            self.open(folded, place, reply).await?;
+            return Ok(execution);
+        }
+        if !waits && self.queue_length(origin.workspace_id, now).await? >= inner.config.queue_limit {
             return Err(EngineError::Busy);
         }
-        let placement = Placement { driver, queued, idempotency: reply(&execution), children: Vec::new() };
-        let commit = project::create(&machine, &origin, &events, now, placement);
-        match inner.committer.create(commit).await {
-            Ok(()) => {}
+        let events = machine.take();
+        let placement = Placement { driver: None, queued: !waits, idempotency: kept, children: Vec::new() };
+        let commit = project::commit(&machine, &execution.origin, &events, &Seen::NOTHING, now, placement);
+        match inner.committer.commit(commit).await {
+            Ok(()) => Ok(execution),
             // Whether it was written is unknown; the row knows.
-            Err(EngineError::Unwritten(error)) => match inner.store.execution(origin.workspace_id, origin.id).await {
-                Ok(_) => {}
-                Err(StoreError::NotFound(_)) => return Err(EngineError::Unwritten(error)),
-                Err(error) => return Err(error.into()),
-            },
-            Err(error) => return Err(error),
+            Err(EngineError::Unwritten(error)) => {
+                match inner.store.execution(execution.origin.workspace_id, execution.origin.id).await {
+                    Ok(_) => Ok(execution),
+                    Err(StoreError::NotFound(_)) => Err(EngineError::Unwritten(error)),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            Err(error) => Err(error),
         }
-        if let Some(permit) = permit {
-            let seen = Seen { seq: machine.state.seq, driver, snapshot_seq: 0, timer: SeenTimer::Known(None) };
-            self.drive(Folded { origin: origin.into(), machine, seen }, permit);
-        }
-        Ok(execution)
     }
 
     /// How many executions of a workspace wait, counted from the rows at most every half second: counting a long queue takes

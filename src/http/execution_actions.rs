@@ -11,7 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     auth::{Editor, InPod},
     error::{Code, Problem},
-    executions::{check_size, created, in_pod, replayed, stored},
+    executions::{check_size, created, in_pod, kept_created, replayed},
     extract::Param,
     idempotency::{Idempotent, NoBody, ReplyKey},
     reply::Reply,
@@ -182,9 +182,9 @@ pub(super) async fn answer_execution(
     answer: Answer,
     key: &ReplyKey,
 ) -> Result<Reply, Problem> {
-    let show = |execution: &Execution| Reply::ok(&execution.view(engine.clock().now()));
-    let reply = |execution: &Execution| stored(key, &show(execution));
-    match engine.respond(workspace, id, answer, &reply).await {
+    let clock = engine.clock().clone();
+    let show = move |execution: &Execution| Reply::ok(&execution.view(clock.now()));
+    match engine.respond(workspace, id, answer, key.keeping(show.clone())).await {
         Ok(answered) => Ok(show(answered.execution())),
         Err(error) => replayed(key, error),
     }
@@ -284,8 +284,7 @@ async fn replay_execution(
         idempotency_key: key.key().map(str::to_owned),
         by: pod.principal().id.clone(),
     };
-    let reply = |execution: &Execution| stored(&key, &created(engine.clock(), execution));
-    match engine.replay(pod.workspace_id(), id, request, &reply).await {
+    match engine.replay(pod.workspace_id(), id, request, kept_created(&engine, &key)).await {
         Ok(Replayed::Execution(execution)) => Ok(created(engine.clock(), &execution)),
         Ok(Replayed::Plan { workflow_version, nodes }) => Ok(Reply::ok(&ReplayPlan { workflow_version, nodes })),
         Err(error) => replayed(&key, error),
@@ -308,9 +307,8 @@ async fn retry_execution(
     Idempotent { body: NoBody {}, key }: Idempotent<NoBody>,
 ) -> Result<Reply, Problem> {
     in_pod(&pod, &store, id).await?;
-    let reply = |execution: &Execution| stored(&key, &created(engine.clock(), execution));
     let by = pod.principal().id.clone();
-    match engine.retry(pod.workspace_id(), id, by, key.key().map(str::to_owned), &reply).await {
+    match engine.retry(pod.workspace_id(), id, by, key.key().map(str::to_owned), kept_created(&engine, &key)).await {
         Ok(execution) => Ok(created(engine.clock(), &execution)),
         Err(error) => replayed(&key, error),
     }

@@ -28,8 +28,8 @@ use crate::{
         execution::{CancelReport, Execution, ExecutionStatus, ExecutionView, TriggeredBy},
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
     },
-    engine::{CancelRequest, Engine, EngineError, Include, Trigger},
-    store::{ExecutionFilter, Page, Store, catalogue::IdempotentReply},
+    engine::{CancelRequest, Engine, EngineError, Include, ReplyFor, Trigger},
+    store::{ExecutionFilter, Page, Store},
 };
 
 /// The routes of this file.
@@ -83,7 +83,8 @@ const MAX_INPUT: usize = 1 << 20;
 
 /// Trigger an execution
 ///
-/// Editors and higher. The reply comes once the execution is durable: nothing that was answered 201 is ever lost.
+/// Editors and higher. The reply comes once the execution is durable: nothing that was answered 201 is ever lost. It shows the
+/// execution as it was recorded; where there is room it has begun by then, and its stream tells how it went on.
 #[utoipa::path(
     post, path = "/workspaces/{workspaceId}/pods/{podId}/executions", tag = "executions", request_body = CreateExecution,
     responses(
@@ -129,8 +130,7 @@ async fn create_execution(
         run_at: body.run_at,
         created_by: pod.principal().id.clone(),
     };
-    let reply = |execution: &Execution| stored(&key, &created(engine.clock(), execution));
-    match engine.trigger(trigger, &reply).await {
+    match engine.trigger(trigger, kept_created(&engine, &key)).await {
         Ok(execution) => Ok(created(engine.clock(), &execution)),
         Err(error) => replayed(&key, error),
     }
@@ -143,9 +143,10 @@ pub(super) fn created(clock: &Clock, execution: &Execution) -> Reply {
     Reply::created(place, &execution.view(clock.now()))
 }
 
-/// The reply as it is kept for an idempotency key.
-pub(super) fn stored(key: &ReplyKey, reply: &Reply) -> Option<IdempotentReply> {
-    key.reply(reply)
+/// The same as it is kept for an idempotency key.
+pub(super) fn kept_created(engine: &Engine, key: &ReplyKey) -> ReplyFor {
+    let clock = engine.clock().clone();
+    key.keeping(move |execution| created(&clock, execution))
 }
 
 /// The reply to a request that another one with the same key has carried out, or the problem.

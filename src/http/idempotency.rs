@@ -5,6 +5,8 @@
 //! with the change, so that both are kept or neither. Two requests with one key at the same time: the store lets one
 //! through, the other gets its reply ([`crate::store::StoreError::Repeated`]).
 
+use std::sync::Arc;
+
 use axum::{
     extract::{FromRef, FromRequest, Request},
     http::{HeaderMap, HeaderName, StatusCode},
@@ -23,6 +25,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    domain::execution::Execution,
+    engine::ReplyFor,
     store::{
         Store, StoreError,
         catalogue::{Change, IdempotentReply},
@@ -118,6 +122,20 @@ struct KeyedRequest {
     digest: Vec<u8>,
 }
 
+impl KeyedRequest {
+    fn reply(&self, reply: &Reply, clock: &Clock) -> IdempotentReply {
+        IdempotentReply {
+            scope: self.scope.clone(),
+            key: self.key.clone(),
+            request_digest: self.digest.clone(),
+            status: reply.status.as_u16(),
+            location: reply.location.clone(),
+            body: reply.body.clone(),
+            created_at: clock.now(),
+        }
+    }
+}
+
 impl ReplyKey {
     /// The key itself.
     pub fn key(&self) -> Option<&str> {
@@ -126,16 +144,14 @@ impl ReplyKey {
 
     /// A reply to be written in one transaction with what it speaks of.
     pub fn reply(&self, reply: &Reply) -> Option<IdempotentReply> {
-        let request = self.request.clone()?;
-        Some(IdempotentReply {
-            scope: request.scope,
-            key: request.key,
-            request_digest: request.digest,
-            status: reply.status.as_u16(),
-            location: reply.location.clone(),
-            body: reply.body.clone(),
-            created_at: self.clock.now(),
-        })
+        self.request.as_ref().map(|request| request.reply(reply, &self.clock))
+    }
+
+    /// The reply that is to be written with an execution, made by `show` from what becomes of it.
+    pub fn keeping(&self, show: impl Fn(&Execution) -> Reply + Send + Sync + 'static) -> ReplyFor {
+        let Self { request, clock } = self.clone();
+        let request = request?;
+        Some(Arc::new(move |execution| request.reply(&show(execution), &clock)))
     }
 
     /// The reply to a request that was carried out before, if this is the same request.

@@ -1,12 +1,11 @@
-//! How a drive begins and ends: from a commit that names this instance, or from a claim; and what becomes of an execution that
-//! can't be driven.
+//! How a drive begins and ends: from a door, or from a claim; and what becomes of an execution that can't be driven.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Driver, Folded};
+use super::{Driver, Folded, Opening, Place};
 use crate::{
     domain::{
         failure::{Failure, FailureCode},
@@ -20,20 +19,13 @@ use crate::{
 };
 
 impl Engine {
-    /// Drives an execution from now on, unless it is driven here already (then it is woken). `permit` is its place.
-    pub(in crate::engine) fn drive(&self, folded: Folded, permit: OwnedSemaphorePermit) {
-        let id = folded.origin.id;
-        let Some(entry) = self.0.drivers.enter(id) else { return };
-        self.spawn_driver(id, entry, folded, permit);
-    }
-
     /// Takes over an execution that was claimed for this instance.
     pub(in crate::engine) fn take_over(&self, workspace: WorkspaceId, id: ExecutionId, permit: OwnedSemaphorePermit) {
         let Some(entry) = self.0.drivers.enter(id) else { return };
         let engine = self.clone();
         self.0.tasks.spawn(async move {
             match engine.load(workspace, id).await {
-                Ok(folded) => engine.spawn_driver(id, entry, folded, permit),
+                Ok(folded) => engine.spawn_driver(Place { id, entry, permit }, folded, None),
                 Err(error) => {
                     engine.0.drivers.drop_entry(id, &entry);
                     engine.give_up(workspace, id, &error).await;
@@ -42,12 +34,13 @@ impl Engine {
         });
     }
 
-    fn spawn_driver(&self, id: ExecutionId, entry: Arc<Entry>, folded: Folded, permit: OwnedSemaphorePermit) {
+    pub(super) fn spawn_driver(&self, place: Place, folded: Folded, opening: Option<Opening>) {
+        let Place { id, entry, permit } = place;
         let engine = self.clone();
         let epoch = self.0.drivers.epoch();
         self.0.tasks.spawn(async move {
             let workspace = folded.origin.workspace_id;
-            let drive = engine.drive_until_left(id, &entry, &epoch, folded);
+            let drive = engine.drive_until_left(id, &entry, &epoch, folded, opening);
             let driven = AssertUnwindSafe(drive).catch_unwind().await;
             let failed = match driven {
                 Ok(Ok(())) => None,
@@ -72,12 +65,14 @@ impl Engine {
         entry: &Arc<Entry>,
         epoch: &Epoch,
         folded: Folded,
+        mut opening: Option<Opening>,
     ) -> Result<(), EngineError> {
         let workspace = folded.origin.workspace_id;
         let mut next = Some(folded);
         loop {
-            if let Some(folded) = next.take().filter(|folded| folded.seen.driver == Some(epoch.instance)) {
-                let mut driver = Driver::new(self.clone(), epoch.clone(), Arc::clone(entry), folded);
+            if let Some(folded) = next.take() {
+                let opening = opening.take();
+                let mut driver = Driver::new(self.clone(), epoch.clone(), Arc::clone(entry), folded, opening);
                 let over = driver.run().await;
                 // Effects end before the entry goes: nobody else may start them while they still run here.
                 driver.effects.shutdown().await;

@@ -8,6 +8,7 @@
 mod begin;
 mod children;
 mod effects;
+mod opening;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -25,7 +26,7 @@ use crate::{
         ids::ExecutionId,
     },
     nodes::{Effect, EffectContext, NodeContext, Outcome, Report, Step},
-    store::commit::NewChild,
+    store::commit::{Commit, NewChild},
 };
 
 use super::{
@@ -37,6 +38,9 @@ use super::{
 
 /// Events decided on between two flushes of a chain of pure nodes.
 const FLUSH_EVENTS: usize = 512;
+
+use opening::Opening;
+pub use opening::Place;
 
 /// What a driver needs of an execution whose log is folded.
 pub struct Folded {
@@ -53,6 +57,8 @@ struct Driver {
     engine: Engine,
     epoch: Epoch,
     entry: Arc<Entry>,
+    /// The door that began this drive and waits for its first commit.
+    opening: Option<Opening>,
     origin: Arc<ExecutionOrigin>,
     machine: Machine,
     seen: Seen,
@@ -83,12 +89,13 @@ enum Over {
 }
 
 impl Driver {
-    fn new(engine: Engine, epoch: Epoch, entry: Arc<Entry>, folded: Folded) -> Self {
+    fn new(engine: Engine, epoch: Epoch, entry: Arc<Entry>, folded: Folded, opening: Option<Opening>) -> Self {
         let (report_to, reports) = mpsc::channel(64);
         Self {
             engine,
             epoch,
             entry,
+            opening,
             origin: folded.origin,
             machine: folded.machine,
             seen: folded.seen,
@@ -107,16 +114,18 @@ impl Driver {
     }
 
     async fn run(&mut self) -> Result<Over, EngineError> {
-        if self.seen.driver != Some(self.epoch.instance) {
+        if let Some(opening) = self.opening.take() {
+            if !self.open(opening).await? {
+                return Ok(Over::Lost);
+            }
+            if self.seen.driver.is_none() {
+                return Ok(Over::Parked);
+            }
+        } else if self.seen.driver == Some(self.epoch.instance) {
+            self.begin().await?;
+        } else {
             return Ok(Over::Lost);
         }
-        let now = self.now();
-        self.machine.decide(now, Command::Begin);
-        // Said again after a conflict: otherwise an attempt that must not be repeated would be.
-        for interrupted in self.machine.interrupted_runs() {
-            self.say(interrupted);
-        }
-        self.restart_repeated().await?;
         self.look_at_children().await?;
         loop {
             let flushed = match self.step().await? {
@@ -141,23 +150,40 @@ impl Driver {
         }
     }
 
+    async fn begin(&mut self) -> Result<(), EngineError> {
+        self.machine.decide(self.now(), Command::Begin);
+        // Said again after a conflict: otherwise an attempt that must not be repeated would be.
+        for interrupted in self.machine.interrupted_runs() {
+            self.say(interrupted);
+        }
+        self.restart_repeated().await
+    }
+
     /// Runs everything that can run in this process without waiting. Long chains are flushed in parts; after a conflict the
     /// machine is ahead of the log, and nothing may be appended before [`Self::catch_up`].
     async fn step(&mut self) -> Result<Flushed, EngineError> {
+        while !self.step_until(FLUSH_EVENTS).await? {
+            match self.append(Some(self.epoch.instance)).await? {
+                Flushed::Written => tokio::task::yield_now().await,
+                Flushed::Conflict => return Ok(Flushed::Conflict),
+            }
+        }
+        Ok(Flushed::Written)
+    }
+
+    /// Runs what can run without waiting, until more than so many events are decided on; `true` if nothing is left to run.
+    async fn step_until(&mut self, events: usize) -> Result<bool, EngineError> {
         let now = self.now();
         self.engine.cancel_late_children(self.origin.workspace_id, &self.machine, now).await?;
         self.machine.decide(now, Command::Tick);
         while let Some(address) = self.machine.startable(now) {
+            if self.machine.undelivered() > events {
+                return Ok(false);
+            }
             self.machine.decide(now, Command::Start(address.clone()));
             self.begin_attempt(now, &address).await?;
-            if self.machine.undelivered() > FLUSH_EVENTS {
-                match self.flush_part().await? {
-                    Flushed::Written => tokio::task::yield_now().await,
-                    Flushed::Conflict => return Ok(Flushed::Conflict),
-                }
-            }
         }
-        Ok(Flushed::Written)
+        Ok(true)
     }
 
     /// Begins the attempt that the machine has just recorded as running.
@@ -224,10 +250,6 @@ impl Driver {
         self.append(driver).await
     }
 
-    async fn flush_part(&mut self) -> Result<Flushed, EngineError> {
-        self.append(Some(self.epoch.instance)).await
-    }
-
     async fn append(&mut self, driver: Option<crate::domain::ids::InstanceId>) -> Result<Flushed, EngineError> {
         let events = self.machine.take();
         if events.is_empty() && driver == self.seen.driver {
@@ -237,19 +259,9 @@ impl Driver {
         let now = self.now();
         let children = std::mem::take(&mut self.children);
         let placement = Placement { driver, queued: false, idempotency: None, children };
-        let commit = project::append(&self.machine, &self.origin, &events, &self.seen, now, placement);
-        let snapshot = commit.snapshot.is_some();
-        match self.engine.0.committer.commit(commit).await {
-            Ok(()) => {
-                self.seen.seq = self.machine.state.seq;
-                self.seen.driver = driver;
-                self.seen.timer = SeenTimer::Known(self.machine.next_due());
-                if snapshot {
-                    self.seen.snapshot_seq = self.seen.seq;
-                }
-                self.said.clear();
-                Ok(Flushed::Written)
-            }
+        let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, now, placement);
+        match self.write(commit).await {
+            Ok(()) => Ok(Flushed::Written),
             Err(EngineError::Conflict) => Ok(Flushed::Conflict),
             // Whether it was written is unknown; the log knows.
             Err(EngineError::Unwritten(error)) => {
@@ -258,6 +270,20 @@ impl Driver {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Has a commit of everything decided written, and goes on from there.
+    async fn write(&mut self, commit: Commit) -> Result<(), EngineError> {
+        let (driver, snapshot) = (commit.driver, commit.snapshot.is_some());
+        self.engine.0.committer.commit(commit).await?;
+        self.seen.seq = self.machine.state.seq;
+        self.seen.driver = driver;
+        self.seen.timer = SeenTimer::Known(self.machine.next_due());
+        if snapshot {
+            self.seen.snapshot_seq = self.seen.seq;
+        }
+        self.said.clear();
+        Ok(())
     }
 
     /// After a conflict: reads the log, and says again what is still worth saying. `false` if the execution is not ours.

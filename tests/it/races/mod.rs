@@ -2,6 +2,8 @@
 //!
 //! `SLUICEGATE_TEST_ROUNDS` says how often each race is run on each database.
 
+mod gone;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use reqwest::Method;
