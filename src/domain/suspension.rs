@@ -180,6 +180,14 @@ impl Decision {
         Self { at: other.at, source: other.source, ..self.clone() } == *other
     }
 
+    /// Whether this decision is what `answer` says, or counts it among its votes.
+    pub fn holds(&self, answer: &Self) -> bool {
+        if self.votes.is_empty() {
+            return self.says_the_same(answer);
+        }
+        answer.as_vote().is_some_and(|answer| self.votes.iter().any(|vote| vote.says_the_same(&answer)))
+    }
+
     /// The decision as one person's vote; none if nobody decided.
     pub fn as_vote(&self) -> Option<Vote> {
         Some(Vote {

@@ -132,6 +132,7 @@ path_params! {
     ApiKeyId, "apiKeyId", "API key";
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";
+    GroupName, "groupName", "group";
     InviteToken, "token", "invite";
     VersionNumber, "version", "workflow version";
     OtherId, "otherId", "execution";
@@ -140,6 +141,17 @@ path_params! {
 /// A user's id in the path.
 #[derive(Debug)]
 pub struct UserId(pub String);
+
+/// A group's name in the path.
+#[derive(Debug)]
+pub struct GroupName(pub String);
+
+impl FromStr for GroupName {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
 
 /// An invite's token in the path.
 pub struct InviteToken(pub String);

@@ -25,8 +25,6 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::execution::Execution,
-    engine::ReplyFor,
     store::{
         Store, StoreError,
         catalogue::{Change, IdempotentReply},
@@ -136,6 +134,9 @@ impl KeyedRequest {
     }
 }
 
+/// Makes the reply that is kept, from what has become of the thing; none without a key.
+type Kept<T> = Option<Arc<dyn Fn(&T) -> IdempotentReply + Send + Sync>>;
+
 impl ReplyKey {
     /// The key itself.
     pub fn key(&self) -> Option<&str> {
@@ -147,8 +148,8 @@ impl ReplyKey {
         self.request.as_ref().map(|request| request.reply(reply, &self.clock))
     }
 
-    /// The reply that is to be written with an execution, made by `show` from what becomes of it.
-    pub fn keeping(&self, show: impl Fn(&Execution) -> Reply + Send + Sync + 'static) -> ReplyFor {
+    /// The reply that is to be written with a change of an execution or a suspension, made by `show` from what becomes of it.
+    pub fn keeping<T>(&self, show: impl Fn(&T) -> Reply + Send + Sync + 'static) -> Kept<T> {
         let Self { request, clock } = self.clone();
         let request = request?;
         Some(Arc::new(move |execution| request.reply(&show(execution), &clock)))

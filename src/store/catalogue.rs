@@ -4,7 +4,7 @@ use crate::{
     clock::Instant,
     domain::{
         definition::Definition,
-        identity::{ApiKey, Invite, Member},
+        identity::{ApiKey, Group, Invite, Member},
         ids::{ApiKeyId, InviteId, PodId, WorkflowId, WorkspaceId},
         workflow::{Pod, Workflow, Workspace},
     },
@@ -22,8 +22,12 @@ pub enum Change {
     DeleteWorkspace(WorkspaceId),
     /// Adds a member, or changes the role. `Refused` for the last owner.
     PutMember(Member),
-    /// Removes a member. `Refused` for the last owner.
+    /// Removes a member, from the workspace's groups as well. `Refused` for the last owner.
     RemoveMember(WorkspaceId, String),
+    /// Makes a group, or replaces it. `Refused` if somebody in it is no member of the workspace.
+    PutGroup(Group),
+    /// Deletes a group. Suspensions that are open keep whom they have asked.
+    DeleteGroup(WorkspaceId, String),
     /// An invite with the SHA-256 of its token.
     CreateInvite(Invite, Vec<u8>),
     /// Marks it accepted and makes the member (an existing member keeps the higher role). `Refused` if it was accepted or withdrawn before.

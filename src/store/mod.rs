@@ -18,9 +18,9 @@ use crate::{
     clock::Instant,
     domain::{
         execution::{Execution, ExecutionStatus, TriggeredBy},
-        identity::{ApiKey, Invite, Member},
+        identity::{ApiKey, Group, Invite, Member},
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
-        suspension::{Suspension, SuspensionKind, SuspensionState},
+        suspension::{Actor, Suspension, SuspensionKind, SuspensionState},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
 };
@@ -112,6 +112,8 @@ pub struct SuspensionFilter {
     pub execution_id: Option<ExecutionId>,
     /// Of this kind.
     pub kind: Option<SuspensionKind>,
+    /// Open, and this one may answer.
+    pub answerable_by: Option<Actor>,
 }
 
 /// A position in the feed: `(transaction, position)`, ordered so that a reader who has seen one never misses an earlier
@@ -336,6 +338,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// All members, oldest first.
     async fn members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError>;
+
+    /// A group.
+    async fn group(&self, workspace: WorkspaceId, name: &str) -> Result<Group, StoreError>;
+
+    /// All groups, by name.
+    async fn groups(&self, workspace: WorkspaceId) -> Result<Vec<Group>, StoreError>;
 
     /// All invites that were not accepted, newest first.
     async fn invites(&self, workspace: WorkspaceId) -> Result<Vec<Invite>, StoreError>;

@@ -32,6 +32,12 @@ impl Approvers {
         self.roles.iter().min().copied()
     }
 
+    /// Each of them once.
+    #[must_use]
+    pub fn distinct(&self) -> Self {
+        Self::default().and(self)
+    }
+
     /// These and those.
     #[must_use]
     pub fn and(mut self, more: &Self) -> Self {
@@ -173,6 +179,12 @@ impl Policy {
             Some(claim) if claim.by != actor.id => Err(Refusal::Claimed(claim.by.clone())),
             _ => Ok(()),
         }
+    }
+
+    /// Who may answer as things stand: members from this role on, and those who are named.
+    pub fn answerers<'a>(&'a self, standing: &'a Standing) -> (Option<Role>, &'a [String]) {
+        self.approvers_now(standing)
+            .map_or((Some(Role::Editor), &[]), |approvers| (approvers.role_floor(), &approvers.users))
     }
 
     /// How many people it takes.

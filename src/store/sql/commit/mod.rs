@@ -4,6 +4,7 @@
 //! the order of their keys. Members that turn out to be stale are left out of what follows; the others go on.
 
 mod rows;
+mod suspensions;
 
 use std::{
     borrow::Cow,
@@ -162,38 +163,6 @@ static INSERT_FEED: Batch = Batch::new(
      SELECT workspace_id, pod_id, workflow_id, execution_id, seq, kind FROM batch",
 );
 
-static OPEN_SUSPENSIONS: Batch = Batch::new(
-    &[
-        ("workspace_id", Kind::Id),
-        ("id", Kind::Id),
-        ("pod_id", Kind::Id),
-        ("workflow_id", Kind::Id),
-        ("execution_id", Kind::Id),
-        ("state", Kind::Text),
-        ("kind", Kind::Text),
-        ("opened_at", Kind::Int),
-        ("closed_at", Kind::Int),
-        ("interrupt", Kind::Text),
-        ("decision", Kind::Text),
-    ],
-    "INSERT INTO suspensions (workspace_id, id, pod_id, workflow_id, execution_id, state, kind, opened_at, closed_at,
-         interrupt, decision)
-     SELECT workspace_id, id, pod_id, workflow_id, execution_id, state, kind, opened_at, closed_at, interrupt, decision
-     FROM batch",
-);
-
-static CLOSE_SUSPENSIONS: Batch = Batch::new(
-    &[
-        ("workspace_id", Kind::Id),
-        ("id", Kind::Id),
-        ("state", Kind::Text),
-        ("closed_at", Kind::Int),
-        ("decision", Kind::Text),
-    ],
-    "UPDATE suspensions AS s SET state = b.state, closed_at = b.closed_at, decision = b.decision
-     FROM batch AS b WHERE s.workspace_id = b.workspace_id AND s.id = b.id AND s.state = 'open'",
-);
-
 /// Queue rows and wake-ups in one: a wake-up names no priority, it takes that of the execution. Nothing is queued that
 /// has ended. The older place and the higher priority stay.
 pub(super) static ENQUEUE: Batch = Batch::new(
@@ -323,8 +292,7 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     }
     run::<B>(connection, &INSERT_EVENTS, &tables.events).await?;
     run::<B>(connection, &INSERT_FEED, &tables.feed).await?;
-    run::<B>(connection, &OPEN_SUSPENSIONS, &tables.opened).await?;
-    run::<B>(connection, &CLOSE_SUSPENSIONS, &tables.closed).await?;
+    suspensions::write::<B>(connection, &tables).await?;
     run::<B>(connection, &ENQUEUE, &tables.queue).await?;
     if !tables.wakes.is_empty() {
         // Several members may wake the same parent.
