@@ -3,7 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use sluicegate::cli::Cli;
+
+/// Rows and JSON are many small values that another thread frees; the system's allocator spends a fifth of the processor
+/// time on them. It takes the place of `malloc` too, so that SQLite has the same.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{Editor, InPod, Viewer},
+    auth::{Editor, OfPod, Viewer},
     error::{Code, Problem},
     executions::{check_size, created, in_pod, kept_created, replayed},
     extract::Param,
@@ -141,7 +141,7 @@ impl From<Approve> for Respond {
     ),
 )]
 async fn respond_to_execution(
-    pod: InPod<Viewer>,
+    pod: OfPod<Viewer>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
@@ -166,7 +166,7 @@ async fn respond_to_execution(
     ),
 )]
 async fn approve_execution(
-    pod: InPod<Viewer>,
+    pod: OfPod<Viewer>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
@@ -263,7 +263,7 @@ pub struct ReplayPlan {
     ),
 )]
 async fn replay_execution(
-    pod: InPod<Editor>,
+    pod: OfPod<Editor>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
@@ -303,7 +303,7 @@ async fn replay_execution(
     responses((status = 201, description = "The new execution", body = ExecutionView)),
 )]
 async fn retry_execution(
-    pod: InPod<Editor>,
+    pod: OfPod<Editor>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{InPod, StreamViewer},
+    auth::{OfPod, StreamViewer},
     error::{Code, Problem},
     event_schema::{StreamFrame, StreamSnapshot},
     executions::in_pod,
@@ -84,7 +84,7 @@ pub struct EventsQuery {
     ),
 )]
 async fn stream_execution_events(
-    pod: InPod<StreamViewer>,
+    pod: OfPod<StreamViewer>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     State(open): State<Streams>,
@@ -133,7 +133,7 @@ async fn stream_execution_events(
 /// A page of the log: the stored bodies, as they are.
 async fn page(
     store: &Arc<dyn Store>,
-    pod: &InPod<StreamViewer>,
+    pod: &OfPod<StreamViewer>,
     id: ExecutionId,
     after: i64,
     limit: i64,

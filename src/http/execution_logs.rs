@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{InPod, Viewer},
+    auth::{OfPod, Viewer},
     error::{Code, Problem},
     executions::in_pod,
     extract::Param,
@@ -88,7 +88,7 @@ pub struct LogsQuery {
     responses((status = 200, description = "The lines", body = Vec<LogEntry>)),
 )]
 async fn list_execution_logs(
-    pod: InPod<Viewer>,
+    pod: OfPod<Viewer>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
     OriginalUri(uri): OriginalUri,

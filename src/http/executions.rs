@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{Editor, InPod, PrincipalKind, Viewer},
+    auth::{Editor, InPod, OfPod, PrincipalKind, Viewer},
     error::{Code, Problem},
     extract::Param,
     idempotency::{Idempotent, ReplyKey},
@@ -29,7 +29,7 @@ use crate::{
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
     },
     engine::{CancelRequest, Engine, EngineError, Include, ReplyFor, Trigger},
-    store::{ExecutionFilter, Page, Store},
+    store::{ExecutionFilter, Page, Store, StoreError},
 };
 
 /// The routes of this file.
@@ -95,7 +95,7 @@ const MAX_INPUT: usize = 1 << 20;
     ),
 )]
 async fn create_execution(
-    pod: InPod<Editor>,
+    pod: OfPod<Editor>,
     State(engine): State<Engine>,
     Idempotent { body, key }: Idempotent<CreateExecution>,
 ) -> Result<Reply, Problem> {
@@ -132,6 +132,8 @@ async fn create_execution(
     };
     match engine.trigger(trigger, kept_created(&engine, &key)).await {
         Ok(execution) => Ok(created(engine.clock(), &execution)),
+        // The workflow's row has named its pod.
+        Err(EngineError::Store(StoreError::NotFound(what))) => Err(pod.not_found(&**engine.store(), what).await),
         Err(error) => replayed(&key, error),
     }
 }
@@ -258,7 +260,7 @@ pub struct IncludeQuery {
     responses((status = 200, description = "The execution", body = ExecutionView)),
 )]
 async fn get_execution(
-    pod: InPod<Viewer>,
+    pod: OfPod<Viewer>,
     State(engine): State<Engine>,
     Param(id): Param<ExecutionId>,
     Query(query): Query<IncludeQuery>,
@@ -281,17 +283,23 @@ async fn get_execution(
             include
         }
     };
-    Ok(Reply::ok(&engine.view(pod.workspace_id(), pod.pod_id(), id, include).await?))
+    match engine.view(pod.workspace_id(), pod.pod_id(), id, include).await {
+        Ok(view) => Ok(Reply::ok(&view)),
+        Err(EngineError::Store(StoreError::NotFound(what))) => Err(pod.not_found(&**engine.store(), what).await),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The execution's row, if it is in the pod.
-pub(super) async fn in_pod<R>(pod: &InPod<R>, store: &Arc<dyn Store>, id: ExecutionId) -> Result<Execution, Problem> {
-    let execution = store.execution(pod.workspace_id(), id).await?;
-    if execution.origin.pod_id != pod.pod_id() {
-        return Err(Problem::not_found("execution"));
+pub(super) async fn in_pod<R>(pod: &OfPod<R>, store: &Arc<dyn Store>, id: ExecutionId) -> Result<Execution, Problem> {
+    match store.execution(pod.workspace_id(), id).await {
+        Ok(execution) if execution.origin.pod_id == pod.pod_id() => {
+            tracing::Span::current().record("execution_id", tracing::field::display(id));
+            Ok(execution)
+        }
+        Ok(_) | Err(StoreError::NotFound(_)) => Err(pod.not_found(&**store, "execution").await),
+        Err(error) => Err(error.into()),
     }
-    tracing::Span::current().record("execution_id", tracing::field::display(id));
-    Ok(execution)
 }
 
 /// How a cancellation is answered.
@@ -318,7 +326,7 @@ pub struct CancelQuery {
     ),
 )]
 async fn cancel_execution(
-    pod: InPod<Editor>,
+    pod: OfPod<Editor>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,

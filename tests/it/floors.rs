@@ -251,6 +251,19 @@ fn every_file_says_what_it_is_for() {
     assert_none(&wrongs);
 }
 
+/// SQLite prepares a statement with `LIMIT $4` anew for every value that is bound (see `store::sql`).
+#[test]
+fn limits_in_sql_have_a_sign() {
+    let bare = |source: &str| source.contains("LIMIT $") || source.contains("LIMIT ?");
+    assert!(bare("ORDER BY seq LIMIT $4"));
+    let wrongs: Vec<String> = rust_files("src/store/sql")
+        .into_iter()
+        .filter(|(_, source)| bare(source))
+        .map(|(file, _)| format!("{file}: write `LIMIT +$n`"))
+        .collect();
+    assert_none(&wrongs);
+}
+
 #[test]
 fn the_check_finds_breaches() {
     for (file, source, expected) in [

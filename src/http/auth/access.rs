@@ -1,6 +1,6 @@
 //! What a caller may do: extractors that can't be forgotten.
 //!
-//! [`Access`] and [`InPod`] are the only sources of a workspace's and a pod's id for queries: a handler that does not check
+//! [`Access`], [`InPod`] and [`OfPod`] are the only sources of a workspace's and a pod's id for queries: a handler that does not check
 //! has nothing to query with. The role is part of the type: `Access<Editor>`.
 
 use std::{fmt, marker::PhantomData};
@@ -25,7 +25,7 @@ use crate::{
         state::AppState,
         without_version,
     },
-    store::StoreError,
+    store::{Store, StoreError},
 };
 
 /// The lowest role that an extractor lets in.
@@ -181,11 +181,61 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let OfPod { access, pod_id } = OfPod::from_request_parts(parts, state).await?;
+        let pod = AppState::from_ref(state).store.pod(access.workspace_id, pod_id).await?;
+        Ok(Self { access, pod })
+    }
+}
+
+/// Leave to act on something in the pod in the path whose own row names the pod: the pod's row is not read. Who does not
+/// find the thing in [`Self::pod_id`] answers [`Self::not_found`].
+pub struct OfPod<R> {
+    access: Access<R>,
+    pod_id: PodId,
+}
+
+impl<R> OfPod<R> {
+    /// The workspace.
+    pub fn workspace_id(&self) -> WorkspaceId {
+        self.access.workspace_id
+    }
+
+    /// The access to the workspace.
+    pub fn access(&self) -> &Access<R> {
+        &self.access
+    }
+
+    /// The pod that the thing has to be in; it may not exist.
+    pub fn pod_id(&self) -> PodId {
+        self.pod_id
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> &Principal {
+        &self.access.principal
+    }
+
+    /// What is missing: the pod, or this thing in it.
+    pub async fn not_found(&self, store: &dyn Store, what: &str) -> Problem {
+        match store.pod(self.workspace_id(), self.pod_id).await {
+            Ok(_) => Problem::not_found(what),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl<R: RoleFloor, S> FromRequestParts<S> for OfPod<R>
+where
+    S: Send + Sync,
+    AppState: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let access = Access::from_request_parts(parts, state).await?;
         let pod_id = id_in_path::<PodId>(parts).await?.ok_or_else(|| Problem::not_found(PodId::THING))?;
-        let pod = AppState::from_ref(state).store.pod(access.workspace_id, pod_id).await?;
         tracing::Span::current().record("pod_id", tracing::field::display(pod_id));
-        Ok(Self { access, pod })
+        Ok(Self { access, pod_id })
     }
 }
 

@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 
-pub use access::{Access, Admin, Editor, InPod, Owner, RoleFloor, StreamViewer, Viewer};
+pub use access::{Access, Admin, Editor, InPod, OfPod, Owner, RoleFloor, StreamViewer, Viewer};
 
 use super::{
     error::{Code, Problem},

@@ -4,7 +4,7 @@
 //! in as [`Cell`]s, one closed type, so that nothing outside the two backends is generic over sqlx's traits, and come out
 //! through [`Columns`].
 
-use std::{future::Future, marker::PhantomData, sync::Arc};
+use std::{borrow::Cow, future::Future, marker::PhantomData, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Decode, Postgres, Sqlite, Type};
@@ -18,6 +18,17 @@ use crate::{
 };
 
 use super::batch::{Batch, Rows};
+
+/// One statement of a transaction that is written in one go.
+#[derive(Debug)]
+pub struct Step<'r> {
+    /// The statement.
+    pub batch: &'static Batch,
+    /// Its rows, at least one.
+    pub rows: Cow<'r, Rows>,
+    /// Whether the transaction is only right if each of the rows changes one.
+    pub every: bool,
+}
 
 /// A value on its way in. Its kind is known even when it is null: PostgreSQL asks for the type of every parameter.
 #[derive(Clone, Debug)]
@@ -131,6 +142,8 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What starts a transaction that writes.
     const BEGIN: &'static str;
+    /// The most rows of a transaction that is tried with [`Self::at_once`].
+    const AT_ONCE: usize = 0;
 
     /// Opens a connection.
     fn connect(&self, purpose: Purpose) -> impl Future<Output = Result<Self::Connection, sqlx::Error>> + Send;
@@ -177,6 +190,16 @@ pub trait Backend: Send + Sync + 'static {
         batch: &'static Batch,
         rows: &Rows,
     ) -> impl Future<Output = Result<Vec<Self::Row>, sqlx::Error>> + Send;
+
+    /// Runs all of a transaction, its begin and its commit too, in one trip to the database. False if that can't be, or
+    /// something is not as the steps say: then nothing is written. An error leaves it unknown.
+    fn at_once(
+        connection: &mut Self::Connection,
+        steps: &[Step<'_>],
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+        _ = (connection, steps);
+        std::future::ready(Ok(false))
+    }
 
     /// How many bytes a text column of a row has.
     fn text_bytes(row: &Self::Row, index: usize) -> usize;

@@ -81,6 +81,27 @@ impl Batch {
         })
     }
 
+    /// Adds to `text` the statements that cover `rows` rows, without what they return, and answers how many. With `every`,
+    /// each is followed by one that fails unless all of its rows have changed one.
+    pub fn sqlite_text(&'static self, rows: usize, every: bool, text: &mut String) -> usize {
+        let mut statements = 0;
+        for (length, sql) in self.sqlite(rows) {
+            text.push_str(sql.split_once("RETURNING").map_or(sql, |(sql, _)| sql));
+            text.push_str(";\n");
+            statements += 1;
+            if every {
+                // The smallest number has no absolute value: asking for it is an error.
+                write!(
+                    text,
+                    "SELECT abs(-9223372036854775807 - (changes() <> {length})) WHERE changes() <> {length};\n"
+                )
+                .expect("writing to a string");
+                statements += 1;
+            }
+        }
+        statements
+    }
+
     /// Parameters without a number: SQLite looks numbered ones up one by one, which is quadratic in their count.
     fn values(&self, rows: usize) -> String {
         let mut row = ", (".to_owned();

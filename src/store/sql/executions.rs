@@ -57,7 +57,7 @@ const LOAD: &str = concat!(
 );
 
 const EVENTS: &str = "SELECT seq, body FROM events
-     WHERE workspace_id = $1 AND execution_id = $2 AND seq > $3 ORDER BY seq LIMIT $4";
+     WHERE workspace_id = $1 AND execution_id = $2 AND seq > $3 ORDER BY seq LIMIT +$4";
 
 static LAST_SEQS: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("id", Kind::Id)],
@@ -77,7 +77,7 @@ macro_rules! list {
      AND ($6 IS NULL OR e.triggered_by = $6) AND ($7 IS NULL OR e.subject = $7)
      AND ($8 IS NULL OR e.replay_of = $8) AND ($9 IS NULL OR e.parent_execution_id = $9)
      AND ($10 IS NULL OR e.created_at > $10) AND ($11 IS NULL OR e.created_at < $11)
-     AND ($12 IS NULL OR e.status = $12) ORDER BY e.id DESC LIMIT $3"
+     AND ($12 IS NULL OR e.status = $12) ORDER BY e.id DESC LIMIT +$3"
         )
     };
 }

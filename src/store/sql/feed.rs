@@ -26,7 +26,7 @@ macro_rules! feed {
      WHERE f.workspace_id = $1 AND ",
             $after,
             $filter,
-            " ORDER BY f.transaction_id, f.position LIMIT $4"
+            " ORDER BY f.transaction_id, f.position LIMIT +$4"
         )
     };
 }

@@ -3,6 +3,9 @@
 //! [`SqlStore`] keeps the connections and runs transactions; the methods live in one file per subject, each statement
 //! beside the method that runs it. Every transaction that writes runs in a task of its own, which a dropped caller
 //! cannot cancel half-way.
+//!
+//! `LIMIT +$4` has its sign for SQLite: it looks into a bare parameter there while it plans, and therefore prepares such a
+//! statement anew for every value that is bound.
 
 mod backend;
 mod batch;
@@ -235,7 +238,7 @@ impl<B: Backend> SqlStore<B> {
 
     /// The first row of a statement, which `what` is missing without.
     async fn read_one(&self, what: &'static str, sql: &'static str, cells: Vec<Cell>) -> Result<B::Row, StoreError> {
-        self.read(sql, cells).await?.into_iter().next().ok_or(StoreError::NotFound(what))
+        self.read_until(sql, cells, |_| true).await?.pop().ok_or(StoreError::NotFound(what))
     }
 
     /// Runs a transaction, whatever becomes of the caller.

@@ -28,14 +28,14 @@ const PICK: Dialect = Dialect {
          e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
      FROM queue AS q JOIN executions AS e ON e.workspace_id = q.workspace_id AND e.id = q.execution_id
      WHERE e.driver IS NULL OR e.driver = $1
-     ORDER BY q.priority DESC, q.queued_at, q.execution_id LIMIT $2",
+     ORDER BY q.priority DESC, q.queued_at, q.execution_id LIMIT +$2",
     postgres: "SELECT e.workspace_id, e.id,
          e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
      FROM (
          SELECT q.workspace_id, q.execution_id, q.priority, q.queued_at FROM queue AS q
          WHERE NOT EXISTS (SELECT 1 FROM executions AS o
              WHERE o.workspace_id = q.workspace_id AND o.id = q.execution_id AND o.driver <> $1)
-         ORDER BY q.priority DESC, q.queued_at, q.execution_id LIMIT $2 FOR UPDATE OF q SKIP LOCKED
+         ORDER BY q.priority DESC, q.queued_at, q.execution_id LIMIT +$2 FOR UPDATE OF q SKIP LOCKED
      ) AS p JOIN executions AS e ON e.workspace_id = p.workspace_id AND e.id = p.execution_id
          AND (e.driver IS NULL OR e.driver = $1)
      ORDER BY p.priority DESC, p.queued_at, p.execution_id FOR NO KEY UPDATE OF e SKIP LOCKED",
@@ -57,11 +57,11 @@ static DRIVE: Batch = Batch::new(
 /// PostgreSQL takes the execution's lock before the queue's, as commits do.
 const DUE: Dialect = Dialect {
     sqlite: "SELECT workspace_id, execution_id, due_at FROM timers WHERE due_at <= $1
-     ORDER BY due_at, workspace_id, execution_id LIMIT $2",
+     ORDER BY due_at, workspace_id, execution_id LIMIT +$2",
     postgres: "SELECT e.workspace_id, e.id, d.due_at
      FROM (
          SELECT t.workspace_id, t.execution_id, t.due_at FROM timers AS t WHERE t.due_at <= $1
-         ORDER BY t.due_at, t.workspace_id, t.execution_id LIMIT $2 FOR UPDATE SKIP LOCKED
+         ORDER BY t.due_at, t.workspace_id, t.execution_id LIMIT +$2 FOR UPDATE SKIP LOCKED
      ) AS d JOIN executions AS e ON e.workspace_id = d.workspace_id AND e.id = d.execution_id
      FOR NO KEY UPDATE OF e SKIP LOCKED",
 };

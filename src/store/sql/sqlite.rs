@@ -8,7 +8,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection, Row, SqliteConnection,
+    AssertSqlSafe, Connection, Either, Executor, Row, SqliteConnection,
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
 };
 use tokio::sync::{Notify, mpsc};
@@ -19,7 +19,7 @@ use crate::store::Hint;
 
 use super::{
     OpenError,
-    backend::{Backend, Blame, Cell, Column, Dialect, Purpose},
+    backend::{Backend, Blame, Cell, Column, Dialect, Purpose, Step},
     batch::{Batch, Rows},
 };
 
@@ -29,7 +29,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITER_CHECKPOINT_PAGES: &str = "16384";
 /// The rest of the checkpoint task between two rounds.
 const CHECKPOINT_PAUSE: Duration = Duration::from_millis(250);
-/// More than all statements of this store in all their lengths.
+/// More than all statements of this store in all their lengths; of the combinations that [`Backend::at_once`] makes of them,
+/// those used last stay prepared.
 const STATEMENTS: usize = 400;
 
 /// The backend for `sqlite:PATH`.
@@ -134,6 +135,8 @@ impl Backend for Sqlite {
 
     /// The write lock at once: a transaction that reads first and then finds the lock taken can only fail.
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
+    /// Each combination of tables and lengths is a text of its own to be prepared and kept: few rows make few of them.
+    const AT_ONCE: usize = 32;
 
     async fn connect(&self, purpose: Purpose) -> Result<SqliteConnection, sqlx::Error> {
         let options = match purpose {
@@ -203,6 +206,37 @@ impl Backend for Sqlite {
             answers.extend(sqlx::query_with(sql, arguments).fetch_all(&mut *connection).await?);
         }
         Ok(answers)
+    }
+
+    /// Each statement is a trip to the connection's thread and back, which costs more than the statement; a text of many
+    /// statements is one trip.
+    async fn at_once(connection: &mut SqliteConnection, steps: &[Step<'_>]) -> Result<bool, sqlx::Error> {
+        let Ok(arguments) = arguments(steps.iter().flat_map(|step| step.rows.cells().iter().cloned())) else {
+            return Ok(false);
+        };
+        let (mut text, mut left) = (String::from("BEGIN IMMEDIATE;\n"), 1);
+        for step in steps {
+            left += step.batch.sqlite_text(step.rows.len(), step.every, &mut text);
+        }
+        text.push_str("COMMIT");
+        let begin = left;
+        let failed = {
+            let mut results = connection.fetch_many(sqlx::query_with(AssertSqlSafe(text), arguments));
+            loop {
+                match results.try_next().await {
+                    Ok(Some(Either::Right(_))) => {}
+                    // The end of a statement; the last one is the commit.
+                    Ok(Some(Either::Left(_))) if left > 0 => left -= 1,
+                    Ok(_) => return Ok(true),
+                    Err(error) => break error,
+                }
+            }
+        };
+        // A commit that failed may be on the disk all the same.
+        if left == 0 || (left < begin && Self::control(connection, "ROLLBACK").await.is_err()) {
+            return Err(failed);
+        }
+        Ok(false)
     }
 
     fn text_bytes(row: &SqliteRow, index: usize) -> usize {

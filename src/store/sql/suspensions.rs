@@ -35,7 +35,7 @@ macro_rules! list {
             " WHERE workspace_id = $1 AND id < $2",
             $lead,
             " AND ($4 IS NULL OR state = $4) AND ($5 IS NULL OR pod_id = $5) AND ($6 IS NULL OR workflow_id = $6)
-     AND ($7 IS NULL OR execution_id = $7) AND ($8 IS NULL OR kind = $8) ORDER BY id DESC LIMIT $3"
+     AND ($7 IS NULL OR execution_id = $7) AND ($8 IS NULL OR kind = $8) ORDER BY id DESC LIMIT +$3"
         )
     };
 }

@@ -3,6 +3,7 @@
 //! `SLUICEGATE_TEST_KILLS` says how often each database's server is killed, `SLUICEGATE_TEST_CUTS` how often streams are cut.
 
 mod cuts;
+mod faults;
 mod idle;
 mod kills;
 pub mod load;

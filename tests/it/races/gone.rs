@@ -8,7 +8,11 @@ use std::{
 
 use serde_json::{Value, json};
 use sluicegate::{
-    domain::execution::TriggeredBy,
+    domain::{
+        execution::TriggeredBy,
+        identity::Role,
+        suspension::{Actor, DecisionSource},
+    },
     engine::{Answer, Trigger},
     nodes::forms::AnswerInput,
 };
@@ -83,7 +87,7 @@ async fn an_answer_whose_caller_goes_away_is_acted_on(backend: Backend) {
         let answer = Answer {
             suspension_id: Some(asked["suspensionId"].as_str().unwrap().parse().unwrap()),
             node_id: None,
-            by: "ann".to_owned(),
+            actor: Actor { id: "ann".to_owned(), source: DecisionSource::Person, role: Some(Role::Owner) },
             input: AnswerInput { approved: Some(true), ..AnswerInput::default() },
         };
         let engine = &scene.app.state.engine;

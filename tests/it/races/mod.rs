@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{
+    outside::Outside,
     process::{Caller, Server, Site, count},
     sse::{check_log, stored_log},
 };
@@ -37,6 +38,8 @@ on_both! {
     two_answers_to_one_question_are_one_answer,
     an_answer_and_an_expiry_have_one_winner,
     a_cancel_and_the_end_have_one_winner,
+    answers_amid_a_long_chain_are_heard,
+    answers_at_a_take_over_are_heard_and_no_attempt_is_made_twice,
 }
 
 /// Races run side by side in each test.
@@ -231,4 +234,83 @@ async fn a_cancel_and_the_end_have_one_winner(site: &Arc<Site>) {
     })
     .await;
     assert!(tally.len() >= 2, "the race was none: {tally:?}");
+}
+
+/// The driver writes a long chain in parts. An answer between two of them is a conflict that it has to catch up with.
+async fn answers_amid_a_long_chain_are_heard(site: &Arc<Site>) {
+    const ITEMS: usize = 3_000;
+    let mut definition = one_question(&json!({"question": "And?"}));
+    let nodes = definition["nodes"].as_array_mut().unwrap();
+    nodes.push(json!({"id": "each", "type": "loop", "data": {"items": "input", "maxIterations": ITEMS}}));
+    nodes
+        .push(json!({"id": "twice", "type": "transform", "parentId": "each", "data": {"transformScript": "item * 2"}}));
+    let edge = json!({"id": "e4", "source": "begin", "target": "each"});
+    definition["edges"].as_array_mut().unwrap().push(edge);
+    let server = Server::start(site, &[]).await;
+    let caller = server.caller();
+    let workflow = caller.workflow(definition).await;
+    let mut amid = 0;
+    for _ in 0..rounds().div_ceil(20) {
+        let id = caller.trigger(&workflow, json!((0..ITEMS).collect::<Vec<_>>())).await;
+        let (_, suspension) = caller.until_open(&id, 1).await.remove(0);
+        assert_eq!(answer(&caller, &id, &suspension, "yes").await, 200);
+        let events = events_of(&caller, &id).await;
+        let of_items: Vec<usize> = (0..events.len())
+            .filter(|at| events[*at]["nodeId"] == "twice" && events[*at]["status"] == "completed")
+            .collect();
+        assert_eq!(of_items.len(), ITEMS, "each item once");
+        let answered = events.iter().position(|event| event["type"] == "suspension_update").unwrap();
+        amid +=
+            usize::from(of_items.first().is_some_and(|first| *first < answered) && of_items.last() > Some(&answered));
+        let results = events.iter().rev().find(|event| event["nodeId"] == "each" && event["status"] == "completed");
+        assert_eq!(results.unwrap()["output"]["results"], json!((0..ITEMS).map(|n| n * 2).collect::<Vec<_>>()));
+    }
+    assert!(amid > 0, "no answer came while the chain was written");
+}
+
+/// Whoever takes an execution over has to say that an attempt was interrupted, while others answer its questions.
+async fn answers_at_a_take_over_are_heard_and_no_attempt_is_made_twice(site: &Arc<Site>) {
+    const QUESTIONS: usize = 6;
+    let outside = Outside::start().await;
+    let names: Vec<String> = (0..QUESTIONS).map(|i| format!("ask{i}")).collect();
+    let call = json!({"httpMethod": "POST", "idempotent": true, "httpUrl": format!("{}/held", outside.address)});
+    let mut nodes = vec![
+        json!({"id": "begin", "type": "start"}),
+        json!({"id": "call", "type": "http", "data": call}),
+        json!({"id": "all", "type": "merge", "data": {"mode": "object"}}),
+        json!({"id": "finish", "type": "end", "data": {"terminate": true}}),
+    ];
+    let mut edges = vec![
+        json!({"id": "c", "source": "begin", "target": "call"}),
+        json!({"id": "f", "source": "all", "target": "finish"}),
+    ];
+    for name in &names {
+        nodes.push(json!({"id": name, "type": "ask-human", "data": {"question": "And?"}}));
+        edges.push(json!({"id": format!("to-{name}"), "source": "begin", "target": name}));
+        edges.push(json!({"id": format!("from-{name}"), "source": name, "target": "all"}));
+    }
+    let arguments = ["--instance-lease", "1s", "--outbound-networks", "127.0.0.0/8"];
+    let mut server = Server::start(site, &arguments).await;
+    let caller = server.caller();
+    let workflow = caller.workflow(json!({"nodes": nodes, "edges": edges})).await;
+    for _ in 0..rounds().div_ceil(20) {
+        let id = caller.trigger(&workflow, Value::Null).await;
+        let open = caller.until_open(&id, QUESTIONS).await;
+        server.kill().await;
+        server.boot().await;
+        let mut answers = tokio::task::JoinSet::new();
+        for (_, suspension) in open {
+            let (caller, id) = (caller.clone(), id.clone());
+            answers.spawn(async move { answer(&caller, &id, &suspension, "yes").await });
+        }
+        assert_eq!(answers.join_all().await, [200; QUESTIONS]);
+        let events = events_of(&caller, &id).await;
+        assert_eq!(closings(&events).len(), QUESTIONS);
+        let attempts: Vec<_> = events
+            .iter()
+            .filter(|event| event["nodeId"] == "call" && event["status"] == "running")
+            .map(|event| event["attempt"].as_i64().unwrap())
+            .collect();
+        assert!(attempts == [1] || attempts == [1, 2], "{attempts:?}");
+    }
 }

@@ -95,7 +95,7 @@ pub struct TestApp {
     tasks: TaskTracker,
     settings: Settings,
     /// Last, because it goes after everything that is connected to it.
-    _database: Database,
+    database: Database,
 }
 
 impl TestApp {
@@ -138,7 +138,7 @@ impl TestApp {
         let (app, address, tasks) = serve_at(&settings, &clock, router).await;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         let App { state, shutdown } = app;
-        Self { clock, state, shutdown, address, http, tasks, settings, _database: database }
+        Self { clock, state, shutdown, address, http, tasks, settings, database }
     }
 
     /// Stops the server and starts another one on the same database. Clients of before call into the void.
@@ -148,6 +148,11 @@ impl TestApp {
         self.state.store.close().await;
         let (app, address, tasks) = serve_at(&self.settings, &self.clock, router).await;
         (self.state, self.shutdown, self.address, self.tasks) = (app.state, app.shutdown, address, tasks);
+    }
+
+    /// Where the database is.
+    pub fn store_url(&self) -> String {
+        self.database.url()
     }
 
     /// Where the server is: `http://127.0.0.1:...`.

@@ -65,7 +65,7 @@ const DELETE_POD: [&str; 8] = [
 const POD: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at
      FROM pods WHERE workspace_id = $1 AND id = $2";
 const PODS: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at
-     FROM pods WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+     FROM pods WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT +$3";
 
 impl<B: Backend> SqlStore<B> {
     pub(in crate::store::sql) async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError> {

@@ -71,12 +71,12 @@ const HEAD: &str = concat!(columns!("NULL"), " WHERE w.workspace_id = $1 AND w.i
 const LIST: &str = concat!(
     columns!("NULL"),
     " WHERE w.workspace_id = $1 AND w.pod_id = $2 AND w.id < $3 AND (w.state = 'trashed') = $5
-     AND (w.starred OR NOT $6) ORDER BY w.id DESC LIMIT $4"
+     AND (w.starred OR NOT $6) ORDER BY w.id DESC LIMIT +$4"
 );
 const VERSION: &str = "SELECT workflow_id, version, definition, created_by, created_at FROM workflow_versions
      WHERE workspace_id = $1 AND workflow_id = $2 AND version = $3";
 const VERSIONS: &str = "SELECT workflow_id, version, definition, created_by, created_at FROM workflow_versions
-     WHERE workspace_id = $1 AND workflow_id = $2 AND version < $3 ORDER BY version DESC LIMIT $4";
+     WHERE workspace_id = $1 AND workflow_id = $2 AND version < $3 ORDER BY version DESC LIMIT +$4";
 
 impl<B: Backend> SqlStore<B> {
     pub(in crate::store::sql) async fn workflow(

@@ -21,13 +21,15 @@ use crate::store::{
 
 use super::{
     SqlStore,
-    backend::{Backend, Blame, Columns, Dialect, cells},
+    backend::{Backend, Blame, Columns, Dialect, Step, cells},
     batch::{Batch, Kind, Rows},
     blame,
     catalogue::reply,
+    lanes::Lanes,
     run, transact,
 };
 use rows::{Prepared, Tables, holds_nul};
+use suspensions::{ADD_APPROVERS, CLOSE_SUSPENSIONS, DROP_APPROVERS, OPEN_SUSPENSIONS, UPDATE_SUSPENSIONS};
 
 /// A key is free when it was never used, or so long ago that its reply is no longer kept
 /// ([`super::catalogue::IDEMPOTENCY_KEPT_MS`]).
@@ -214,6 +216,9 @@ impl<B: Backend> SqlStore<B> {
             let prepared = Arc::new(Prepared::new(part.iter().map(|member| &batch[*member])));
             let (lanes, backend) = (Arc::clone(&self.committers), Arc::clone(&self.backend));
             let task = self.tasks.spawn(async move {
+                if write_at_once(&lanes, &*backend, &prepared).await? {
+                    return Ok(prepared.members.iter().map(|_| Ok(())).collect());
+                }
                 transact(&lanes, &*backend, |connection| Box::pin(write::<B>(connection, Arc::clone(&prepared)))).await
             });
             match task.await.map_err(|error| StoreError::Database(Box::new(error)))? {
@@ -290,18 +295,61 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     if run::<B>(connection, &INSERT_EXECUTIONS, &tables.children).await?.len() < tables.children.len() {
         return Err(StoreError::Refused("a child execution exists already"));
     }
-    run::<B>(connection, &INSERT_EVENTS, &tables.events).await?;
-    run::<B>(connection, &INSERT_FEED, &tables.feed).await?;
-    suspensions::write::<B>(connection, &tables).await?;
-    run::<B>(connection, &ENQUEUE, &tables.queue).await?;
-    if !tables.wakes.is_empty() {
-        // Several members may wake the same parent.
-        run::<B>(connection, &ENQUEUE, &tables.wakes.distinct(1)).await?;
+    for step in projections(&tables) {
+        run::<B>(connection, step.batch, &step.rows).await?;
     }
-    run::<B>(connection, &SET_TIMERS, &tables.timers).await?;
-    run::<B>(connection, &CLEAR_TIMERS, &tables.cleared).await?;
-    run::<B>(connection, &PUT_SNAPSHOTS, &tables.snapshots).await?;
     Ok(results)
+}
+
+/// Writes a small batch in which nothing is stale, refused or repeated in one trip to the database. False if it is another
+/// one: then nothing was written, and [`write`] finds out which members can be.
+async fn write_at_once<B: Backend>(
+    lanes: &Arc<Lanes<B>>,
+    backend: &B,
+    prepared: &Prepared,
+) -> Result<bool, StoreError> {
+    let tables = &prepared.tables;
+    let decisive = [
+        (&TAKE_KEYS, &tables.keys),
+        (&APPEND_TO_EXECUTIONS, &tables.appends),
+        (&INSERT_EXECUTIONS, &tables.creates),
+        (&INSERT_EXECUTIONS, &tables.children),
+    ];
+    let decisive = decisive.map(|(batch, rows)| Step { batch, rows: Cow::Borrowed(rows), every: true });
+    let steps: Vec<_> = decisive.into_iter().chain(projections(tables)).filter(|step| !step.rows.is_empty()).collect();
+    if steps.iter().map(|step| step.rows.len()).sum::<usize>() > B::AT_ONCE {
+        return Ok(false);
+    }
+    let mut lane = lanes.take().await?;
+    let written = B::at_once(&mut lane, &steps).await?;
+    lane.give_back();
+    if written {
+        backend.committed();
+    }
+    Ok(written)
+}
+
+/// What follows from the rows of the executions, in the order of the locks.
+fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
+    // Several members may wake the same parent.
+    let wakes =
+        if tables.wakes.is_empty() { Cow::Borrowed(&tables.wakes) } else { Cow::Owned(tables.wakes.distinct(1)) };
+    let steps = [
+        (&INSERT_EVENTS, Cow::Borrowed(&tables.events)),
+        (&INSERT_FEED, Cow::Borrowed(&tables.feed)),
+        (&OPEN_SUSPENSIONS, Cow::Borrowed(&tables.opened)),
+        (&UPDATE_SUSPENSIONS, Cow::Borrowed(&tables.updated)),
+        (&CLOSE_SUSPENSIONS, Cow::Borrowed(&tables.closed)),
+        // In this order: who may answer from now on is written anew.
+        (&DROP_APPROVERS, Cow::Borrowed(&tables.approvers_gone)),
+        (&ADD_APPROVERS, Cow::Borrowed(&tables.approvers)),
+        (&ENQUEUE, Cow::Borrowed(&tables.queue)),
+        (&ENQUEUE, wakes),
+        (&SET_TIMERS, Cow::Borrowed(&tables.timers)),
+        (&CLEAR_TIMERS, Cow::Borrowed(&tables.cleared)),
+        (&PUT_SNAPSHOTS, Cow::Borrowed(&tables.snapshots)),
+    ];
+    steps.into_iter().map(|(batch, rows)| Step { batch, rows, every: false })
 }
 
 fn leave_out_failed(tables: &mut Cow<'_, Tables>, results: &Results) {

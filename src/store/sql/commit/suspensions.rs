@@ -2,19 +2,19 @@
 
 use crate::{
     domain::{ids::WorkspaceId, suspension::Suspension},
-    store::{StoreError, commit::SuspensionChange},
+    store::commit::SuspensionChange,
 };
 
 use super::{
     super::{
-        backend::{Backend, Cell, cells},
+        backend::{Cell, cells},
         batch::{Batch, Kind},
-        run,
     },
     rows::Tables,
 };
 
-static OPEN_SUSPENSIONS: Batch = Batch::new(
+/// One that is open, or opens and closes at once.
+pub static OPEN_SUSPENSIONS: Batch = Batch::new(
     &[
         ("workspace_id", Kind::Id),
         ("id", Kind::Id),
@@ -40,7 +40,8 @@ static OPEN_SUSPENSIONS: Batch = Batch::new(
      FROM batch",
 );
 
-static UPDATE_SUSPENSIONS: Batch = Batch::new(
+/// One that stays open.
+pub static UPDATE_SUSPENSIONS: Batch = Batch::new(
     &[
         ("workspace_id", Kind::Id),
         ("id", Kind::Id),
@@ -52,7 +53,8 @@ static UPDATE_SUSPENSIONS: Batch = Batch::new(
      FROM batch AS b WHERE s.workspace_id = b.workspace_id AND s.id = b.id AND s.state = 'open'",
 );
 
-static CLOSE_SUSPENSIONS: Batch = Batch::new(
+/// One that closes.
+pub static CLOSE_SUSPENSIONS: Batch = Batch::new(
     &[
         ("workspace_id", Kind::Id),
         ("id", Kind::Id),
@@ -64,29 +66,20 @@ static CLOSE_SUSPENSIONS: Batch = Batch::new(
      FROM batch AS b WHERE s.workspace_id = b.workspace_id AND s.id = b.id AND s.state = 'open'",
 );
 
-static DROP_APPROVERS: Batch = Batch::new(
+/// Nobody may answer by name any more.
+pub static DROP_APPROVERS: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("suspension_id", Kind::Id)],
     "DELETE FROM suspension_approvers
      WHERE (workspace_id, suspension_id) IN (SELECT workspace_id, suspension_id FROM batch)",
 );
 
-static ADD_APPROVERS: Batch = Batch::new(
+/// These may.
+pub static ADD_APPROVERS: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("user_id", Kind::Text), ("suspension_id", Kind::Id)],
     "INSERT INTO suspension_approvers (workspace_id, user_id, suspension_id)
      SELECT workspace_id, user_id, suspension_id FROM batch WHERE true
      ON CONFLICT (workspace_id, user_id, suspension_id) DO NOTHING",
 );
-
-/// Writes what becomes of suspensions.
-pub async fn write<B: Backend>(connection: &mut B::Connection, tables: &Tables) -> Result<(), StoreError> {
-    run::<B>(connection, &OPEN_SUSPENSIONS, &tables.opened).await?;
-    run::<B>(connection, &UPDATE_SUSPENSIONS, &tables.updated).await?;
-    run::<B>(connection, &CLOSE_SUSPENSIONS, &tables.closed).await?;
-    // In this order: who may answer from now on is written anew.
-    run::<B>(connection, &DROP_APPROVERS, &tables.approvers_gone).await?;
-    run::<B>(connection, &ADD_APPROVERS, &tables.approvers).await?;
-    Ok(())
-}
 
 impl Tables {
     /// Adds the rows of one change.
