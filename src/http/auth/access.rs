@@ -200,11 +200,6 @@ impl<R> OfPod<R> {
         self.access.workspace_id
     }
 
-    /// The access to the workspace.
-    pub fn access(&self) -> &Access<R> {
-        &self.access
-    }
-
     /// The pod that the thing has to be in; it may not exist.
     pub fn pod_id(&self) -> PodId {
         self.pod_id
