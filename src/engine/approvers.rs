@@ -67,7 +67,13 @@ pub async fn expand(
     approvers: &mut Approvers,
 ) -> Result<Result<(), UnknownGroup>, StoreError> {
     for (index, name) in approvers.groups.iter().enumerate() {
-        match store.group(workspace, name).await {
+        // PostgreSQL can't be asked for a text with a NUL.
+        let found = if name.contains('\0') {
+            Err(StoreError::NotFound("group"))
+        } else {
+            store.group(workspace, name).await
+        };
+        match found {
             Ok(group) => {
                 for member in group.members {
                     if !approvers.users.contains(&member) {

@@ -101,7 +101,13 @@ impl Engine {
             return Err(problem("/users".to_owned(), "name `users`, `groups` or `roles`".to_owned()));
         }
         for (index, user) in to.users.iter().enumerate() {
-            match store.member(workspace, user).await {
+            // PostgreSQL can't be asked for a text with a NUL.
+            let found = if user.contains('\0') {
+                Err(StoreError::NotFound("member"))
+            } else {
+                store.member(workspace, user).await
+            };
+            match found {
                 Ok(_) => {}
                 Err(StoreError::NotFound(_)) => {
                     let message = "this user is no member of the workspace".to_owned();

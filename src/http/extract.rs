@@ -147,9 +147,9 @@ pub struct UserId(pub String);
 pub struct GroupName(pub String);
 
 impl FromStr for GroupName {
-    type Err = std::convert::Infallible;
+    type Err = Nul;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
+        without_nul(text).map(Self)
     }
 }
 
@@ -171,10 +171,18 @@ impl FromStr for OtherId {
 #[derive(Clone, Copy, Debug)]
 pub struct VersionNumber(pub i64);
 
+/// A NUL in a text: nothing has such a name, and PostgreSQL can't even be asked for it.
+#[derive(Debug)]
+pub struct Nul;
+
+fn without_nul(text: &str) -> Result<String, Nul> {
+    if text.contains('\0') { Err(Nul) } else { Ok(text.to_owned()) }
+}
+
 impl FromStr for UserId {
-    type Err = std::convert::Infallible;
+    type Err = Nul;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
+        without_nul(text).map(Self)
     }
 }
 

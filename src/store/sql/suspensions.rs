@@ -62,7 +62,7 @@ macro_rules! mine {
             $programs,
             " ORDER BY ",
             $id,
-            " DESC LIMIT $3"
+            " DESC LIMIT +$3"
         )
     };
 }
