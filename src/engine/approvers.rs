@@ -68,11 +68,8 @@ pub async fn expand(
 ) -> Result<Result<(), UnknownGroup>, StoreError> {
     for (index, name) in approvers.groups.iter().enumerate() {
         // PostgreSQL can't be asked for a text with a NUL.
-        let found = if name.contains('\0') {
-            Err(StoreError::NotFound("group"))
-        } else {
-            store.group(workspace, name).await
-        };
+        let found =
+            if name.contains('\0') { Err(StoreError::NotFound("group")) } else { store.group(workspace, name).await };
         match found {
             Ok(group) => {
                 for member in group.members {

@@ -143,13 +143,13 @@ fn command(open: &OpenSuspension, actor: &Actor, handling: &Handling) -> Result<
         Handling::Release if own || actor.is_at_least(Role::Admin) => {
             standing.claim.is_some().then_some(Command::Release { suspension_id, by })
         }
-        Handling::Release => match &standing.claim {
-            Some(claim) => return Err(EngineError::Claimed(Box::new(claim.clone()))),
-            None => {
-                may_answer(policy, standing, actor)?;
-                None
+        Handling::Release => {
+            if let Some(claim) = &standing.claim {
+                return Err(EngineError::Claimed(Box::new(claim.clone())));
             }
-        },
+            may_answer(policy, standing, actor)?;
+            None
+        }
         Handling::Reassign { to, reason } => {
             let approvers = reassigned(policy, standing, actor, to)?;
             let same = policy.approvers_now(standing) == Some(&approvers);

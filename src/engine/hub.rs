@@ -1,6 +1,6 @@
 //! The hub: from the committer to the streams. One ring of encoded frames per execution that somebody watches; all its
 //! subscribers send the same bytes. A subscriber inside the ring is served from memory, one outside pages the store; none is
-//! ever waited for, and none has a queue of its own that could grow.
+//! ever waited for, and none has a queue of its own that could grow. Those who page the same stored log share its pages.
 //!
 //! A subscriber registers before it reads the store, so nothing that is committed meanwhile can be missed.
 
@@ -10,14 +10,14 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use crate::{
     domain::{
         event::{TERMINAL_TYPES, type_of},
         ids::{ExecutionId, WorkspaceId},
     },
-    store::{Store, StoreError, StoredEvent, commit::EventRow},
+    store::{EVENTS_BYTES, Store, StoreError, StoredEvent, commit::EventRow},
 };
 
 /// About the most bytes that a ring keeps.
@@ -26,6 +26,10 @@ const RING_BYTES: usize = 512 << 10;
 const RING_CHUNKS: usize = 1_024;
 /// How many events a subscriber reads from the store at a time.
 const PAGE: i64 = 512;
+/// About the most bytes of stored pages that are kept for all subscribers together.
+const PAGES_BYTES: usize = 8 << 20;
+/// The most stored pages that are kept.
+const MAX_PAGES: usize = 256;
 
 /// Encoded frames of consecutive events.
 #[derive(Clone, Debug)]
@@ -100,6 +104,7 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     store: Arc<dyn Store>,
+    pages: Mutex<Pages>,
     channels: RwLock<HashMap<ExecutionId, Weak<Channel>>>,
     feeds: Mutex<HashMap<WorkspaceId, Weak<watch::Sender<u64>>>>,
 }
@@ -119,9 +124,53 @@ struct Ring {
     bytes: usize,
 }
 
+/// An execution, and the number of a page of its log: the events after `number * PAGE`.
+type PageKey = (ExecutionId, i64);
+
+/// A page; none once it has turned out to be larger than what the store reads at a time.
+type PageCell = Arc<OnceCell<Option<Chunk>>>;
+
+/// Full pages of the logs that somebody reads, the newest last. A full page never changes, so it is read once for all who
+/// read it at about the same time.
+#[derive(Default)]
+struct Pages(VecDeque<(PageKey, PageCell)>);
+
+impl Pages {
+    fn cell(&mut self, key: PageKey) -> PageCell {
+        if let Some((_, cell)) = self.0.iter().find(|(kept, _)| *kept == key) {
+            return Arc::clone(cell);
+        }
+        let size = |cell: &PageCell| cell.get().and_then(Option::as_ref).map_or(0, |chunk| chunk.bytes.len());
+        let mut bytes: usize = self.0.iter().map(|(_, cell)| size(cell)).sum();
+        while bytes > PAGES_BYTES || self.0.len() >= MAX_PAGES {
+            bytes -= self.0.pop_front().map_or(0, |(_, cell)| size(&cell));
+        }
+        let cell = PageCell::default();
+        self.0.push_back((key, Arc::clone(&cell)));
+        cell
+    }
+}
+
+impl Inner {
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().expect("no holder of this lock panics")
+    }
+
+    /// A page of a log that is known to reach beyond it; none if it is too large to be kept.
+    async fn page(&self, workspace: WorkspaceId, key: PageKey) -> Result<Option<Chunk>, StoreError> {
+        let cell = self.pages().cell(key);
+        let read = || async {
+            let events = self.store.events(workspace, key.0, key.1 * PAGE, PAGE).await?;
+            Ok(if events.len() as i64 == PAGE { encode_stored(&events) } else { None })
+        };
+        cell.get_or_try_init(read).await.cloned()
+    }
+}
+
 impl Drop for Channel {
     fn drop(&mut self) {
         if let Some(hub) = self.hub.upgrade() {
+            hub.pages().0.retain(|((id, _), _)| *id != self.id);
             let mut channels = hub.channels.write().expect("no holder of this lock panics");
             // Another channel of the same execution may have been made since the last subscriber left.
             if channels.get(&self.id).is_some_and(|channel| channel.strong_count() == 0) {
@@ -155,18 +204,20 @@ impl Channel {
                 ring.bytes -= ring.chunks.pop_front().map_or(0, |chunk| chunk.bytes.len());
             }
         }
-        self.known.send_if_modified(|known| {
-            let newer = last > *known;
-            *known = last.max(*known);
-            newer
-        });
+        self.reached(last);
+    }
+
+    /// Notes that the log is durable up to here.
+    fn reached(&self, last: i64) {
+        self.known.send_if_modified(|known| std::mem::replace(known, last.max(*known)) < last);
     }
 }
 
 impl Hub {
     /// A hub over a store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self(Arc::new(Inner { store, channels: RwLock::default(), feeds: Mutex::default() }))
+        let pages = Mutex::default();
+        Self(Arc::new(Inner { store, pages, channels: RwLock::default(), feeds: Mutex::default() }))
     }
 
     /// Spreads events that are durable now.
@@ -204,8 +255,9 @@ impl Hub {
         FeedWatch { changes: sender.subscribe(), _sender: sender }
     }
 
-    /// Follows an execution's events after position `after`. The caller has checked that it exists and may be read.
-    pub fn subscribe(&self, workspace: WorkspaceId, id: ExecutionId, after: i64) -> Subscription {
+    /// Follows an execution's events after position `after`. The caller has checked that it exists and may be read, and has
+    /// seen its log reach to `last`.
+    pub fn subscribe(&self, workspace: WorkspaceId, id: ExecutionId, after: i64, last: i64) -> Subscription {
         let channel = self.channel(id).unwrap_or_else(|| {
             let mut channels = self.0.channels.write().expect("no holder of this lock panics");
             if let Some(channel) = channels.get(&id).and_then(Weak::upgrade) {
@@ -217,8 +269,9 @@ impl Hub {
             channels.insert(id, Arc::downgrade(&channel));
             channel
         });
+        channel.reached(last);
         let known = channel.known.subscribe();
-        Subscription { channel, known, cursor: after, caught_up: false, store: Arc::clone(&self.0.store) }
+        Subscription { channel, known, cursor: after, caught_up: false, hub: Arc::clone(&self.0) }
     }
 
     /// The executions that are watched here.
@@ -268,7 +321,7 @@ pub struct Subscription {
     /// The position of the last event handed out.
     pub cursor: i64,
     caught_up: bool,
-    store: Arc<dyn Store>,
+    hub: Arc<Inner>,
 }
 
 impl Subscription {
@@ -280,13 +333,21 @@ impl Subscription {
             if let Some(chunk) = self.ring_chunk() {
                 return Ok((std::mem::replace(&mut self.cursor, chunk.last), chunk));
             }
+            let (workspace, id, page) = (self.channel.workspace, self.channel.id, self.cursor / PAGE);
+            if known >= (page + 1) * PAGE
+                && let Some(chunk) = self.hub.page(workspace, (id, page)).await?
+            {
+                return Ok((std::mem::replace(&mut self.cursor, chunk.last), chunk));
+            }
             if !self.caught_up || known > self.cursor {
-                let events = self.store.events(self.channel.workspace, self.channel.id, self.cursor, PAGE).await?;
-                self.caught_up = (events.len() as i64) < PAGE;
-                if let Some(chunk) = encode_stored(&events) {
-                    let last = chunk.last;
-                    self.channel.known.send_if_modified(|known| std::mem::replace(known, last.max(*known)) < last);
-                    return Ok((std::mem::replace(&mut self.cursor, last), chunk));
+                let events = self.hub.store.events(workspace, id, self.cursor, PAGE).await?;
+                let chunk = encode_stored(&events);
+                // Fewer events than were asked for are all there are, or all that are read at a time.
+                self.caught_up =
+                    (events.len() as i64) < PAGE && chunk.as_ref().is_none_or(|chunk| chunk.bytes.len() < EVENTS_BYTES);
+                if let Some(chunk) = chunk {
+                    self.channel.reached(chunk.last);
+                    return Ok((std::mem::replace(&mut self.cursor, chunk.last), chunk));
                 }
             }
             if *self.known.borrow() <= self.cursor {

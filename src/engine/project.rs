@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::{
     clock::Instant,
     domain::{
-        event::Event,
+        audit::AuditEntry,
+        event::{Event, StandingChange},
         execution::{Execution, ExecutionOrigin},
         ids::InstanceId,
         suspension::{Interrupt, Standing, Suspension, SuspensionState},
@@ -114,6 +117,7 @@ pub fn commit(
         },
         suspensions: suspensions(origin, events, state),
         children: placement.children,
+        audit: audit(origin, events),
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
@@ -135,6 +139,55 @@ pub fn open_suspension(origin: &ExecutionOrigin, interrupt: &Interrupt, standing
         opened_at: interrupt.opened_at,
         closed_at: None,
     }
+}
+
+/// What of the events the audit log tells: decisions about suspensions, and cancels that somebody asked for.
+fn audit(origin: &ExecutionOrigin, events: &[Event]) -> Vec<AuditEntry> {
+    let entry = |at, actor: Option<&String>, action, subject: String, detail: Value| AuditEntry {
+        workspace_id: origin.workspace_id,
+        at,
+        actor: actor.map_or("system", String::as_str).to_owned(),
+        action,
+        subject,
+        detail: detail.as_object().cloned().unwrap_or_default(),
+    };
+    let mut entries = Vec::new();
+    for event in events {
+        match event {
+            Event::SuspensionUpdate(e) => {
+                let action = match (e.state, e.change) {
+                    (SuspensionState::Open, Some(StandingChange::Voted)) => "suspension.voted",
+                    (SuspensionState::Open, Some(StandingChange::Claimed)) => "suspension.claimed",
+                    (SuspensionState::Open, Some(StandingChange::Released)) => "suspension.released",
+                    (SuspensionState::Open, Some(StandingChange::Reassigned)) => "suspension.reassigned",
+                    (SuspensionState::Open, Some(StandingChange::Escalated)) => "suspension.escalated",
+                    (SuspensionState::Open, Some(StandingChange::Reminded) | None) => continue,
+                    (SuspensionState::Answered, _) => "suspension.answered",
+                    (SuspensionState::Expired, _) => "suspension.expired",
+                    (SuspensionState::Cancelled, _) => "suspension.cancelled",
+                };
+                let source = e.vote.as_ref().map(|vote| vote.source).or(e.decision.as_ref().map(|told| told.source));
+                let detail = json!({
+                    "executionId": origin.id, "action": e.action, "source": source, "reason": e.reason,
+                    "approvers": e.approvers,
+                });
+                entries.push(entry(e.at, e.by.as_ref(), action, e.suspension_id.to_string(), without_nulls(detail)));
+            }
+            Event::ExecutionCancelled(e) if e.report.by.is_some() => {
+                let detail = without_nulls(json!({ "reason": e.report.reason }));
+                entries.push(entry(e.at, e.report.by.as_ref(), "execution.cancelled", origin.id.to_string(), detail));
+            }
+            _ => {}
+        }
+    }
+    entries
+}
+
+fn without_nulls(mut value: Value) -> Value {
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|_, member| !member.is_null());
+    }
+    value
 }
 
 fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec<SuspensionChange> {

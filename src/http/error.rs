@@ -108,6 +108,8 @@ codes! {
     SuspensionClosed = "suspension_closed", CONFLICT, "Suspension is closed";
     /// Somebody else has claimed the suspension; the message says who.
     SuspensionClaimed = "suspension_claimed", CONFLICT, "Suspension is claimed";
+    /// The suspension is open: what is asked for exists once it is closed.
+    SuspensionOpen = "suspension_open", CONFLICT, "Suspension is open";
     /// The execution has ended.
     ExecutionEnded = "execution_ended", CONFLICT, "Execution has ended";
     /// The execution has not ended.

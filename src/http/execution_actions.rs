@@ -185,6 +185,7 @@ pub(super) async fn answer_execution(
     answer: Answer,
     key: &ReplyKey,
 ) -> Result<Reply, Problem> {
+    let key = &key.clone().for_ever();
     let clock = engine.clock().clone();
     let show = move |execution: &Execution| Reply::ok(&execution.view(clock.now()));
     match engine.respond(workspace, id, answer, key.keeping(show.clone())).await {

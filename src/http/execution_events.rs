@@ -126,7 +126,7 @@ async fn stream_execution_events(
     } else {
         None
     };
-    let subscription = engine.hub().subscribe(pod.workspace_id(), id, after);
+    let subscription = engine.hub().subscribe(pod.workspace_id(), id, after, last);
     Ok(streams::respond(stream, first, ExecutionSource { subscription, types }))
 }
 

@@ -346,7 +346,8 @@ async fn cancel_execution(
         .filter_map(|value| value.to_str().ok())
         .any(|value| value.split([',', ';']).any(|part| part.trim().eq_ignore_ascii_case("return=representation")));
     if !execution.progress.status.is_terminal() && wait > 0 {
-        let mut events = engine.hub().subscribe(pod.workspace_id(), id, execution.progress.last_seq);
+        let last = execution.progress.last_seq;
+        let mut events = engine.hub().subscribe(pod.workspace_id(), id, last, last);
         let end = async {
             loop {
                 match events.next().await {

@@ -137,6 +137,6 @@ async fn delete_group(
     Param(name): Param<GroupName>,
     State(store): State<Arc<dyn Store>>,
 ) -> Result<StatusCode, Problem> {
-    store.change(Change::DeleteGroup(access.workspace_id(), name.0), None).await?;
+    store.change(Change::DeleteGroup(access.workspace_id(), name.0), &access.author(), None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

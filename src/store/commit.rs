@@ -3,6 +3,7 @@
 use crate::{
     clock::Instant,
     domain::{
+        audit::AuditEntry,
         execution::{Execution, ExecutionProgress},
         identity::Role,
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
@@ -39,6 +40,8 @@ pub struct Commit {
     pub idempotency: Option<IdempotentReply>,
     /// The folded state after `events`, as JSON, when one is due.
     pub snapshot: Option<String>,
+    /// What of the events belongs into the audit log.
+    pub audit: Vec<AuditEntry>,
 }
 
 /// The write to an execution's own row.

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use crate::{
     clock::Instant,
     domain::{
+        audit::{AuditRecord, Author},
         execution::{Execution, ExecutionStatus, TriggeredBy},
         identity::{ApiKey, Group, Invite, Member},
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
@@ -26,6 +27,9 @@ use crate::{
 };
 use catalogue::{Change, IdempotentReply};
 use commit::{Commit, CommitError};
+
+/// [`Store::events`] stops at the event that fills this many bytes of bodies.
+pub const EVENTS_BYTES: usize = 4 << 20;
 
 /// Why the store could not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +118,13 @@ pub struct SuspensionFilter {
     pub kind: Option<SuspensionKind>,
     /// Open, and this one may answer.
     pub answerable_by: Option<Actor>,
+}
+
+/// Which audit records a list shows. `None` means any.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// About this thing.
+    pub subject: Option<String>,
 }
 
 /// A position in the feed: `(transaction, position)`, ordered so that a reader who has seen one never misses an earlier
@@ -272,7 +283,7 @@ pub trait Store: Send + Sync + 'static {
         cursor: Option<&str>,
     ) -> Result<Page<Execution>, StoreError>;
 
-    /// Events after `after`, in order: at most `limit`, and about 4 MiB of bodies (at least one, if there is one).
+    /// Events after `after`, in order: at most `limit`, and [`EVENTS_BYTES`] of bodies (at least one, if there is one).
     async fn events(
         &self,
         workspace: WorkspaceId,
@@ -316,16 +327,35 @@ pub trait Store: Send + Sync + 'static {
 
     // --- catalogue ------------------------------------------------------------------------------------------------------
 
-    /// Carries out a change of the catalogue, with the stored reply of its idempotency key, in one transaction.
-    async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError>;
+    /// Carries out a change of the catalogue, with its audit record and the stored reply of its idempotency key, in one
+    /// transaction.
+    async fn change(
+        &self,
+        change: Change,
+        author: &Author,
+        idempotency: Option<IdempotentReply>,
+    ) -> Result<(), StoreError>;
 
-    /// The stored reply to an idempotency key of a workspace (or of a user outside one).
+    /// The stored reply to an idempotency key of a workspace (or of a user outside one), if it counts at `now`.
     async fn idempotent_reply(
         &self,
         scope: &str,
         key: &str,
-        not_before: Instant,
+        now: Instant,
     ) -> Result<Option<IdempotentReply>, StoreError>;
+
+    /// A page of the audit log, newest first.
+    async fn audit(
+        &self,
+        workspace: WorkspaceId,
+        filter: &AuditFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<AuditRecord>, StoreError>;
+
+    /// The records of the audit log after a place, in their order.
+    async fn audit_after(&self, workspace: WorkspaceId, after: i64, limit: i64)
+    -> Result<Vec<AuditRecord>, StoreError>;
 
     /// A workspace.
     async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError>;

@@ -10,7 +10,7 @@ use crate::{
         execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStatus, TriggeredBy},
         ids::{ExecutionId, InstanceId, WorkspaceId},
     },
-    store::{ExecutionFilter, LoadedExecution, Page, StoreError, StoredEvent},
+    store::{EVENTS_BYTES, ExecutionFilter, LoadedExecution, Page, StoreError, StoredEvent},
 };
 
 use super::{
@@ -20,8 +20,6 @@ use super::{
     page,
 };
 
-/// A page of events holds about this much.
-const EVENTS_BYTES: usize = 4 << 20;
 /// Events that are asked for at once: what is read beyond [`EVENTS_BYTES`] is thrown away.
 const EVENTS_AT_ONCE: i64 = 256;
 

@@ -173,7 +173,7 @@ impl<B: Backend> SqlStore<B> {
 
 fn read_suspension<B: Backend>(row: &B::Row) -> Result<Suspension, StoreError> {
     let mut columns = Columns::<B>::new(row);
-    Ok(Suspension {
+    let mut suspension = Suspension {
         id: columns.id()?,
         workspace_id: columns.id()?,
         pod_id: columns.id()?,
@@ -185,7 +185,12 @@ fn read_suspension<B: Backend>(row: &B::Row) -> Result<Suspension, StoreError> {
         decision: columns.maybe_json("decision")?,
         opened_at: columns.at()?,
         closed_at: columns.maybe_at()?,
-    })
+    };
+    // The vote that decided came with the decision.
+    if let Some(decision) = suspension.decision.as_ref().filter(|decision| !decision.votes.is_empty()) {
+        suspension.standing.votes.clone_from(&decision.votes);
+    }
+    Ok(suspension)
 }
 
 #[cfg(test)]

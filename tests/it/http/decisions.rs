@@ -218,7 +218,7 @@ async fn a_quorum_counts_each_person_once_and_survives_a_restart(backend: Backen
     let cast: Vec<_> =
         votes.iter().map(|vote| (vote["by"].as_str().unwrap(), vote["action"].as_str().unwrap())).collect();
     assert_eq!(cast, [("bo", "rejected"), ("cat", "approved"), ("dan", "approved")]);
-    assert_eq!(closed["decision"]["by"], "dan");
+    assert_eq!((&closed["decision"]["by"], &closed["votes"]), (&json!("dan"), &closed["decision"]["votes"]));
     // What they said before they may say again; nothing else.
     approve(&run, &cat).await.expect(200);
     by(&run, &bo).respond(json!({"approved": false, "reason": "no stock"})).await.expect(200);

@@ -26,6 +26,8 @@ on_both! {
     a_snapshot_comes_first_and_is_no_event,
     a_suspension_does_not_end_the_stream,
     many_subscribers_get_the_same_bytes,
+    readers_of_a_long_log_get_all_of_it_from_wherever_they_begin,
+    a_log_of_large_events_is_streamed_to_its_end,
     a_client_that_reads_nothing_slows_nobody_and_loses_nothing,
     a_browser_opens_a_stream_by_token,
     pages_of_the_log_are_the_stored_events,
@@ -308,6 +310,33 @@ async fn many_subscribers_get_the_same_bytes(backend: Backend) {
     for (after, mut stream) in streams {
         assert_eq!(bodies(&stream.rest().await), all[after..]);
     }
+}
+
+async fn readers_of_a_long_log_get_all_of_it_from_wherever_they_begin(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let mut definition = line([node("each", "loop", json!({"items": "range(800)", "maxIterations": 800}))]);
+    let work = inner("each", "work", "transform", json!({"output": "{{ index }}"}));
+    definition["nodes"].as_array_mut().unwrap().push(work);
+    let run = scene.run(definition, json!(null)).await;
+    let all = stored_after_end(&scene, &run).await;
+    assert!(all.len() > 3 * 512, "several pages");
+    // Together, so that they share what is read: before, at and after the ends of pages, and in the last one.
+    let mut streams = Vec::new();
+    for after in [0, 0, 1, 511, 512, 513, 1000, 1024, all.len() - 1] {
+        streams.push((after, run.stream(&format!("?after={after}")).await));
+    }
+    for (after, mut stream) in streams {
+        assert_eq!(bodies(&stream.rest().await), all[after..], "after {after}");
+    }
+}
+
+async fn a_log_of_large_events_is_streamed_to_its_end(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let copies = (0..7).map(|i| node(&format!("copy{i}"), "transform", json!({"output": "{{ input.text }}"})));
+    let run = scene.run(line(copies), json!({"text": "x".repeat(1_000_000)})).await;
+    let all = stored_after_end(&scene, &run).await;
+    assert!(all.iter().map(String::len).sum::<usize>() > 4 << 20, "more than is read at a time");
+    assert_eq!(bodies(&run.stream("").await.rest().await), all);
 }
 
 async fn stored_after_end(scene: &Scene, run: &Run) -> Vec<String> {

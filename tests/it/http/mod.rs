@@ -22,6 +22,7 @@ mod nodes;
 mod openapi;
 mod paging;
 mod pods;
+mod records;
 mod refusals;
 mod roles;
 mod server;

@@ -12,7 +12,7 @@ use sluicegate::{
     store::{StoreError, SuspensionFilter, catalogue::Change},
 };
 
-use super::fixture::{Fixture, Home, START, answered, append, close, create, open, suspension, update};
+use super::fixture::{Fixture, Home, START, ada, answered, append, close, create, open, suspension, update};
 
 fn people(users: &[&str], roles: &[Role]) -> Approvers {
     let users = users.iter().map(|user| (*user).to_owned()).collect();
@@ -167,7 +167,7 @@ pub async fn what_somebody_may_answer_is_what_the_policy_says(fixture: Fixture) 
 
 pub async fn groups_hold_members_of_the_workspace(fixture: Fixture) {
     let (store, home) = (&fixture.store, fixture.home.workspace);
-    let change = async |change: Change| store.change(change, None).await;
+    let change = async |change: Change| store.change(change, &ada(), None).await;
     for user in ["bea", "eve"] {
         let member = Member { workspace_id: home, user_id: user.to_owned(), role: Role::Viewer, created_at: START };
         change(Change::PutMember(member)).await.unwrap();

@@ -206,7 +206,7 @@ impl Run {
                     open.insert(id, (event["seq"].as_i64(), event["interrupt"].clone()));
                 }
                 "suspension_update" if event["state"] != "open" => {
-                    _ = open.remove(event["suspensionId"].as_str().unwrap())
+                    _ = open.remove(event["suspensionId"].as_str().unwrap());
                 }
                 _ => {}
             }

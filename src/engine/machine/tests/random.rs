@@ -67,18 +67,18 @@ fn any_graph() -> impl Strategy<Value = Value> {
 
 /// A question with rules of any kind; it expires, so that it is over some time.
 fn any_question(now: Instant, choice: u8) -> Outcome {
-    let users = &PEOPLE[..1 + usize::from(choice % 4)];
+    let users = &PEOPLE[..=usize::from(choice % 4)];
     let approvers = Approvers {
         users: users.iter().map(|user| (*user).to_owned()).collect(),
         groups: Vec::new(),
-        roles: if choice % 3 == 0 { vec![Role::Admin] } else { Vec::new() },
+        roles: if choice.is_multiple_of(3) { vec![Role::Admin] } else { Vec::new() },
     };
     let required = 1 + u32::from(choice / 16 % 3);
     let quorum = Quorum { required, veto_on_reject: choice % 5 < 3 };
     let policy = Policy {
         approvers: (choice % 7 > 1).then_some(approvers.clone()),
         quorum: (choice % 4 > 1).then_some(quorum),
-        allow_self_approval: choice % 8 > 0,
+        allow_self_approval: !choice.is_multiple_of(8),
         requester: PEOPLE[0].to_owned(),
     };
     let step = |after: i64, action, to| TimelineStep { at: now.plus_ms(after), action, to };
@@ -144,7 +144,7 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
         let ok = friendly || choice.is_multiple_of(2);
         let result = if ok { Ok(json!(1)) } else { Err(Failure::new(FailureCode::ChildFailed, "x")) };
         run.say(Command::ChildEnded { address, child, result });
-    } else if let Some(due) = run.machine.next_due().filter(|_| choice % 6 == 0) {
+    } else if let Some(due) = run.machine.next_due().filter(|_| choice.is_multiple_of(6)) {
         run.now = due.max(run.now);
         run.say(Command::Tick);
     } else if let Some(id) = open.get(pick % open.len().max(1)) {

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        audit::AuditEntry,
         execution::{Execution, ExecutionProgress},
         ids::{ExecutionId, InstanceId, PodId, WorkflowId, WorkspaceId},
     },
@@ -46,6 +47,8 @@ pub struct Tables {
     pub timers: Rows,
     pub cleared: Rows,
     pub snapshots: Rows,
+    /// With their members; they get their rows when the chain's end is known.
+    pub audit: Vec<(usize, AuditEntry)>,
 }
 
 /// A batch in the shape of the tables.
@@ -93,6 +96,7 @@ pub fn holds_nul(member: &Commit) -> bool {
             }
             SuspensionChange::Close { .. } => false,
         })
+        || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
 }
 
 impl Prepared {
@@ -148,6 +152,7 @@ impl Prepared {
         if let Some(state) = &commit.snapshot {
             tables.snapshots.push(member, cells![workspace, id, progress.last_seq, state]);
         }
+        tables.audit.extend(commit.audit.iter().map(|entry| (member, entry.clone())));
         self.members.push(Member { execution: id.0, key });
     }
 }
@@ -164,6 +169,7 @@ impl Tables {
                 reply.status,
                 reply.location.as_deref(),
                 reply.created_at,
+                reply.forget_at,
                 &reply.body,
             ],
         );
@@ -206,7 +212,9 @@ impl Tables {
             timers,
             cleared,
             snapshots,
+            audit,
         } = self;
+        audit.retain(|(member, _)| alive(*member));
         for rows in [
             keys,
             appends,

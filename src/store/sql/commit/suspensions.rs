@@ -1,7 +1,7 @@
 //! Suspensions of a batch: they open, stand differently, close; and the people who may answer them by name.
 
 use crate::{
-    domain::{ids::WorkspaceId, suspension::Suspension},
+    domain::{identity::Role, ids::WorkspaceId, suspension::Suspension},
     store::commit::SuspensionChange,
 };
 
@@ -88,7 +88,7 @@ impl Tables {
             SuspensionChange::Open(opened) => self.add_opened(member, opened),
             SuspensionChange::Update { id, standing, role, users } => {
                 let claimed_by = standing.claim.as_ref().map(|claim| claim.by.as_str());
-                let role = role.map(|role| role.as_str());
+                let role = role.map(Role::as_str);
                 self.updated.push(member, cells![workspace, *id, Cell::json(standing), role, claimed_by]);
                 if let Some(users) = users {
                     self.approvers_gone.push(member, cells![workspace, *id]);
@@ -123,7 +123,7 @@ impl Tables {
                 Cell::json(&opened.interrupt),
                 opened.decision.as_ref().map_or(Cell::Text(None), Cell::json),
                 Cell::json(&opened.standing),
-                role.map(|role| role.as_str()),
+                role.map(Role::as_str),
                 i64::from(policy.counts_people()),
                 Some(policy.requester.as_str()).filter(|_| !policy.allow_self_approval),
                 opened.standing.claim.as_ref().map(|claim| claim.by.as_str()),

@@ -25,11 +25,12 @@ use sluicegate::{
 };
 
 use super::{
+    audit::entry,
     fixture::{
-        Fixture, Home, START, answered, append_as, child_of, close, create, event, execution, open, quiet_event, reply,
-        suspension, workspace,
+        Fixture, Home, KEPT_MS, START, ada, answered, append_as, child_of, close, create, event, execution, open,
+        quiet_event, reply, suspension, workspace,
     },
-    oracle::{KEPT_MS, Oracle},
+    oracle::Oracle,
 };
 use state::{LEASE_MS, same_state};
 
@@ -91,7 +92,7 @@ async fn differ(seed: u64) {
     oracle.members.insert("ada".to_owned(), owner.clone());
     for (_, store) in &stores {
         let created = Change::CreateWorkspace(workspace(home.workspace, "tested", START), owner.clone());
-        store.change(created, None).await.unwrap();
+        store.change(created, &ada(), None).await.unwrap();
     }
     let (random, seen) = (SmallRng::seed_from_u64(seed), BTreeSet::new());
     let mut run = Run { random, stores, fixtures, oracle, home, now: START, instances, seen };
@@ -301,6 +302,11 @@ impl Run {
         if self.chance(15) {
             commit.idempotency = Some(self.a_reply());
         }
+        for _ in 0..self.random.random_range(0..3) {
+            if self.chance(30) {
+                commit.audit.push(entry(commit.workspace_id, &self.random.random_range(0..9).to_string()));
+            }
+        }
         if self.chance(10) {
             commit.snapshot = Some(format!(r#"{{"at":{}}}"#, self.now.0));
         }
@@ -323,7 +329,11 @@ impl Run {
 
     fn a_reply(&mut self) -> IdempotentReply {
         let key = format!("key{}", self.random.random_range(0..12));
-        reply("scope", &key, self.now)
+        let mut reply = reply("scope", &key, self.now);
+        if self.chance(10) {
+            reply.forget_at = None;
+        }
+        reply
     }
 
     // --- the queue -----------------------------------------------------------------------------------------------------

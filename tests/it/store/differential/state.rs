@@ -7,7 +7,7 @@ use sluicegate::{
 };
 
 use super::{
-    super::oracle::{KEPT_MS, Oracle},
+    super::{audit::whole, oracle::Oracle},
     asking::same_inboxes,
 };
 
@@ -55,8 +55,15 @@ pub async fn same_state(name: &str, store: &dyn Store, oracle: &Oracle, workspac
     let mut members = store.members(workspace).await.unwrap();
     members.sort_by(|a, b| a.user_id.cmp(&b.user_id));
     assert_eq!(members, oracle.members.values().cloned().collect::<Vec<_>>(), "{name}");
+    let records = whole(store, workspace).await;
+    let subjects = records.iter().filter(|record| record.action == "suspension.answered").map(|record| &record.subject);
+    let mut subjects: Vec<&String> = subjects.collect();
+    let mut expected: Vec<&String> = oracle.audit.iter().map(|entry| &entry.subject).collect();
+    subjects.sort();
+    expected.sort();
+    assert_eq!(subjects, expected, "{name}");
     // Replies that are over may be gone or not.
-    let kept = |reply: &IdempotentReply| reply.created_at >= now.plus_ms(-KEPT_MS);
+    let kept = |reply: &IdempotentReply| reply.forget_at.is_none_or(|forget_at| forget_at > now);
     for ((scope, key), reply) in oracle.replies.iter().filter(|(_, reply)| kept(reply)) {
         let stored = store.idempotent_reply(scope, key, Instant(0)).await.unwrap();
         assert_eq!(stored.as_ref(), Some(reply), "{name}");
