@@ -15,7 +15,7 @@ use crate::{
 use super::{
     Engine, EngineError,
     cancel::TRIES,
-    claims::{may_answer, may_change},
+    claims::{may_answer, may_vote},
     machine::{Command, state::OpenSuspension},
     trigger::ReplyFor,
 };
@@ -90,8 +90,8 @@ impl Engine {
             let decision = decision(parts, &answer.actor, now);
             let cast = standing.vote_of(&answer.actor.id);
             let repeated = cast.is_some_and(|cast| decision.as_vote().is_some_and(|vote| vote.says_the_same(cast)));
-            if cast.is_some() && !repeated {
-                may_change(standing)?;
+            if !repeated && interrupt.policy.quorum.is_some() {
+                may_vote(standing, cast)?;
             }
             folded.machine.decide(now, Command::Answer { suspension_id: *suspension_id, decision });
             match self.append_and_wake(folded, reply.clone()).await {
