@@ -210,6 +210,11 @@ impl<R> OfPod<R> {
         &self.access.principal
     }
 
+    /// The access to the workspace.
+    pub fn access(&self) -> &Access<R> {
+        &self.access
+    }
+
     /// What is missing: the pod, or this thing in it.
     pub async fn not_found(&self, store: &dyn Store, what: &str) -> Problem {
         match store.pod(self.workspace_id(), self.pod_id).await {
