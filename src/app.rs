@@ -16,6 +16,7 @@ use crate::{
         metrics::Metrics,
         router,
         serve::{self, Shutdown},
+        signing::Signer,
         streams::Streams,
     },
     outbound,
@@ -62,9 +63,10 @@ impl App {
         );
         let key = stream_token::shared_key(&*store, &clock).await?;
         let auth = Arc::new(Authenticator::new(&config, Arc::clone(&store), clock.clone(), &key)?);
+        let signer = Arc::new(Signer::shared(&*store, &clock).await.context("the key that signs receipts")?);
         let readiness = Readiness::default();
         let config = Arc::new(config);
-        let state = AppState { store, clock, config, auth, readiness, metrics, engine, streams };
+        let state = AppState { store, clock, config, auth, readiness, metrics, engine, streams, signer };
         Ok(Self { state, shutdown })
     }
 

@@ -134,7 +134,7 @@ async fn add_missing(store: &Arc<dyn Store>, clock: &Clock, kept: &mut Kept) -> 
             created_at: now,
             updated_at: now,
         };
-        store.change(Change::CreateWorkflow(workflow, "operator".to_owned()), None).await?;
+        store.change(Change::CreateWorkflow(workflow, init::OPERATOR.to_owned()), &init::operator(clock), None).await?;
         kept.workflows.insert(example.key.to_owned(), id);
     }
     Ok(())

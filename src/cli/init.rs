@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     config::Settings,
     domain::{
+        audit::Author,
         identity::{ApiKey, Member, Role},
         ids::{ApiKeyId, PodId, WorkspaceId},
         workflow::{Pod, Workspace},
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Who owns what the command line makes.
-const OPERATOR: &str = "operator";
+pub(super) const OPERATOR: &str = "operator";
 
 /// Prepare a database: schema, a workspace, a pod, and an owner's key
 #[derive(Args, Debug)]
@@ -43,6 +44,11 @@ pub struct Init {
 pub struct Migrate {
     #[command(flatten)]
     settings: Settings,
+}
+
+/// The command line as the author of a change.
+pub(super) fn operator(clock: &Clock) -> Author {
+    Author { id: OPERATOR.to_owned(), at: clock.now() }
 }
 
 /// What was made; the key is shown this once.
@@ -91,7 +97,7 @@ pub(super) async fn make(store: &Arc<dyn Store>, clock: &Clock, workspace: &str,
     let mut slugs = names::slugs_for(&name, workspace_id.0).into_iter().peekable();
     while let Some(slug) = slugs.next() {
         let workspace = Workspace { id: workspace_id, name: name.clone(), slug, created_at: now, updated_at: now };
-        match store.change(Change::CreateWorkspace(workspace, member.clone()), None).await {
+        match store.change(Change::CreateWorkspace(workspace, member.clone()), &operator(clock), None).await {
             Err(crate::store::StoreError::Taken(_)) if slugs.peek().is_some() => {}
             made => {
                 made?;
@@ -103,7 +109,7 @@ pub(super) async fn make(store: &Arc<dyn Store>, clock: &Clock, workspace: &str,
     let slug = names::slug_of(&pod_name);
     let description = String::new();
     let pod = Pod { id: pod_id, workspace_id, name: pod_name, slug, description, created_at: now, updated_at: now };
-    store.change(Change::CreatePod(pod), None).await?;
+    store.change(Change::CreatePod(pod), &operator(clock), None).await?;
     let api_key = make_key(store, clock, workspace_id).await?;
     Ok(Made { workspace_id, pod_id, api_key })
 }
@@ -126,6 +132,6 @@ pub(super) async fn make_key(
         expires_at: None,
         last_used_at: None,
     };
-    store.change(Change::CreateApiKey(key, new.digest), None).await?;
+    store.change(Change::CreateApiKey(key, new.digest), &operator(clock), None).await?;
     Ok(new.secret)
 }

@@ -1,12 +1,14 @@
 //! Commands, one file each. Errors come up as `anyhow` with a context that names what was being done.
 #![expect(clippy::print_stdout, reason = "commands talk to people and pipes")]
 
+mod audit;
 mod bench;
 mod dev;
 mod examples;
 mod init;
 mod logging;
 mod openapi;
+mod receipt;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +33,12 @@ enum Command {
     Migrate(init::Migrate),
     /// Measure throughput, latency and memory of this binary beside the limits of this machine
     Bench(bench::Command),
+    /// Check an exported audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Check a decision's receipt
+    #[command(subcommand)]
+    Receipt(receipt::Command),
     /// Print the OpenAPI document
     Openapi,
     /// Print the JSON Schema of the stream's events
@@ -49,6 +57,8 @@ impl Cli {
                 print!("{}", openapi::events_schema());
                 Ok(())
             }
+            Command::Audit(command) => command.run(),
+            Command::Receipt(command) => command.run(),
             Command::Serve(command) => block_on(command.run()),
             Command::Dev(command) => block_on(command.run()),
             Command::Init(command) => block_on(command.run()),

@@ -1,5 +1,6 @@
 //! What things are: workflows, graphs, executions, events, suspensions, identities. No I/O, no async, no SQL.
 
+pub mod audit;
 pub mod definition;
 pub mod event;
 pub mod execution;
@@ -7,5 +8,6 @@ pub mod failure;
 pub mod graph;
 pub mod identity;
 pub mod ids;
+pub mod receipt;
 pub mod suspension;
 pub mod workflow;

@@ -140,6 +140,7 @@ impl Engine {
                 wake: origin.parent_execution_id,
                 idempotency: None,
                 snapshot: None,
+                audit: Vec::new(),
             };
             match self.0.committer.commit(commit).await {
                 Err(EngineError::Conflict) => {}

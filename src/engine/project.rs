@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::{
     clock::Instant,
     domain::{
-        event::Event,
+        audit::AuditEntry,
+        event::{Event, StandingChange},
         execution::{Execution, ExecutionOrigin},
         ids::InstanceId,
-        suspension::{Standing, Suspension, SuspensionState},
+        suspension::{Interrupt, Standing, Suspension, SuspensionState},
     },
     store::{
         catalogue::IdempotentReply,
@@ -16,7 +19,10 @@ use crate::{
     },
 };
 
-use super::machine::{Machine, state::State};
+use super::machine::{
+    Machine,
+    state::{OpenSuspension, State},
+};
 
 /// How many events a load may have to fold on top of a snapshot, for executions of few nodes.
 const SNAPSHOT_EVERY: i64 = 256;
@@ -111,30 +117,107 @@ pub fn commit(
         },
         suspensions: suspensions(origin, events, state),
         children: placement.children,
+        audit: audit(origin, events),
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
     }
 }
 
+/// An open suspension as it is stored and listed.
+pub fn open_suspension(origin: &ExecutionOrigin, interrupt: &Interrupt, standing: &Standing) -> Suspension {
+    Suspension {
+        id: interrupt.suspension_id,
+        workspace_id: origin.workspace_id,
+        pod_id: origin.pod_id,
+        workflow_id: origin.workflow_id,
+        execution_id: origin.id,
+        state: SuspensionState::Open,
+        interrupt: interrupt.clone(),
+        standing: standing.clone(),
+        decision: None,
+        opened_at: interrupt.opened_at,
+        closed_at: None,
+    }
+}
+
+/// What of the events the audit log tells: decisions about suspensions, and cancels that somebody asked for.
+fn audit(origin: &ExecutionOrigin, events: &[Event]) -> Vec<AuditEntry> {
+    let entry = |at, actor: Option<&String>, action, subject: String, detail: Value| AuditEntry {
+        workspace_id: origin.workspace_id,
+        at,
+        actor: actor.map_or("system", String::as_str).to_owned(),
+        action,
+        subject,
+        detail: detail.as_object().cloned().unwrap_or_default(),
+    };
+    let mut entries = Vec::new();
+    for event in events {
+        match event {
+            Event::SuspensionUpdate(e) => {
+                let action = match (e.state, e.change) {
+                    (SuspensionState::Open, Some(StandingChange::Voted)) => "suspension.voted",
+                    (SuspensionState::Open, Some(StandingChange::Claimed)) => "suspension.claimed",
+                    (SuspensionState::Open, Some(StandingChange::Released)) => "suspension.released",
+                    (SuspensionState::Open, Some(StandingChange::Reassigned)) => "suspension.reassigned",
+                    (SuspensionState::Open, Some(StandingChange::Escalated)) => "suspension.escalated",
+                    (SuspensionState::Open, Some(StandingChange::Reminded) | None) => continue,
+                    (SuspensionState::Answered, _) => "suspension.answered",
+                    (SuspensionState::Expired, _) => "suspension.expired",
+                    (SuspensionState::Cancelled, _) => "suspension.cancelled",
+                };
+                let source = e.vote.as_ref().map(|vote| vote.source).or(e.decision.as_ref().map(|told| told.source));
+                let detail = json!({
+                    "executionId": origin.id, "action": e.action, "source": source, "reason": e.reason,
+                    "approvers": e.approvers,
+                });
+                entries.push(entry(e.at, e.by.as_ref(), action, e.suspension_id.to_string(), without_nulls(detail)));
+            }
+            Event::ExecutionCancelled(e) if e.report.by.is_some() => {
+                let detail = without_nulls(json!({ "reason": e.report.reason }));
+                entries.push(entry(e.at, e.report.by.as_ref(), "execution.cancelled", origin.id.to_string(), detail));
+            }
+            _ => {}
+        }
+    }
+    entries
+}
+
+fn without_nulls(mut value: Value) -> Value {
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|_, member| !member.is_null());
+    }
+    value
+}
+
 fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec<SuspensionChange> {
     let mut changes: Vec<SuspensionChange> = Vec::new();
     for event in events {
         match event {
-            Event::ExecutionSuspended(e) => changes.push(SuspensionChange::Open(Box::new(Suspension {
-                id: e.interrupt.suspension_id,
-                workspace_id: origin.workspace_id,
-                pod_id: origin.pod_id,
-                workflow_id: origin.workflow_id,
-                execution_id: origin.id,
-                state: SuspensionState::Open,
-                interrupt: e.interrupt.clone(),
-                standing: Standing::default(),
-                decision: None,
-                opened_at: e.at,
-                closed_at: None,
-            }))),
-            Event::SuspensionUpdate(e) if e.state != SuspensionState::Open => {
+            Event::ExecutionSuspended(e) => {
+                let row = open_suspension(origin, &e.interrupt, &Standing::default());
+                changes.push(SuspensionChange::Open(Box::new(row)));
+            }
+            // What it has come to is in the state, unless it was closed since.
+            Event::SuspensionUpdate(e) if e.state == SuspensionState::Open => {
+                let Some(OpenSuspension { interrupt, standing, .. }) = state.open.get(&e.suspension_id) else {
+                    continue;
+                };
+                let (role, users) = interrupt.policy.answerers(standing);
+                match changes.iter_mut().find(|change| change.id() == e.suspension_id) {
+                    Some(SuspensionChange::Open(row)) => row.standing.clone_from(standing),
+                    Some(SuspensionChange::Update { users: changed, .. }) => {
+                        *changed = changed.take().or(e.approvers.as_ref().map(|_| users.to_vec()));
+                    }
+                    _ => changes.push(SuspensionChange::Update {
+                        id: e.suspension_id,
+                        standing: Box::new(standing.clone()),
+                        role,
+                        users: e.approvers.as_ref().map(|_| users.to_vec()),
+                    }),
+                }
+            }
+            Event::SuspensionUpdate(e) => {
                 let close = |row: &mut Suspension| {
                     row.state = e.state;
                     row.decision.clone_from(&e.decision);

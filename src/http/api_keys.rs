@@ -146,7 +146,7 @@ async fn delete_api_key(
     Param(id): Param<ApiKeyId>,
     State(state): State<AppState>,
 ) -> Result<StatusCode, Problem> {
-    state.store.change(Change::DeleteApiKey(access.workspace_id(), id), None).await?;
+    state.store.change(Change::DeleteApiKey(access.workspace_id(), id), &access.author(), None).await?;
     state.auth.forget_key(id);
     Ok(StatusCode::NO_CONTENT)
 }

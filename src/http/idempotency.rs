@@ -1,4 +1,5 @@
-//! `Idempotency-Key`: the same key with the same request gets the same reply for 24 hours, and the work is done once.
+//! `Idempotency-Key`: the same key with the same request gets the same reply for 24 hours (decisions for ever), and the work is
+//! done once.
 //!
 //! [`Idempotent`] is the only way to read the body of a request that changes something. It looks for a stored reply after
 //! the caller was let in (axum runs it last) and before the handler; the handler hands the new reply to the store together
@@ -25,8 +26,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::execution::Execution,
-    engine::ReplyFor,
+    domain::audit::Author,
     store::{
         Store, StoreError,
         catalogue::{Change, IdempotentReply},
@@ -95,11 +95,11 @@ where
             scope: caller.scope(),
             key,
             digest: digest(parts.method.as_str(), super::original_uri(&parts), &caller.principal.id, &bytes),
+            for_ever: false,
         });
-        let key = ReplyKey { request: key, clock: state.clock.clone() };
+        let key = ReplyKey { request: key, caller: caller.principal.id, clock: state.clock.clone() };
         if let Some(request) = &key.request {
-            let not_before = state.clock.now().plus_ms(-KEPT_MS);
-            let stored = state.store.idempotent_reply(&request.scope, &request.key, not_before).await;
+            let stored = state.store.idempotent_reply(&request.scope, &request.key, state.clock.now()).await;
             if let Some(stored) = stored.map_err(Problem::from)? {
                 return Err(Stop::Repeated(key.repeated(stored)?));
             }
@@ -112,6 +112,7 @@ where
 #[derive(Clone, Debug)]
 pub struct ReplyKey {
     request: Option<KeyedRequest>,
+    caller: String,
     clock: Clock,
 }
 
@@ -120,6 +121,7 @@ struct KeyedRequest {
     scope: String,
     key: String,
     digest: Vec<u8>,
+    for_ever: bool,
 }
 
 impl KeyedRequest {
@@ -132,9 +134,13 @@ impl KeyedRequest {
             location: reply.location.clone(),
             body: reply.body.clone(),
             created_at: clock.now(),
+            forget_at: (!self.for_ever).then(|| clock.now().plus_ms(KEPT_MS)),
         }
     }
 }
+
+/// Makes the reply that is kept, from what has become of the thing; none without a key.
+type Kept<T> = Option<Arc<dyn Fn(&T) -> IdempotentReply + Send + Sync>>;
 
 impl ReplyKey {
     /// The key itself.
@@ -147,9 +153,23 @@ impl ReplyKey {
         self.request.as_ref().map(|request| request.reply(reply, &self.clock))
     }
 
-    /// The reply that is to be written with an execution, made by `show` from what becomes of it.
-    pub fn keeping(&self, show: impl Fn(&Execution) -> Reply + Send + Sync + 'static) -> ReplyFor {
-        let Self { request, clock } = self.clone();
+    /// The same key, whose reply is kept for ever: a decision is repeated as it was made, whenever it is asked for again.
+    #[must_use]
+    pub fn for_ever(mut self) -> Self {
+        if let Some(request) = &mut self.request {
+            request.for_ever = true;
+        }
+        self
+    }
+
+    /// The caller, as the author of a change.
+    pub fn author(&self) -> Author {
+        Author { id: self.caller.clone(), at: self.clock.now() }
+    }
+
+    /// The reply that is to be written with a change of an execution or a suspension, made by `show` from what becomes of it.
+    pub fn keeping<T>(&self, show: impl Fn(&T) -> Reply + Send + Sync + 'static) -> Kept<T> {
+        let Self { request, clock, .. } = self.clone();
         let request = request?;
         Some(Arc::new(move |execution| request.reply(&show(execution), &clock)))
     }
@@ -184,7 +204,7 @@ impl ReplyKey {
         kept: &Reply,
         reply: Reply,
     ) -> Result<Reply, Problem> {
-        match store.change(change, self.reply(kept)).await {
+        match store.change(change, &self.author(), self.reply(kept)).await {
             Ok(()) => Ok(reply),
             Err(StoreError::Repeated(stored)) => self.repeated(*stored),
             Err(error) => Err(error.into()),
@@ -198,7 +218,7 @@ impl ReplyKey {
         change: Change,
         reply: Reply,
     ) -> Result<Result<Reply, StoreError>, Problem> {
-        match store.change(change, self.reply(&reply)).await {
+        match store.change(change, &self.author(), self.reply(&reply)).await {
             Ok(()) => Ok(Ok(reply)),
             Err(StoreError::Repeated(stored)) => self.repeated(*stored).map(Ok),
             Err(error) => Ok(Err(error)),

@@ -164,7 +164,7 @@ async fn delete_invite(
     Param(id): Param<InviteId>,
     State(store): State<Arc<dyn Store>>,
 ) -> Result<StatusCode, Problem> {
-    store.change(Change::DeleteInvite(access.workspace_id(), id), None).await?;
+    store.change(Change::DeleteInvite(access.workspace_id(), id), &access.author(), None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

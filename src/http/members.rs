@@ -107,6 +107,6 @@ async fn delete_member(
 ) -> Result<StatusCode, Problem> {
     let member = store.member(access.workspace_id(), &user_id.0).await?;
     access.require(member.role, "removing this member")?;
-    store.change(Change::RemoveMember(access.workspace_id(), member.user_id), None).await?;
+    store.change(Change::RemoveMember(access.workspace_id(), member.user_id), &access.author(), None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -19,21 +19,25 @@ pub mod openapi;
 pub mod query;
 pub mod reply;
 pub mod serve;
+pub mod signing;
 pub mod state;
 pub mod streams;
 pub mod validation;
 
 mod api_keys;
+mod audit;
 mod execution_actions;
 mod execution_compare;
 mod execution_events;
 mod execution_logs;
 mod executions;
 mod feeds;
+mod groups;
 mod invites;
 mod members;
 mod node_types;
 mod pods;
+mod receipts;
 mod stream_tokens;
 mod suspensions;
 mod workflow_versions;
@@ -59,6 +63,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::config::{Config, CorsOrigins};
 use error::{Code, Problem};
 pub use openapi::{api_document, openapi_yaml};
+pub use receipts::RECEIPT_KIND;
 pub use state::{AppState, Readiness};
 
 /// The prefix of all resources; the same paths answer without it.
@@ -69,6 +74,7 @@ fn resources() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(workspaces::routes())
         .merge(members::routes())
+        .merge(groups::routes())
         .merge(invites::routes())
         .merge(api_keys::routes())
         .merge(pods::routes())
@@ -81,6 +87,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(execution_events::routes())
         .merge(execution_logs::routes())
         .merge(suspensions::routes())
+        .merge(receipts::routes())
+        .merge(audit::routes())
         .merge(feeds::routes())
         .merge(node_types::routes())
 }
@@ -91,6 +99,7 @@ fn described() -> (Router<AppState>, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(openapi::base())
         .nest(VERSION_PREFIX, resources.clone())
         .merge(health::routes())
+        .merge(receipts::public_routes())
         .merge(docs::routes())
         .split_for_parts();
     openapi::complete(&mut document);

@@ -145,6 +145,6 @@ async fn update_pod(
     responses((status = 204, description = "It is gone"), (status = 409, description = "An execution in it is live")),
 )]
 async fn delete_pod(pod: InPod<Admin>, State(store): State<Arc<dyn Store>>) -> Result<StatusCode, Problem> {
-    store.change(Change::DeletePod(pod.workspace_id(), pod.pod_id()), None).await?;
+    store.change(Change::DeletePod(pod.workspace_id(), pod.pod_id()), &pod.access().author(), None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use axum::extract::FromRef;
 
-use super::{auth::Authenticator, metrics::Metrics, streams::Streams};
+use super::{auth::Authenticator, metrics::Metrics, signing::Signer, streams::Streams};
 use crate::{clock::Clock, config::Config, engine::Engine, store::Store};
 
 /// Everything the handlers share.
@@ -29,6 +29,8 @@ pub struct AppState {
     pub engine: Engine,
     /// The open event streams.
     pub streams: Streams,
+    /// Signs receipts.
+    pub signer: Arc<Signer>,
 }
 
 /// Whether the server takes requests: from the end of the boot to the begin of the shutdown.

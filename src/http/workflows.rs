@@ -248,7 +248,7 @@ async fn delete_workflow(
     State(store): State<Arc<dyn Store>>,
 ) -> Result<StatusCode, Problem> {
     let workflow = workflow_in(&pod, &*store, id).await?;
-    store.change(Change::DeleteWorkflow(pod.workspace_id(), workflow.id), None).await?;
+    store.change(Change::DeleteWorkflow(pod.workspace_id(), workflow.id), &pod.access().author(), None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -165,7 +165,7 @@ async fn update_workspace(
     responses((status = 204, description = "It is gone"), (status = 409, description = "An execution in it is live")),
 )]
 async fn delete_workspace(access: Access<Owner>, State(state): State<AppState>) -> Result<StatusCode, Problem> {
-    state.store.change(Change::DeleteWorkspace(access.workspace_id()), None).await?;
+    state.store.change(Change::DeleteWorkspace(access.workspace_id()), &access.author(), None).await?;
     state.auth.forget_workspace(access.workspace_id());
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,10 +1,13 @@
 //! What people write: workspaces, members, keys, pods, workflows; and the replies kept for idempotency keys.
 
+use serde_json::json;
+
 use crate::{
     clock::Instant,
     domain::{
+        audit::{AuditEntry, Author},
         definition::Definition,
-        identity::{ApiKey, Invite, Member},
+        identity::{ApiKey, Group, Invite, Member},
         ids::{ApiKeyId, InviteId, PodId, WorkflowId, WorkspaceId},
         workflow::{Pod, Workflow, Workspace},
     },
@@ -22,8 +25,12 @@ pub enum Change {
     DeleteWorkspace(WorkspaceId),
     /// Adds a member, or changes the role. `Refused` for the last owner.
     PutMember(Member),
-    /// Removes a member. `Refused` for the last owner.
+    /// Removes a member, from the workspace's groups as well. `Refused` for the last owner.
     RemoveMember(WorkspaceId, String),
+    /// Makes a group, or replaces it. `Refused` if somebody in it is no member of the workspace.
+    PutGroup(Group),
+    /// Deletes a group. Suspensions that are open keep whom they have asked.
+    DeleteGroup(WorkspaceId, String),
     /// An invite with the SHA-256 of its token.
     CreateInvite(Invite, Vec<u8>),
     /// Marks it accepted and makes the member (an existing member keeps the higher role). `Refused` if it was accepted or withdrawn before.
@@ -57,6 +64,60 @@ pub enum Change {
     DeleteWorkflow(WorkspaceId, WorkflowId),
 }
 
+impl Change {
+    /// What the audit log tells of it; nothing of a key's use, nor of a workspace that is gone with its log.
+    pub fn audit(&self, author: &Author) -> Option<AuditEntry> {
+        let (workspace_id, action, subject, detail) = match self {
+            Self::CreateWorkspace(workspace, owner) => {
+                (workspace.id, "workspace.created", workspace.id.to_string(), json!({ "owner": owner.user_id }))
+            }
+            Self::UpdateWorkspace(workspace) => {
+                (workspace.id, "workspace.updated", workspace.id.to_string(), json!({ "name": workspace.name }))
+            }
+            Self::DeleteWorkspace(_) | Self::TouchApiKey(..) => return None,
+            Self::PutMember(member) => {
+                (member.workspace_id, "member.set", member.user_id.clone(), json!({ "role": member.role }))
+            }
+            Self::RemoveMember(workspace, user) => (*workspace, "member.removed", user.clone(), json!({})),
+            Self::PutGroup(group) => {
+                (group.workspace_id, "group.set", group.name.clone(), json!({ "members": group.members }))
+            }
+            Self::DeleteGroup(workspace, name) => (*workspace, "group.deleted", name.clone(), json!({})),
+            Self::CreateInvite(invite, _) => {
+                let detail = json!({ "email": invite.email, "role": invite.role });
+                (invite.workspace_id, "invite.created", invite.id.to_string(), detail)
+            }
+            Self::AcceptInvite(invite, member, _) => {
+                let detail = json!({ "member": member.user_id, "role": member.role });
+                (invite.workspace_id, "invite.accepted", invite.id.to_string(), detail)
+            }
+            Self::DeleteInvite(workspace, id) => (*workspace, "invite.withdrawn", id.to_string(), json!({})),
+            Self::CreateApiKey(key, _) => {
+                let detail = json!({ "name": key.name, "prefix": key.prefix, "role": key.role });
+                (key.workspace_id, "api_key.created", key.id.to_string(), detail)
+            }
+            Self::DeleteApiKey(workspace, id) => (*workspace, "api_key.revoked", id.to_string(), json!({})),
+            Self::CreatePod(pod) => (pod.workspace_id, "pod.created", pod.id.to_string(), json!({ "name": pod.name })),
+            Self::UpdatePod(pod) => (pod.workspace_id, "pod.updated", pod.id.to_string(), json!({ "name": pod.name })),
+            Self::DeletePod(workspace, id) => (*workspace, "pod.deleted", id.to_string(), json!({})),
+            Self::CreateWorkflow(workflow, _) => {
+                (workflow.workspace_id, "workflow.created", workflow.id.to_string(), json!({ "name": workflow.name }))
+            }
+            Self::UpdateWorkflow { workflow, .. } => {
+                let detail = json!({
+                    "name": workflow.name, "state": workflow.state, "version": workflow.version,
+                    "deployedVersion": workflow.deployed_version,
+                });
+                (workflow.workspace_id, "workflow.updated", workflow.id.to_string(), detail)
+            }
+            Self::DeleteWorkflow(workspace, id) => (*workspace, "workflow.deleted", id.to_string(), json!({})),
+        };
+        let Author { id, at } = author.clone();
+        let detail = detail.as_object().cloned().unwrap_or_default();
+        Some(AuditEntry { workspace_id, at, actor: id, action, subject, detail })
+    }
+}
+
 /// The reply that an idempotency key got, kept for repetitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotentReply {
@@ -74,4 +135,6 @@ pub struct IdempotentReply {
     pub body: String,
     /// When it was given.
     pub created_at: Instant,
+    /// From when on the key counts as new again; never, if missing.
+    pub forget_at: Option<Instant>,
 }

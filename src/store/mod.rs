@@ -17,10 +17,11 @@ use async_trait::async_trait;
 use crate::{
     clock::Instant,
     domain::{
+        audit::{AuditRecord, Author},
         execution::{Execution, ExecutionStatus, TriggeredBy},
-        identity::{ApiKey, Invite, Member},
+        identity::{ApiKey, Group, Invite, Member},
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
-        suspension::{Suspension, SuspensionKind, SuspensionState},
+        suspension::{Actor, Suspension, SuspensionKind, SuspensionState},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
 };
@@ -115,6 +116,15 @@ pub struct SuspensionFilter {
     pub execution_id: Option<ExecutionId>,
     /// Of this kind.
     pub kind: Option<SuspensionKind>,
+    /// Open, and this one may answer.
+    pub answerable_by: Option<Actor>,
+}
+
+/// Which audit records a list shows. `None` means any.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// About this thing.
+    pub subject: Option<String>,
 }
 
 /// A position in the feed: `(transaction, position)`, ordered so that a reader who has seen one never misses an earlier
@@ -317,16 +327,35 @@ pub trait Store: Send + Sync + 'static {
 
     // --- catalogue ------------------------------------------------------------------------------------------------------
 
-    /// Carries out a change of the catalogue, with the stored reply of its idempotency key, in one transaction.
-    async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError>;
+    /// Carries out a change of the catalogue, with its audit record and the stored reply of its idempotency key, in one
+    /// transaction.
+    async fn change(
+        &self,
+        change: Change,
+        author: &Author,
+        idempotency: Option<IdempotentReply>,
+    ) -> Result<(), StoreError>;
 
-    /// The stored reply to an idempotency key of a workspace (or of a user outside one).
+    /// The stored reply to an idempotency key of a workspace (or of a user outside one), if it counts at `now`.
     async fn idempotent_reply(
         &self,
         scope: &str,
         key: &str,
-        not_before: Instant,
+        now: Instant,
     ) -> Result<Option<IdempotentReply>, StoreError>;
+
+    /// A page of the audit log, newest first.
+    async fn audit(
+        &self,
+        workspace: WorkspaceId,
+        filter: &AuditFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<AuditRecord>, StoreError>;
+
+    /// The records of the audit log after a place, in their order.
+    async fn audit_after(&self, workspace: WorkspaceId, after: i64, limit: i64)
+    -> Result<Vec<AuditRecord>, StoreError>;
 
     /// A workspace.
     async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError>;
@@ -339,6 +368,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// All members, oldest first.
     async fn members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError>;
+
+    /// A group.
+    async fn group(&self, workspace: WorkspaceId, name: &str) -> Result<Group, StoreError>;
+
+    /// All groups, by name.
+    async fn groups(&self, workspace: WorkspaceId) -> Result<Vec<Group>, StoreError>;
 
     /// All invites that were not accepted, newest first.
     async fn invites(&self, workspace: WorkspaceId) -> Result<Vec<Invite>, StoreError>;

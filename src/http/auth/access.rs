@@ -12,7 +12,9 @@ use axum::{
 
 use super::{Caller, Principal, PrincipalKind, no_credentials};
 use crate::{
+    clock::Instant,
     domain::{
+        audit::Author,
         identity::Role,
         ids::{PodId, WorkspaceId},
         suspension::{Actor, DecisionSource},
@@ -65,6 +67,7 @@ pub struct Access<R> {
     workspace_id: WorkspaceId,
     principal: Principal,
     role: Role,
+    at: Instant,
     floor: PhantomData<R>,
 }
 
@@ -77,6 +80,11 @@ impl<R> Access<R> {
     /// Who acts.
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// The caller as the author of a change.
+    pub fn author(&self) -> Author {
+        Author { id: self.principal.id.clone(), at: self.at }
     }
 
     /// Their role in the workspace.
@@ -136,7 +144,7 @@ where
         span.record("workspace_id", tracing::field::display(workspace_id));
         span.record("principal", &principal.id);
         parts.extensions.insert(Caller { principal: principal.clone(), workspace_id: Some(workspace_id) });
-        Ok(Self { workspace_id, principal, role, floor: PhantomData })
+        Ok(Self { workspace_id, principal, role, at: state.clock.now(), floor: PhantomData })
     }
 }
 

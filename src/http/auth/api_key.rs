@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{Principal, challenge, is_equal};
 use crate::{
     clock::{Clock, Instant},
-    domain::identity::ApiKey,
+    domain::{audit::Author, identity::ApiKey},
     http::error::{Code, Problem},
     store::{ApiKeyRecord, Store, catalogue::Change},
 };
@@ -154,7 +154,9 @@ impl KeyCache {
                 _ => return,
             }
         };
-        if let Err(error) = self.store.change(Change::TouchApiKey(key.workspace_id, key.id, minute), None).await {
+        let touched = Change::TouchApiKey(key.workspace_id, key.id, minute);
+        let author = Author { id: Principal::api_key(&key).id, at: now };
+        if let Err(error) = self.store.change(touched, &author, None).await {
             tracing::warn!(api_key_id = %key.id, %error, "the use of an API key could not be noted");
         }
     }

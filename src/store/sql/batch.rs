@@ -91,9 +91,9 @@ impl Batch {
             statements += 1;
             if every {
                 // The smallest number has no absolute value: asking for it is an error.
-                write!(
+                writeln!(
                     text,
-                    "SELECT abs(-9223372036854775807 - (changes() <> {length})) WHERE changes() <> {length};\n"
+                    "SELECT abs(-9223372036854775807 - (changes() <> {length})) WHERE changes() <> {length};"
                 )
                 .expect("writing to a string");
                 statements += 1;

@@ -8,15 +8,16 @@ use tokio::sync::mpsc;
 use crate::{
     clock::Instant,
     domain::{
+        audit::{AuditRecord, Author},
         execution::Execution,
-        identity::{ApiKey, Invite, Member},
+        identity::{ApiKey, Group, Invite, Member},
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
         suspension::Suspension,
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
     store::{
-        ApiKeyRecord, ExecutionFilter, FeedCursor, FeedRow, Hint, LoadedExecution, Page, Repairs, Store, StoreCounts,
-        StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
+        ApiKeyRecord, AuditFilter, ExecutionFilter, FeedCursor, FeedRow, Hint, LoadedExecution, Page, Repairs, Store,
+        StoreCounts, StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
         catalogue::{Change, IdempotentReply},
         commit::{Commit, CommitError},
     },
@@ -152,17 +153,41 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::feed_end(self, workspace).await
     }
 
-    async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError> {
-        Self::change(self, change, idempotency).await
+    async fn change(
+        &self,
+        change: Change,
+        author: &Author,
+        idempotency: Option<IdempotentReply>,
+    ) -> Result<(), StoreError> {
+        Self::change(self, change, author, idempotency).await
+    }
+
+    async fn audit(
+        &self,
+        workspace: WorkspaceId,
+        filter: &AuditFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<AuditRecord>, StoreError> {
+        Self::audit(self, workspace, filter, limit, cursor).await
+    }
+
+    async fn audit_after(
+        &self,
+        workspace: WorkspaceId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        Self::audit_after(self, workspace, after, limit).await
     }
 
     async fn idempotent_reply(
         &self,
         scope: &str,
         key: &str,
-        not_before: Instant,
+        now: Instant,
     ) -> Result<Option<IdempotentReply>, StoreError> {
-        Self::idempotent_reply(self, scope, key, not_before).await
+        Self::idempotent_reply(self, scope, key, now).await
     }
 
     async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError> {
@@ -179,6 +204,14 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError> {
         Self::members(self, workspace).await
+    }
+
+    async fn group(&self, workspace: WorkspaceId, name: &str) -> Result<Group, StoreError> {
+        Self::group(self, workspace, name).await
+    }
+
+    async fn groups(&self, workspace: WorkspaceId) -> Result<Vec<Group>, StoreError> {
+        Self::groups(self, workspace).await
     }
 
     async fn invites(&self, workspace: WorkspaceId) -> Result<Vec<Invite>, StoreError> {

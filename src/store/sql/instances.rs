@@ -12,7 +12,6 @@ use super::{
     SqlStore,
     backend::{Backend, Cell, Columns, Dialect, cells},
     batch::{Batch, Kind, Rows},
-    catalogue::IDEMPOTENCY_KEPT_MS,
     commit::ENQUEUE,
     run,
 };
@@ -63,7 +62,7 @@ const TAKE_OVER: Dialect = Dialect {
      RETURNING e.workspace_id, e.id",
 };
 
-const FORGET_REPLIES: &str = "DELETE FROM idempotency WHERE created_at < $1";
+const FORGET_REPLIES: &str = "DELETE FROM idempotency WHERE forget_at <= $1";
 
 /// Where a page of live executions ends.
 const PAGE_END: &str = "SELECT workspace_id, id FROM executions
@@ -208,7 +207,7 @@ async fn take_over<B: Backend>(
         queued.push(0, cells![columns.next::<Uuid>()?, columns.next::<Uuid>()?, None::<i64>, now]);
     }
     run::<B>(connection, &ENQUEUE, &queued).await?;
-    B::execute(connection, FORGET_REPLIES, cells![now.plus_ms(-IDEMPOTENCY_KEPT_MS)]).await?;
+    B::execute(connection, FORGET_REPLIES, cells![now]).await?;
     Ok(queued.len() as u64)
 }
 

@@ -7,6 +7,7 @@
 //! `LIMIT +$4` has its sign for SQLite: it looks into a bare parameter there while it plans, and therefore prepares such a
 //! statement anew for every value that is bound.
 
+mod audit;
 mod backend;
 mod batch;
 mod catalogue;
@@ -162,6 +163,7 @@ pub(crate) struct SqlStore<B: Backend> {
     renewals: Arc<Lanes<B>>,
     tasks: TaskTracker,
     sweep: Mutex<Sweep>,
+    chain_ends: Arc<audit::ChainEnds>,
 }
 
 /// The work of a transaction. It may be run more than once, each time in a new transaction.
@@ -179,6 +181,7 @@ impl<B: Backend> SqlStore<B> {
             backend,
             tasks: TaskTracker::new(),
             sweep: Mutex::default(),
+            chain_ends: Arc::default(),
         }
     }
 
@@ -196,6 +199,7 @@ impl<B: Backend> SqlStore<B> {
             backend,
             tasks: TaskTracker::new(),
             sweep: Mutex::default(),
+            chain_ends: Arc::default(),
         }
     }
 

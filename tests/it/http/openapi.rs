@@ -117,7 +117,7 @@ async fn every_described_operation_succeeds() {
     let scene = Scene::on(Backend::Sqlite).await;
     let (app, ann, place) = (&scene.app, &scene.ann, &scene.place);
     let server = app.anonymous().without_prefix();
-    for path in ["/", "/docs", "/openapi.yaml", "/healthz", "/readyz", "/metrics"] {
+    for path in ["/", "/docs", "/openapi.yaml", "/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"] {
         assert_eq!(server.get(path).await.status, 200, "{path}");
     }
     ann.get("/node-types").await.expect(200);
@@ -179,6 +179,9 @@ async fn every_described_operation_succeeds() {
     ann.get(&suspension).await.expect(200);
     ann.post(&format!("{suspension}/answer"), json!({"approved": true})).await.expect(200);
     run.output().await;
+    ann.get(&format!("{suspension}/receipt")).await.expect(200);
+    ann.get(&format!("{workspace}/audit")).await.expect(200);
+    assert_eq!(ann.get(&format!("{workspace}/audit/export")).await.status, 200);
     ann.get(&scene.executions()).await.expect(200);
     run.view().await;
     ann.get(&format!("{}/logs", run.path)).await.expect(200);

@@ -17,12 +17,12 @@ use sluicegate::{
 };
 
 use super::fixture::{
-    Fixture, Home, START, append, create, definition, execution, new_home, open, pod, reply, suspension, workflow,
-    workspace,
+    Fixture, Home, KEPT_MS, START, ada, append, create, definition, execution, new_home, open, pod, reply, suspension,
+    workflow, workspace,
 };
 
 async fn change(fixture: &Fixture, change: Change) -> Result<(), StoreError> {
-    fixture.store.change(change, None).await
+    fixture.store.change(change, &ada(), None).await
 }
 
 macro_rules! refused {
@@ -88,9 +88,10 @@ pub async fn members_keep_an_owner(fixture: Fixture) {
     put("ada", Role::Owner).await.unwrap();
     let other = fixture.second_store().await;
     for _ in 0..10 {
+        let author = ada();
         let (one, two) = tokio::join!(
-            store.change(Change::PutMember(member(home, "ada", Role::Viewer)), None),
-            other.change(Change::PutMember(member(home, "bea", Role::Viewer)), None),
+            store.change(Change::PutMember(member(home, "ada", Role::Viewer)), &author, None),
+            other.change(Change::PutMember(member(home, "bea", Role::Viewer)), &author, None),
         );
         assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
         let owners = store.members(home).await.unwrap();
@@ -282,18 +283,17 @@ pub async fn changes_with_a_key_happen_once(fixture: Fixture) {
     let first = reply("scope", "key", START);
     let create = |slug: &str| Change::CreatePod(pod(Home { pod: fixture.id(), ..home }, slug, START));
     // A change that fails leaves its key free.
-    let failed = fixture.store.change(create("pod"), Some(first.clone())).await;
+    let failed = fixture.store.change(create("pod"), &ada(), Some(first.clone())).await;
     refused!(failed, StoreError::Taken("slug"));
     assert_eq!(fixture.store.idempotent_reply("scope", "key", START).await.unwrap(), None);
 
-    fixture.store.change(create("a"), Some(first.clone())).await.unwrap();
-    match fixture.store.change(create("b"), Some(reply("scope", "key", START.plus_ms(4)))).await {
+    fixture.store.change(create("a"), &ada(), Some(first.clone())).await.unwrap();
+    match fixture.store.change(create("b"), &ada(), Some(reply("scope", "key", START.plus_ms(4)))).await {
         Err(StoreError::Repeated(stored)) => assert_eq!(*stored, first),
         other => panic!("{other:?}"),
     }
     assert_eq!(fixture.number("SELECT count(*) FROM pods").await, 2);
-    const DAY: i64 = 24 * 60 * 60 * 1000;
-    fixture.store.change(create("c"), Some(reply("scope", "key", START.plus_ms(DAY + 1)))).await.unwrap();
+    fixture.store.change(create("c"), &ada(), Some(reply("scope", "key", START.plus_ms(KEPT_MS)))).await.unwrap();
     assert_eq!(fixture.number("SELECT count(*) FROM pods").await, 3);
 }
 
@@ -330,7 +330,8 @@ async fn fill(fixture: &Fixture, home: Home) {
 
 pub async fn deleting_a_workspace_leaves_nothing(fixture: Fixture) {
     fill(&fixture, fixture.home).await;
-    let before = fixture.rows_of(&TABLES).await;
+    let tables = [&TABLES[..], &["audit"]].concat();
+    let before = fixture.rows_of(&tables).await;
     let other = new_home(&*fixture.store, &fixture.clock, "other").await;
     fill(&fixture, other).await;
     let invite = Invite {
@@ -350,7 +351,7 @@ pub async fn deleting_a_workspace_leaves_nothing(fixture: Fixture) {
     refused!(change(&fixture, Change::DeleteWorkspace(other.workspace)).await, StoreError::Refused(_));
     fixture.write(append(&running, 1, ExecutionStatus::Cancelled)).await.unwrap();
     change(&fixture, Change::DeleteWorkspace(other.workspace)).await.unwrap();
-    assert_eq!(fixture.rows_of(&TABLES).await, before);
+    assert_eq!(fixture.rows_of(&tables).await, before);
     refused!(change(&fixture, Change::DeleteWorkspace(other.workspace)).await, StoreError::NotFound("workspace"));
 }
 
@@ -393,7 +394,9 @@ pub async fn dropped_callers_leave_no_transaction_open(fixture: Fixture) {
         let home = Home { pod: fixture.id(), ..fixture.home };
         let store: Arc<dyn Store> = Arc::clone(&fixture.store);
         let slug = format!("p{index}");
-        let create_pod = store.change(Change::CreatePod(pod(home, &slug, START)), Some(reply("s", &slug, START)));
+        let author = ada();
+        let create_pod =
+            store.change(Change::CreatePod(pod(home, &slug, START)), &author, Some(reply("s", &slug, START)));
         let patience = Duration::from_micros(index * 5 % 900);
         dropped += u64::from(tokio::time::timeout(patience, create_pod).await.is_err());
         let execution = fixture.execution();

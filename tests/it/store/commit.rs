@@ -13,7 +13,8 @@ use sluicegate::{
 };
 
 use super::fixture::{
-    Fixture, START, answered, append, append_as, child_of, close, create, event, open, quiet_event, reply, suspension,
+    Fixture, KEPT_MS, START, answered, append, append_as, child_of, close, create, event, open, quiet_event, reply,
+    suspension,
 };
 
 pub async fn a_new_execution_is_stored_as_it_was_given(fixture: Fixture) {
@@ -154,7 +155,7 @@ pub async fn a_used_idempotency_key_gets_its_reply(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM events").await, 2);
     let stored = fixture.store.idempotent_reply("scope", "key", START).await.unwrap();
     assert_eq!(stored, Some(first));
-    assert_eq!(fixture.store.idempotent_reply("scope", "key", START.plus_ms(1)).await.unwrap(), None);
+    assert_eq!(fixture.store.idempotent_reply("scope", "key", START.plus_ms(KEPT_MS)).await.unwrap(), None);
 }
 
 pub async fn one_key_twice_in_a_batch_is_used_once(fixture: Fixture) {
@@ -182,14 +183,26 @@ pub async fn a_key_of_a_member_that_failed_is_free(fixture: Fixture) {
 }
 
 pub async fn an_expired_key_is_free(fixture: Fixture) {
-    const DAY: i64 = 24 * 60 * 60 * 1000;
     let with_key = |at| Commit { idempotency: Some(reply("scope", "key", at)), ..create(&fixture.execution()) };
     fixture.write(with_key(START)).await.unwrap();
-    let just_kept = fixture.write(with_key(START.plus_ms(DAY))).await;
+    let just_kept = fixture.write(with_key(START.plus_ms(KEPT_MS - 1))).await;
     assert!(matches!(just_kept, Err(CommitError::Repeated(_))), "{just_kept:?}");
-    fixture.write(with_key(START.plus_ms(DAY + 1))).await.unwrap();
+    fixture.write(with_key(START.plus_ms(KEPT_MS))).await.unwrap();
     let stored = fixture.store.idempotent_reply("scope", "key", START).await.unwrap().unwrap();
-    assert_eq!(stored.created_at, START.plus_ms(DAY + 1));
+    assert_eq!(stored.created_at, START.plus_ms(KEPT_MS));
+}
+
+pub async fn a_key_that_is_kept_for_ever_never_gets_free(fixture: Fixture) {
+    let with_key = |at| {
+        let reply = sluicegate::store::catalogue::IdempotentReply { forget_at: None, ..reply("scope", "key", at) };
+        Commit { idempotency: Some(reply), timer: TimerChange::Set(START), ..create(&fixture.execution()) }
+    };
+    fixture.write(with_key(START)).await.unwrap();
+    let later = START.plus_ms(1_000 * KEPT_MS);
+    fixture.store.reconcile(fixture.id(), 1_000, later, false).await.unwrap();
+    let again = fixture.write(with_key(later)).await;
+    assert!(matches!(again, Err(CommitError::Repeated(_))), "{again:?}");
+    assert!(fixture.store.idempotent_reply("scope", "key", later).await.unwrap().is_some());
 }
 
 pub async fn a_bad_member_fails_alone(fixture: Fixture) {

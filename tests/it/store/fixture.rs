@@ -6,6 +6,7 @@ use serde_json::json;
 use sluicegate::{
     clock::{Clock, Instant},
     domain::{
+        audit::Author,
         definition::Definition,
         execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStats, ExecutionStatus, TriggeredBy},
         identity::{Member, Role},
@@ -30,6 +31,8 @@ use crate::support::postgres;
 
 /// When the manual clock starts.
 pub const START: Instant = Instant(1_800_000_000_000);
+/// How long the replies of [`reply`] count.
+pub const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Where the rows are; dropped with the test.
 pub enum Place {
@@ -153,9 +156,9 @@ pub async fn new_home(store: &dyn Store, clock: &Clock, slug: &str) -> Home {
     let now = clock.now();
     let home = Home { workspace: clock.new_id().into(), pod: clock.new_id().into(), workflow: clock.new_id().into() };
     let owner = Member { workspace_id: home.workspace, user_id: "ada".to_owned(), role: Role::Owner, created_at: now };
-    store.change(Change::CreateWorkspace(workspace(home.workspace, slug, now), owner), None).await.unwrap();
-    store.change(Change::CreatePod(pod(home, "pod", now)), None).await.unwrap();
-    store.change(Change::CreateWorkflow(workflow(home, now), "ada".to_owned()), None).await.unwrap();
+    store.change(Change::CreateWorkspace(workspace(home.workspace, slug, now), owner), &ada(), None).await.unwrap();
+    store.change(Change::CreatePod(pod(home, "pod", now)), &ada(), None).await.unwrap();
+    store.change(Change::CreateWorkflow(workflow(home, now), "ada".to_owned()), &ada(), None).await.unwrap();
     home
 }
 
@@ -267,6 +270,7 @@ pub fn create(execution: &Execution) -> Commit {
         wake: None,
         idempotency: None,
         snapshot: None,
+        audit: Vec::new(),
     }
 }
 
@@ -369,6 +373,17 @@ pub fn open(suspension: &Suspension) -> SuspensionChange {
     SuspensionChange::Open(Box::new(suspension.clone()))
 }
 
+/// The suspension as it stands now; with those who may answer by name, if they are other people.
+pub fn update(suspension: &Suspension, with_users: bool) -> SuspensionChange {
+    let (role, users) = suspension.interrupt.policy.answerers(&suspension.standing);
+    SuspensionChange::Update {
+        id: suspension.id,
+        standing: Box::new(suspension.standing.clone()),
+        role,
+        users: with_users.then(|| users.to_vec()),
+    }
+}
+
 pub fn close(suspension: &Suspension) -> SuspensionChange {
     SuspensionChange::Close {
         id: suspension.id,
@@ -387,5 +402,11 @@ pub fn reply(scope: &str, key: &str, at: Instant) -> IdempotentReply {
         location: Some(format!("/v1/{key}")),
         body: format!(r#"{{"key":"{key}"}}"#),
         created_at: at,
+        forget_at: Some(at.plus_ms(KEPT_MS)),
     }
+}
+
+/// Who changes things in tests.
+pub fn ada() -> Author {
+    Author { id: "ada".to_owned(), at: START }
 }

@@ -11,7 +11,9 @@ use sluicegate::{
     },
 };
 
-use super::fixture::{Fixture, START, answered, append, append_as, child_of, close, create, open, reply, suspension};
+use super::fixture::{
+    Fixture, KEPT_MS, START, answered, append, append_as, child_of, close, create, open, reply, suspension,
+};
 
 const LEASE_MS: i64 = 30_000;
 
@@ -169,12 +171,11 @@ pub async fn what_waits_for_something_is_left_alone(fixture: Fixture) {
 }
 
 pub async fn old_replies_are_forgotten(fixture: Fixture) {
-    const DAY: i64 = 24 * 60 * 60 * 1000;
     for (key, at) in [("old", START), ("young", START.plus_ms(2))] {
         let commit = Commit { idempotency: Some(reply("scope", key, at)), ..create(&fixture.execution()) };
         fixture.write(Commit { timer: TimerChange::Set(START), ..commit }).await.unwrap();
     }
-    fixture.store.reconcile(fixture.id(), LEASE_MS, START.plus_ms(DAY + 1), false).await.unwrap();
+    fixture.store.reconcile(fixture.id(), LEASE_MS, START.plus_ms(KEPT_MS + 1), false).await.unwrap();
     assert_eq!(fixture.store.idempotent_reply("scope", "old", START).await.unwrap(), None);
     assert!(fixture.store.idempotent_reply("scope", "young", START).await.unwrap().is_some());
 }

@@ -1,5 +1,7 @@
 //! The store's contract: one list of tests, each run on both databases.
 
+mod asking;
+mod audit;
 mod catalogue;
 mod commit;
 mod differential;
@@ -43,6 +45,7 @@ contract! {
         one_key_twice_in_a_batch_is_used_once,
         a_key_of_a_member_that_failed_is_free,
         an_expired_key_is_free,
+        a_key_that_is_kept_for_ever_never_gets_free,
         a_bad_member_fails_alone,
         children_start_queued_and_wake_their_parent,
         a_full_batch_is_written_whole,
@@ -80,9 +83,20 @@ contract! {
         cursors_of_other_lists_are_refused,
         it_answers_while_open,
     }
+    asking {
+        a_suspension_stands_as_it_was_last_written,
+        what_somebody_may_answer_is_what_the_policy_says,
+        groups_hold_members_of_the_workspace,
+    }
     feed {
         the_feed_has_status_events_in_order,
         the_feed_never_skips_under_concurrent_commits,
+    }
+    audit {
+        changes_and_commits_are_chained_with_what_they_tell_of,
+        what_fails_leaves_no_record,
+        writers_of_one_workspace_take_turns,
+        workspaces_have_chains_of_their_own,
     }
     catalogue {
         workspaces,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sluicegate::{
     clock::Instant,
     domain::{
+        audit::AuditEntry,
         execution::Execution,
         identity::{Member, Role},
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkspaceId},
@@ -18,9 +19,6 @@ use sluicegate::{
     },
 };
 
-/// How long the reply to an idempotency key is kept.
-pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
-
 #[derive(Clone, Default)]
 pub struct Oracle {
     pub executions: BTreeMap<ExecutionId, Record>,
@@ -33,6 +31,8 @@ pub struct Oracle {
     pub members: BTreeMap<String, Member>,
     pub workflows: BTreeMap<sluicegate::domain::ids::WorkflowId, Workflow>,
     pub replies: BTreeMap<(String, String), IdempotentReply>,
+    /// What commits told of.
+    pub audit: Vec<AuditEntry>,
 }
 
 #[derive(Clone)]
@@ -97,7 +97,7 @@ impl Oracle {
         }
         let reopened = commit.suspensions.iter().any(|change| match change {
             SuspensionChange::Open(opened) => self.suspensions.contains_key(&opened.id),
-            SuspensionChange::Close { .. } => false,
+            SuspensionChange::Update { .. } | SuspensionChange::Close { .. } => false,
         });
         if reopened || commit.children.iter().any(|child| self.executions.contains_key(&child.execution.origin.id)) {
             return refused();
@@ -108,6 +108,7 @@ impl Oracle {
 
     fn write(&mut self, commit: &Commit, woken: &mut Vec<(ExecutionId, Instant)>) {
         let id = commit.execution_id;
+        self.audit.extend(commit.audit.iter().cloned());
         if let Some(reply) = &commit.idempotency {
             self.replies.insert((reply.scope.clone(), reply.key.clone()), reply.clone());
         }
@@ -141,6 +142,12 @@ impl Oracle {
             match change {
                 SuspensionChange::Open(opened) => {
                     self.suspensions.insert(opened.id, (**opened).clone());
+                }
+                SuspensionChange::Update { id, standing, .. } => {
+                    let present = self.suspensions.get_mut(id);
+                    if let Some(present) = present.filter(|present| present.state == SuspensionState::Open) {
+                        present.standing = (**standing).clone();
+                    }
                 }
                 SuspensionChange::Close { id, state, decision, closed_at } => {
                     let present = self.suspensions.get_mut(id);
@@ -183,7 +190,7 @@ impl Oracle {
 
     fn kept(&self, reply: &IdempotentReply) -> Option<IdempotentReply> {
         let stored = self.replies.get(&(reply.scope.clone(), reply.key.clone()))?;
-        (stored.created_at.0 >= reply.created_at.0 - KEPT_MS).then(|| stored.clone())
+        stored.forget_at.is_none_or(|forget_at| forget_at > reply.created_at).then(|| stored.clone())
     }
 
     pub fn claim(&mut self, instance: InstanceId, limit: usize) -> Vec<(WorkspaceId, ExecutionId)> {
@@ -241,7 +248,7 @@ impl Oracle {
             self.executions.get_mut(id).expect("it was found").driver = None;
             self.enqueue(*id, None, now);
         }
-        self.replies.retain(|_, reply| reply.created_at.0 >= now.0 - KEPT_MS);
+        self.replies.retain(|_, reply| reply.forget_at.is_none_or(|forget_at| forget_at > now));
         let orphans: Vec<ExecutionId> = self
             .executions
             .iter()

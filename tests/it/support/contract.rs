@@ -93,7 +93,7 @@ impl Contract {
         let essence = content_type.unwrap_or_default().split(';').next().unwrap().trim();
         let described = content.get(essence);
         let described = described.unwrap_or_else(|| panic!("{place} as `{essence}`, which is not described"));
-        if essence.ends_with("json") {
+        if essence.ends_with("json") && !essence.ends_with("ndjson") {
             let value: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{place}: {error}: {body}"));
             self.check_value(&described["schema"], &value, &place);
         }

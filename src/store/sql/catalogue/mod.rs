@@ -1,5 +1,6 @@
 //! The catalogue: changes in one transaction with the reply of their idempotency key, and what is read of it.
 
+mod groups;
 mod people;
 mod pods;
 mod workflows;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Instant,
-    domain::ids::WorkspaceId,
+    domain::{audit::Author, ids::WorkspaceId},
     store::{
         StoreError,
         catalogue::{Change, IdempotentReply},
@@ -16,20 +17,19 @@ use crate::{
 };
 
 use super::{
-    SqlStore,
+    SqlStore, audit,
     backend::{Backend, Cell, Columns, Dialect, cells},
 };
 
-/// How long the reply to an idempotency key is kept: 24 hours. The statement that takes a key has the number, too.
-pub(super) const IDEMPOTENCY_KEPT_MS: i64 = 86_400_000;
-
-const TAKE_KEY: &str = "INSERT INTO idempotency (scope, key, request_digest, status, location, created_at, body)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)
+const TAKE_KEY: &str =
+    "INSERT INTO idempotency (scope, key, request_digest, status, location, created_at, forget_at, body)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
      ON CONFLICT (scope, key) DO UPDATE SET request_digest = excluded.request_digest, status = excluded.status,
-         location = excluded.location, created_at = excluded.created_at, body = excluded.body
-     WHERE idempotency.created_at < excluded.created_at - 86400000";
+         location = excluded.location, created_at = excluded.created_at, forget_at = excluded.forget_at,
+         body = excluded.body
+     WHERE idempotency.forget_at <= excluded.created_at";
 
-const REPLY: &str = "SELECT scope, key, request_digest, status, location, created_at, body
+const REPLY: &str = "SELECT scope, key, request_digest, status, location, created_at, forget_at, body
      FROM idempotency WHERE scope = $1 AND key = $2";
 
 /// Takes the workspace's row for this transaction, so that two changes of its members can't both see the other's owner.
@@ -40,33 +40,41 @@ const HOLD_WORKSPACE: &str = "UPDATE workspaces SET updated_at = updated_at WHER
 const FREEZE: Dialect = Dialect { sqlite: "SELECT 1", postgres: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ" };
 
 impl<B: Backend> SqlStore<B> {
-    pub(super) async fn change(&self, change: Change, idempotency: Option<IdempotentReply>) -> Result<(), StoreError> {
-        let work = Arc::new((change, idempotency));
+    pub(super) async fn change(
+        &self,
+        change: Change,
+        author: &Author,
+        idempotency: Option<IdempotentReply>,
+    ) -> Result<(), StoreError> {
+        let entry = change.audit(author);
+        let work = Arc::new((change, entry, idempotency));
         self.write(move |connection| {
             let work = Arc::clone(&work);
             Box::pin(async move {
-                let (change, idempotency) = &*work;
+                let (change, entry, idempotency) = &*work;
                 if matches!(change, Change::DeleteWorkspace(_) | Change::DeletePod(..) | Change::DeleteWorkflow(..)) {
                     B::control(connection, B::pick(FREEZE)).await?;
                 }
                 if let Some(reply) = idempotency {
                     take_key::<B>(connection, reply).await?;
                 }
-                carry_out::<B>(connection, change).await
+                carry_out::<B>(connection, change).await?;
+                audit::chain::<B>(connection, entry.iter()).await
             })
         })
         .await
+        .map(|ends| self.chain_ends.note(ends))
     }
 
     pub(super) async fn idempotent_reply(
         &self,
         scope: &str,
         key: &str,
-        not_before: Instant,
+        now: Instant,
     ) -> Result<Option<IdempotentReply>, StoreError> {
         let rows = self.read(REPLY, cells![scope, key]).await?;
         let reply = rows.first().map(read_reply::<B>).transpose()?;
-        Ok(reply.filter(|reply| reply.created_at >= not_before))
+        Ok(reply.filter(|reply| reply.forget_at.is_none_or(|forget_at| forget_at > now)))
     }
 }
 
@@ -80,6 +88,8 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
         Change::DeleteWorkspace(workspace) => pods::delete_workspace::<B>(connection, *workspace).await,
         Change::PutMember(member) => people::put_member::<B>(connection, member).await,
         Change::RemoveMember(workspace, user) => people::remove_member::<B>(connection, *workspace, user).await,
+        Change::PutGroup(group) => groups::put_group::<B>(connection, group).await,
+        Change::DeleteGroup(workspace, name) => groups::delete_group::<B>(connection, *workspace, name).await,
         Change::CreateInvite(invite, digest) => people::create_invite::<B>(connection, invite, digest).await,
         Change::AcceptInvite(invite, member, at) => people::accept_invite::<B>(connection, invite, member, *at).await,
         Change::DeleteInvite(workspace, id) => people::delete_invite::<B>(connection, *workspace, *id).await,
@@ -107,6 +117,7 @@ async fn take_key<B: Backend>(connection: &mut B::Connection, new: &IdempotentRe
         new.status,
         new.location.as_deref(),
         new.created_at,
+        new.forget_at,
         &new.body,
     ];
     if B::execute(connection, TAKE_KEY, cells).await? > 0 {
@@ -132,8 +143,9 @@ fn read_reply<B: Backend>(row: &B::Row) -> Result<IdempotentReply, StoreError> {
     let (scope, key, request_digest) = (columns.next()?, columns.next()?, columns.next()?);
     let status = u16::try_from(columns.next::<i64>()?)
         .map_err(|error| StoreError::Damaged { what: "status of a reply", reason: error.to_string() })?;
-    let (location, created_at, body) = (columns.next()?, columns.at()?, columns.next()?);
-    Ok(IdempotentReply { scope, key, request_digest, status, location, body, created_at })
+    let (location, created_at, forget_at, body) =
+        (columns.next()?, columns.at()?, columns.maybe_at()?, columns.next()?);
+    Ok(IdempotentReply { scope, key, request_digest, status, location, body, created_at, forget_at })
 }
 
 async fn hold_workspace<B: Backend>(connection: &mut B::Connection, id: WorkspaceId) -> Result<(), StoreError> {

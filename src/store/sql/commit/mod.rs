@@ -4,6 +4,7 @@
 //! the order of their keys. Members that turn out to be stale are left out of what follows; the others go on.
 
 mod rows;
+mod suspensions;
 
 use std::{
     borrow::Cow,
@@ -20,6 +21,7 @@ use crate::store::{
 
 use super::{
     SqlStore,
+    audit::{self, ChainEnds, Ends, INSERT_AUDIT},
     backend::{Backend, Blame, Columns, Dialect, Step, cells},
     batch::{Batch, Kind, Rows},
     blame,
@@ -28,9 +30,9 @@ use super::{
     run, transact,
 };
 use rows::{Prepared, Tables, holds_nul};
+use suspensions::{ADD_APPROVERS, CLOSE_SUSPENSIONS, DROP_APPROVERS, OPEN_SUSPENSIONS, UPDATE_SUSPENSIONS};
 
-/// A key is free when it was never used, or so long ago that its reply is no longer kept
-/// ([`super::catalogue::IDEMPOTENCY_KEPT_MS`]).
+/// A key is free when it was never used, or so long ago that its reply no longer counts.
 static TAKE_KEYS: Batch = Batch::new(
     &[
         ("scope", Kind::Text),
@@ -39,14 +41,16 @@ static TAKE_KEYS: Batch = Batch::new(
         ("status", Kind::Int),
         ("location", Kind::Text),
         ("created_at", Kind::Int),
+        ("forget_at", Kind::Int),
         ("body", Kind::Text),
     ],
-    "INSERT INTO idempotency (scope, key, request_digest, status, location, created_at, body)
-     SELECT scope, key, request_digest, status, location, created_at, body FROM batch WHERE true
+    "INSERT INTO idempotency (scope, key, request_digest, status, location, created_at, forget_at, body)
+     SELECT scope, key, request_digest, status, location, created_at, forget_at, body FROM batch WHERE true
      ORDER BY scope, key
      ON CONFLICT (scope, key) DO UPDATE SET request_digest = excluded.request_digest, status = excluded.status,
-         location = excluded.location, created_at = excluded.created_at, body = excluded.body
-     WHERE idempotency.created_at < excluded.created_at - 86400000
+         location = excluded.location, created_at = excluded.created_at, forget_at = excluded.forget_at,
+         body = excluded.body
+     WHERE idempotency.forget_at <= excluded.created_at
      RETURNING scope, key",
 );
 
@@ -163,38 +167,6 @@ static INSERT_FEED: Batch = Batch::new(
      SELECT workspace_id, pod_id, workflow_id, execution_id, seq, kind FROM batch",
 );
 
-static OPEN_SUSPENSIONS: Batch = Batch::new(
-    &[
-        ("workspace_id", Kind::Id),
-        ("id", Kind::Id),
-        ("pod_id", Kind::Id),
-        ("workflow_id", Kind::Id),
-        ("execution_id", Kind::Id),
-        ("state", Kind::Text),
-        ("kind", Kind::Text),
-        ("opened_at", Kind::Int),
-        ("closed_at", Kind::Int),
-        ("interrupt", Kind::Text),
-        ("decision", Kind::Text),
-    ],
-    "INSERT INTO suspensions (workspace_id, id, pod_id, workflow_id, execution_id, state, kind, opened_at, closed_at,
-         interrupt, decision)
-     SELECT workspace_id, id, pod_id, workflow_id, execution_id, state, kind, opened_at, closed_at, interrupt, decision
-     FROM batch",
-);
-
-static CLOSE_SUSPENSIONS: Batch = Batch::new(
-    &[
-        ("workspace_id", Kind::Id),
-        ("id", Kind::Id),
-        ("state", Kind::Text),
-        ("closed_at", Kind::Int),
-        ("decision", Kind::Text),
-    ],
-    "UPDATE suspensions AS s SET state = b.state, closed_at = b.closed_at, decision = b.decision
-     FROM batch AS b WHERE s.workspace_id = b.workspace_id AND s.id = b.id AND s.state = 'open'",
-);
-
 /// Queue rows and wake-ups in one: a wake-up names no priority, it takes that of the execution. Nothing is queued that
 /// has ended. The older place and the higher priority stay.
 pub(super) static ENQUEUE: Batch = Batch::new(
@@ -245,11 +217,16 @@ impl<B: Backend> SqlStore<B> {
         while let Some(part) = parts.pop() {
             let prepared = Arc::new(Prepared::new(part.iter().map(|member| &batch[*member])));
             let (lanes, backend) = (Arc::clone(&self.committers), Arc::clone(&self.backend));
+            let chain_ends = Arc::clone(&self.chain_ends);
             let task = self.tasks.spawn(async move {
-                if write_at_once(&lanes, &*backend, &prepared).await? {
+                if write_at_once(&lanes, &*backend, &prepared, &chain_ends).await? {
                     return Ok(prepared.members.iter().map(|_| Ok(())).collect());
                 }
-                transact(&lanes, &*backend, |connection| Box::pin(write::<B>(connection, Arc::clone(&prepared)))).await
+                let written =
+                    transact(&lanes, &*backend, |connection| Box::pin(write::<B>(connection, Arc::clone(&prepared))));
+                let (results, ends) = written.await?;
+                chain_ends.note(ends);
+                Ok(results)
             });
             match task.await.map_err(|error| StoreError::Database(Box::new(error)))? {
                 Ok(answers) => {
@@ -296,7 +273,10 @@ fn rounds(batch: &[Commit], included: impl Fn(usize) -> bool) -> Vec<Vec<usize>>
 }
 
 /// Writes a prepared batch inside a transaction.
-async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepared>) -> Result<Results, StoreError> {
+async fn write<B: Backend>(
+    connection: &mut B::Connection,
+    prepared: Arc<Prepared>,
+) -> Result<(Results, Ends), StoreError> {
     let members = &prepared.members;
     let mut results: Results = members.iter().map(|_| Ok(())).collect();
     let mut tables = Cow::Borrowed(&prepared.tables);
@@ -328,7 +308,8 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     for step in projections(&tables) {
         run::<B>(connection, step.batch, &step.rows).await?;
     }
-    Ok(results)
+    let ends = audit::chain::<B>(connection, tables.audit.iter().map(|(_, entry)| entry)).await?;
+    Ok((results, ends))
 }
 
 /// Writes a small batch in which nothing is stale, refused or repeated in one trip to the database. False if it is another
@@ -337,6 +318,7 @@ async fn write_at_once<B: Backend>(
     lanes: &Arc<Lanes<B>>,
     backend: &B,
     prepared: &Prepared,
+    chain_ends: &ChainEnds,
 ) -> Result<bool, StoreError> {
     let tables = &prepared.tables;
     let decisive = [
@@ -346,14 +328,20 @@ async fn write_at_once<B: Backend>(
         (&INSERT_EXECUTIONS, &tables.children),
     ];
     let decisive = decisive.map(|(batch, rows)| Step { batch, rows: Cow::Borrowed(rows), every: true });
-    let steps: Vec<_> = decisive.into_iter().chain(projections(tables)).filter(|step| !step.rows.is_empty()).collect();
+    let mut steps: Vec<_> =
+        decisive.into_iter().chain(projections(tables)).filter(|step| !step.rows.is_empty()).collect();
     if steps.iter().map(|step| step.rows.len()).sum::<usize>() > B::AT_ONCE {
         return Ok(false);
+    }
+    let Some((records, ends)) = chain_ends.seal(tables.audit.iter().map(|(_, entry)| entry)) else { return Ok(false) };
+    if !records.is_empty() {
+        steps.push(Step { batch: &INSERT_AUDIT, rows: Cow::Owned(records), every: false });
     }
     let mut lane = lanes.take().await?;
     let written = B::at_once(&mut lane, &steps).await?;
     lane.give_back();
     if written {
+        chain_ends.note(ends);
         backend.committed();
     }
     Ok(written)
@@ -368,7 +356,11 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         (&INSERT_EVENTS, Cow::Borrowed(&tables.events)),
         (&INSERT_FEED, Cow::Borrowed(&tables.feed)),
         (&OPEN_SUSPENSIONS, Cow::Borrowed(&tables.opened)),
+        (&UPDATE_SUSPENSIONS, Cow::Borrowed(&tables.updated)),
         (&CLOSE_SUSPENSIONS, Cow::Borrowed(&tables.closed)),
+        // In this order: who may answer from now on is written anew.
+        (&DROP_APPROVERS, Cow::Borrowed(&tables.approvers_gone)),
+        (&ADD_APPROVERS, Cow::Borrowed(&tables.approvers)),
         (&ENQUEUE, Cow::Borrowed(&tables.queue)),
         (&ENQUEUE, wakes),
         (&SET_TIMERS, Cow::Borrowed(&tables.timers)),

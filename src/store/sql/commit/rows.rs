@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        audit::AuditEntry,
         execution::{Execution, ExecutionProgress},
         ids::{ExecutionId, InstanceId, PodId, WorkflowId, WorkspaceId},
     },
@@ -37,12 +38,17 @@ pub struct Tables {
     pub events: Rows,
     pub feed: Rows,
     pub opened: Rows,
+    pub updated: Rows,
     pub closed: Rows,
+    pub approvers_gone: Rows,
+    pub approvers: Rows,
     pub queue: Rows,
     pub wakes: Rows,
     pub timers: Rows,
     pub cleared: Rows,
     pub snapshots: Rows,
+    /// With their members; they get their rows when the chain's end is known.
+    pub audit: Vec<(usize, AuditEntry)>,
 }
 
 /// A batch in the shape of the tables.
@@ -79,6 +85,18 @@ pub fn holds_nul(member: &Commit) -> bool {
             .is_some_and(|reply| nul(&reply.scope) || nul(&reply.key) || nul(&reply.body) || some(&reply.location))
         || member.children.iter().flat_map(|child| &child.events).chain(&member.events).any(|event| nul(&event.body))
         || member.snapshot.as_deref().is_some_and(nul)
+        || member.suspensions.iter().any(|change| match change {
+            SuspensionChange::Open(opened) => {
+                let policy = &opened.interrupt.policy;
+                nul(&policy.requester) || policy.answerers(&opened.standing).1.iter().any(|user| nul(user))
+            }
+            SuspensionChange::Update { standing, users, .. } => {
+                standing.claim.as_ref().is_some_and(|claim| nul(&claim.by))
+                    || users.iter().flatten().any(|user| nul(user))
+            }
+            SuspensionChange::Close { .. } => false,
+        })
+        || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
 }
 
 impl Prepared {
@@ -134,6 +152,7 @@ impl Prepared {
         if let Some(state) = &commit.snapshot {
             tables.snapshots.push(member, cells![workspace, id, progress.last_seq, state]);
         }
+        tables.audit.extend(commit.audit.iter().map(|entry| (member, entry.clone())));
         self.members.push(Member { execution: id.0, key });
     }
 }
@@ -150,6 +169,7 @@ impl Tables {
                 reply.status,
                 reply.location.as_deref(),
                 reply.created_at,
+                reply.forget_at,
                 &reply.body,
             ],
         );
@@ -173,37 +193,6 @@ impl Tables {
         }
     }
 
-    fn add_suspension(&mut self, member: usize, workspace: WorkspaceId, change: &SuspensionChange) {
-        match change {
-            SuspensionChange::Open(opened) => self.opened.push(
-                member,
-                cells![
-                    opened.workspace_id,
-                    opened.id,
-                    opened.pod_id,
-                    opened.workflow_id,
-                    opened.execution_id,
-                    opened.state.as_str(),
-                    Cell::name(&opened.interrupt.kind),
-                    opened.opened_at,
-                    opened.closed_at,
-                    Cell::json(&opened.interrupt),
-                    opened.decision.as_ref().map_or(Cell::Text(None), Cell::json),
-                ],
-            ),
-            SuspensionChange::Close { id, state, decision, closed_at } => self.closed.push(
-                member,
-                cells![
-                    workspace,
-                    *id,
-                    state.as_str(),
-                    *closed_at,
-                    decision.as_ref().map_or(Cell::Text(None), Cell::json),
-                ],
-            ),
-        }
-    }
-
     /// Leaves out what belongs to members that failed.
     pub fn retain(&mut self, alive: impl Fn(usize) -> bool) {
         let Self {
@@ -214,16 +203,36 @@ impl Tables {
             events,
             feed,
             opened,
+            updated,
             closed,
+            approvers_gone,
+            approvers,
             queue,
             wakes,
             timers,
             cleared,
             snapshots,
+            audit,
         } = self;
-        for rows in
-            [keys, appends, creates, children, events, feed, opened, closed, queue, wakes, timers, cleared, snapshots]
-        {
+        audit.retain(|(member, _)| alive(*member));
+        for rows in [
+            keys,
+            appends,
+            creates,
+            children,
+            events,
+            feed,
+            opened,
+            updated,
+            closed,
+            approvers_gone,
+            approvers,
+            queue,
+            wakes,
+            timers,
+            cleared,
+            snapshots,
+        ] {
             rows.retain(&alive);
         }
     }

@@ -12,7 +12,7 @@ use sluicegate::{
 
 use super::{
     super::{
-        fixture::{Home, pod, workflow},
+        fixture::{Home, ada, pod, workflow},
         oracle::Record,
     },
     Run,
@@ -26,8 +26,8 @@ impl Run {
         let executions = self.oracle.executions.len();
         let expected = name(&self.oracle.change(&change, idempotency.as_ref()));
         let answers = [
-            name(&self.stores[0].1.change(change.clone(), idempotency.clone()).await),
-            name(&self.stores[1].1.change(change.clone(), idempotency).await),
+            name(&self.stores[0].1.change(change.clone(), &ada(), idempotency.clone()).await),
+            name(&self.stores[1].1.change(change.clone(), &ada(), idempotency).await),
         ];
         self.same("change", answers, &expected);
         if expected == "Ok(())" {

@@ -3,6 +3,7 @@
 //! A run ends only when every kind of operation has come out in every way it is made to, so that a generator that drifts
 //! into corners fails instead of testing nothing.
 
+mod asking;
 mod changes;
 mod state;
 
@@ -24,16 +25,17 @@ use sluicegate::{
 };
 
 use super::{
+    audit::entry,
     fixture::{
-        Fixture, Home, START, answered, append_as, child_of, close, create, event, execution, open, quiet_event, reply,
-        suspension, workspace,
+        Fixture, Home, KEPT_MS, START, ada, answered, append_as, child_of, close, create, event, execution, open,
+        quiet_event, reply, suspension, workspace,
     },
-    oracle::{KEPT_MS, Oracle},
+    oracle::Oracle,
 };
 use state::{LEASE_MS, same_state};
 
 /// What has to have happened before a run may end.
-const KINDS: [&str; 30] = [
+const KINDS: [&str; 31] = [
     "create ok",
     "create conflict",
     "create repeated",
@@ -44,6 +46,7 @@ const KINDS: [&str; 30] = [
     "append refused",
     "suspension opened",
     "suspension closed",
+    "suspension changed",
     "child started",
     "parent woken",
     "snapshot taken",
@@ -89,7 +92,7 @@ async fn differ(seed: u64) {
     oracle.members.insert("ada".to_owned(), owner.clone());
     for (_, store) in &stores {
         let created = Change::CreateWorkspace(workspace(home.workspace, "tested", START), owner.clone());
-        store.change(created, None).await.unwrap();
+        store.change(created, &ada(), None).await.unwrap();
     }
     let (random, seen) = (SmallRng::seed_from_u64(seed), BTreeSet::new());
     let mut run = Run { random, stores, fixtures, oracle, home, now: START, instances, seen };
@@ -266,10 +269,13 @@ impl Run {
             .filter(|suspension| suspension.execution_id == record.execution.origin.id)
             .cloned()
             .collect();
-        if let Some(asked) = self.pick(&asked)
-            && self.chance(60)
-        {
-            commit.suspensions.push(close(&answered(&asked, self.now)));
+        match self.pick(&asked) {
+            Some(asked) if self.chance(60) => commit.suspensions.push(close(&answered(&asked, self.now))),
+            Some(asked) if self.chance(60) => {
+                let change = self.a_change_of(&asked);
+                commit.suspensions.push(change);
+            }
+            _ => {}
         }
         if self.chance(10) {
             let mut child = child_of(&record.execution, self.new_id(), self.now);
@@ -296,6 +302,11 @@ impl Run {
         if self.chance(15) {
             commit.idempotency = Some(self.a_reply());
         }
+        for _ in 0..self.random.random_range(0..3) {
+            if self.chance(30) {
+                commit.audit.push(entry(commit.workspace_id, &self.random.random_range(0..9).to_string()));
+            }
+        }
         if self.chance(10) {
             commit.snapshot = Some(format!(r#"{{"at":{}}}"#, self.now.0));
         }
@@ -309,14 +320,20 @@ impl Run {
                 ExecutionWrite::Append { .. } => of,
             };
             if let Some(of) = of {
-                commit.suspensions.push(open(&suspension(id, &of, self.now)));
+                let mut asked = suspension(id, &of, self.now);
+                asked.interrupt.policy = self.a_policy();
+                commit.suspensions.push(open(&asked));
             }
         }
     }
 
     fn a_reply(&mut self) -> IdempotentReply {
         let key = format!("key{}", self.random.random_range(0..12));
-        reply("scope", &key, self.now)
+        let mut reply = reply("scope", &key, self.now);
+        if self.chance(10) {
+            reply.forget_at = None;
+        }
+        reply
     }
 
     // --- the queue -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,10 @@ use sluicegate::{
     store::{ExecutionFilter, FeedCursor, FeedRow, Store, SuspensionFilter, catalogue::IdempotentReply},
 };
 
-use super::super::oracle::{KEPT_MS, Oracle};
+use super::{
+    super::{audit::whole, oracle::Oracle},
+    asking::same_inboxes,
+};
 
 /// As long as no lease runs out.
 pub const LEASE_MS: i64 = i64::MAX / 4;
@@ -22,6 +25,7 @@ pub async fn same_state(name: &str, store: &dyn Store, oracle: &Oracle, workspac
     assert_eq!(listed, oracle.executions.keys().rev().copied().collect::<Vec<_>>(), "{name}");
     let asked = store.suspensions(workspace, &SuspensionFilter::default(), 100_000, None).await.unwrap();
     assert_eq!(asked.items, oracle.suspensions.values().rev().cloned().collect::<Vec<_>>(), "{name}");
+    same_inboxes(name, store, oracle, workspace).await;
     // Between executions the order is the store's own.
     let (mut feed, mut expected) = (feed_of(store, workspace, oracle.feed.len()).await, oracle.feed.clone());
     feed.sort_by_key(|(id, _)| *id);
@@ -51,8 +55,15 @@ pub async fn same_state(name: &str, store: &dyn Store, oracle: &Oracle, workspac
     let mut members = store.members(workspace).await.unwrap();
     members.sort_by(|a, b| a.user_id.cmp(&b.user_id));
     assert_eq!(members, oracle.members.values().cloned().collect::<Vec<_>>(), "{name}");
+    let records = whole(store, workspace).await;
+    let subjects = records.iter().filter(|record| record.action == "suspension.answered").map(|record| &record.subject);
+    let mut subjects: Vec<&String> = subjects.collect();
+    let mut expected: Vec<&String> = oracle.audit.iter().map(|entry| &entry.subject).collect();
+    subjects.sort();
+    expected.sort();
+    assert_eq!(subjects, expected, "{name}");
     // Replies that are over may be gone or not.
-    let kept = |reply: &IdempotentReply| reply.created_at >= now.plus_ms(-KEPT_MS);
+    let kept = |reply: &IdempotentReply| reply.forget_at.is_none_or(|forget_at| forget_at > now);
     for ((scope, key), reply) in oracle.replies.iter().filter(|(_, reply)| kept(reply)) {
         let stored = store.idempotent_reply(scope, key, Instant(0)).await.unwrap();
         assert_eq!(stored.as_ref(), Some(reply), "{name}");

@@ -1,0 +1,194 @@
+//! The audit log: records are chained in the transaction that does what they tell of.
+//!
+//! A chain has one end, so writers of one workspace take turns: SQLite has one writer anyhow, on PostgreSQL each takes a lock of
+//! the workspace's that it holds until it has committed. It is the last lock a transaction takes, so nobody who holds it waits.
+//! The primary key is the guard behind that: two records can't have one place.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    domain::{
+        audit::{AuditEntry, AuditRecord, ChainEnd},
+        ids::WorkspaceId,
+    },
+    store::{AuditFilter, Page, StoreError},
+};
+
+use super::{
+    SqlStore,
+    backend::{Backend, Cell, Columns, Dialect, cells},
+    batch::{Batch, Kind, Rows},
+    page, run,
+};
+
+pub(super) static INSERT_AUDIT: Batch = Batch::new(
+    &[
+        ("workspace_id", Kind::Id),
+        ("seq", Kind::Int),
+        ("at", Kind::Int),
+        ("actor", Kind::Text),
+        ("action", Kind::Text),
+        ("subject", Kind::Text),
+        ("detail", Kind::Text),
+        ("previous_hash", Kind::Text),
+        ("hash", Kind::Text),
+    ],
+    "INSERT INTO audit (workspace_id, seq, at, actor, action, subject, detail, previous_hash, hash)
+     SELECT workspace_id, seq, at, actor, action, subject, detail, previous_hash, hash FROM batch",
+);
+
+const HOLD: Dialect = Dialect { sqlite: "SELECT $1", postgres: "SELECT pg_advisory_xact_lock($1)" };
+
+const END: &str = "SELECT seq, hash FROM audit WHERE workspace_id = $1 ORDER BY seq DESC LIMIT 1";
+
+macro_rules! list {
+    ($filter:literal) => {
+        concat!(
+            "SELECT workspace_id, seq, at, actor, action, subject, detail, previous_hash, hash FROM audit
+     WHERE workspace_id = $1 AND seq < $2",
+            $filter,
+            " ORDER BY seq DESC LIMIT +$3"
+        )
+    };
+}
+
+const LIST: &str = list!("");
+const LIST_OF_SUBJECT: &str = list!(" AND subject = $4");
+
+const FORWARD: &str = "SELECT workspace_id, seq, at, actor, action, subject, detail, previous_hash, hash FROM audit
+     WHERE workspace_id = $1 AND seq > $2 ORDER BY seq LIMIT +$3";
+
+/// Where chains end that were written lately. Only a writer that has the database for itself may trust it, and even that one
+/// finds out from the primary key if it is wrong.
+#[derive(Debug, Default)]
+pub struct ChainEnds(Mutex<HashMap<WorkspaceId, ChainEnd>>);
+
+/// More chains than this are not kept in memory.
+const MAX_ENDS: usize = 10_000;
+
+impl ChainEnds {
+    /// The rows of entries, and the ends behind them; none if an end is not known.
+    pub fn seal<'e>(&self, entries: impl Iterator<Item = &'e AuditEntry>) -> Option<(Rows, Ends)> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut rows, mut ends) = (Rows::default(), Ends::new());
+        for entry in entries {
+            let workspace = entry.workspace_id;
+            let end = match ends.entry(workspace) {
+                std::collections::btree_map::Entry::Occupied(end) => end.into_mut(),
+                std::collections::btree_map::Entry::Vacant(place) => place.insert(known.get(&workspace)?.clone()),
+            };
+            rows.push(0, row(&end.seal(entry)));
+        }
+        Some((rows, ends))
+    }
+
+    /// Notes where chains end now.
+    pub fn note(&self, ends: Ends) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() + ends.len() > MAX_ENDS {
+            known.clear();
+        }
+        for (workspace, end) in ends {
+            let kept = known.entry(workspace).or_default();
+            if kept.seq < end.seq {
+                *kept = end;
+            }
+        }
+    }
+}
+
+/// Where chains end after a transaction.
+pub type Ends = BTreeMap<WorkspaceId, ChainEnd>;
+
+/// Puts entries at the ends of their workspaces' chains.
+pub async fn chain<'e, B: Backend>(
+    connection: &mut B::Connection,
+    entries: impl Iterator<Item = &'e AuditEntry>,
+) -> Result<Ends, StoreError> {
+    let mut by_workspace: BTreeMap<WorkspaceId, Vec<&AuditEntry>> = BTreeMap::new();
+    for entry in entries {
+        by_workspace.entry(entry.workspace_id).or_default().push(entry);
+    }
+    let (mut rows, mut ends) = (Rows::default(), Ends::new());
+    for (workspace, entries) in by_workspace {
+        // Ids of version 7 differ in their lower half.
+        B::fetch(connection, B::pick(HOLD), cells![workspace.0.as_u128() as i64]).await?;
+        let mut end = ChainEnd::default();
+        if let Some(last) = B::fetch(connection, END, cells![workspace]).await?.first() {
+            let mut columns = Columns::<B>::new(last);
+            end = ChainEnd { seq: columns.next()?, hash: columns.next()? };
+        }
+        for entry in entries {
+            rows.push(0, row(&end.seal(entry)));
+        }
+        ends.insert(workspace, end);
+    }
+    run::<B>(connection, &INSERT_AUDIT, &rows).await?;
+    Ok(ends)
+}
+
+fn row(record: &AuditRecord) -> Vec<Cell> {
+    cells![
+        record.workspace_id,
+        record.seq,
+        record.at,
+        &record.actor,
+        &record.action,
+        &record.subject,
+        Cell::json(&record.detail),
+        &record.previous_hash,
+        &record.hash,
+    ]
+}
+
+impl<B: Backend> SqlStore<B> {
+    pub(super) async fn audit(
+        &self,
+        workspace: WorkspaceId,
+        filter: &AuditFilter,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<AuditRecord>, StoreError> {
+        let before = cursor.map_or(Ok(i64::MAX), str::parse).map_err(|_| StoreError::ForeignCursor)?;
+        let mut cells = cells![workspace, before, limit + 1];
+        let sql = match &filter.subject {
+            Some(subject) => {
+                cells.push(subject.into());
+                LIST_OF_SUBJECT
+            }
+            None => LIST,
+        };
+        let records = read_all::<B>(&self.read(sql, cells).await?)?;
+        Ok(page(records, limit, |record| record.seq.to_string()))
+    }
+
+    pub(super) async fn audit_after(
+        &self,
+        workspace: WorkspaceId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        read_all::<B>(&self.read(FORWARD, cells![workspace, after, limit]).await?)
+    }
+}
+
+fn read_all<B: Backend>(rows: &[B::Row]) -> Result<Vec<AuditRecord>, StoreError> {
+    let read = |row| {
+        let mut columns = Columns::<B>::new(row);
+        Ok(AuditRecord {
+            workspace_id: columns.id()?,
+            seq: columns.next()?,
+            at: columns.at()?,
+            actor: columns.next()?,
+            action: columns.next()?,
+            subject: columns.next()?,
+            detail: columns.json("audit record")?,
+            previous_hash: columns.next()?,
+            hash: columns.next()?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
