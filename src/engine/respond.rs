@@ -1,22 +1,30 @@
 //! Answering: the first valid answer of an open suspension wins, by the same compare-and-set on the log as its expiry. Repeating
-//! an answer gets the same reply; a different one is told who was faster.
+//! an answer gets the same reply; a different one is told who was faster. Where a quorum decides, an answer is a vote.
 
 use crate::{
     clock::Instant,
     domain::{
         execution::Execution,
-        ids::{ExecutionId, SuspensionId, WorkspaceId},
+        ids::{ExecutionId, PodId, SuspensionId, WorkspaceId},
         suspension::{Actor, Decision, SuspensionState},
     },
     nodes::forms::{self, AnswerInput, DecisionParts},
     store::{StoreError, SuspensionFilter},
 };
 
-use super::{Engine, EngineError, cancel::TRIES, machine::Command, trigger::ReplyFor};
+use super::{
+    Engine, EngineError,
+    cancel::TRIES,
+    claims::{may_answer, may_vote},
+    machine::{Command, state::OpenSuspension},
+    trigger::ReplyFor,
+};
 
 /// An answer to a suspension.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// The pod that the execution has to be in; any, if missing.
+    pub pod_id: Option<PodId>,
     /// Which suspension; may be missing where only one is open.
     pub suspension_id: Option<SuspensionId>,
     /// The node whose suspension is meant, in its place.
@@ -56,6 +64,9 @@ impl Engine {
     ) -> Result<Answered, EngineError> {
         for _ in 0..TRIES {
             let mut folded = self.load(workspace, id).await?;
+            if answer.pod_id.is_some_and(|pod| pod != folded.origin.pod_id) {
+                return Err(StoreError::NotFound("execution").into());
+            }
             let now = self.0.clock.now();
             self.cancel_late_children(workspace, &folded.machine, now).await?;
             // What is due happens first: an answer after the expiry is late, whether or not a timer has noticed.
@@ -65,9 +76,9 @@ impl Engine {
                 .iter()
                 .filter(|(id, _)| answer.suspension_id.is_none_or(|wanted| wanted == **id))
                 .filter(|(_, open)| answer.node_id.as_ref().is_none_or(|node| *node == open.interrupt.node_id))
-                .map(|(id, open)| (*id, open.interrupt.clone()))
+                .map(|(id, _)| *id)
                 .collect();
-            let [(suspension_id, interrupt)] = matching.as_slice() else {
+            let [suspension_id] = matching.as_slice() else {
                 // An expiry that only this look has found is recorded before anybody is told of it.
                 if folded.machine.undelivered() > 0 {
                     match self.append_and_wake(folded, None).await {
@@ -78,10 +89,18 @@ impl Engine {
                 let none_open = matching.is_empty();
                 return self.not_answerable(workspace, id, &answer, none_open).await;
             };
+            let OpenSuspension { interrupt, standing, .. } = &open[suspension_id];
+            may_answer(&interrupt.policy, standing, &answer.actor)?;
             let parts = forms::check_answer(interrupt, &answer.input).map_err(EngineError::Answer)?;
             let decision = decision(parts, &answer.actor, now);
+            let cast = standing.vote_of(&answer.actor.id);
+            let repeated = cast.is_some_and(|cast| decision.as_vote().is_some_and(|vote| vote.says_the_same(cast)));
+            if !repeated && interrupt.policy.quorum.is_some() {
+                may_vote(standing, cast)?;
+            }
             folded.machine.decide(now, Command::Answer { suspension_id: *suspension_id, decision });
             match self.append_and_wake(folded, reply.clone()).await {
+                Ok(execution) if repeated => return Ok(Answered::Before(Box::new(execution))),
                 Ok(execution) => return Ok(Answered::Now(Box::new(execution))),
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error),
@@ -115,7 +134,7 @@ impl Engine {
         };
         if let (SuspensionState::Answered, Some(decision)) = (closed.state, &closed.decision)
             && let Ok(parts) = forms::check_answer(&closed.interrupt, &answer.input)
-            && self::decision(parts, &answer.actor, decision.at).says_the_same(decision)
+            && decision.holds(&self::decision(parts, &answer.actor, decision.at))
         {
             let execution = self.0.store.execution(workspace, id).await?;
             return Ok(Answered::Before(Box::new(execution)));

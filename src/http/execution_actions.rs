@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{Editor, OfPod},
+    auth::{Editor, OfPod, Viewer},
     error::{Code, Problem},
     executions::{check_size, created, in_pod, kept_created, replayed},
     extract::Param,
@@ -24,11 +24,11 @@ use crate::{
         suspension::Actor,
     },
     engine::{
-        Answer, Engine, Replay, ReplayVersion, Replayed,
+        Answer, Engine, EngineError, Replay, ReplayVersion, Replayed,
         machine::replay::{NodeChoice, OldDecisions, PlannedNode},
     },
     nodes::forms::AnswerInput,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// The routes of this file.
@@ -90,7 +90,7 @@ impl Respond {
             }
         }
         let input = AnswerInput { approved, reason, comment, answer, data, action };
-        Ok(Answer { suspension_id: in_path.or(suspension_id), node_id, actor, input })
+        Ok(Answer { pod_id: None, suspension_id: in_path.or(suspension_id), node_id, actor, input })
     }
 }
 
@@ -127,27 +127,26 @@ impl From<Approve> for Respond {
 
 /// Answer what an execution asks
 ///
-/// Editors and higher. The first valid answer wins; repeating it gets the same reply, another one 409 with who was faster.
-/// When this is answered, the answer is durable and the execution goes on.
+/// Those who may answer: the `policy` of the suspension says who; by default editors and higher. The first valid answer wins;
+/// repeating it gets the same reply, another one 409 with who was faster. Where a quorum decides, an answer is a vote, and may be
+/// changed until the quorum is met. When this is answered, the answer is durable and the execution goes on.
 #[utoipa::path(
     patch, path = "/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}/respond", tag = "executions",
     request_body = Respond,
     responses(
         (status = 200, description = "The execution", body = ExecutionView),
-        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently"),
+        (status = 403, description = "The caller is none of those who may answer"),
+        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently, or claimed by another"),
         (status = 422, description = "The answer does not fit what was asked"),
     ),
 )]
 async fn respond_to_execution(
-    pod: OfPod<Editor>,
+    pod: OfPod<Viewer>,
     State(engine): State<Engine>,
-    State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
     Idempotent { body, key }: Idempotent<Respond>,
 ) -> Result<Reply, Problem> {
-    in_pod(&pod, &store, id).await?;
-    let answer = body.into_answer(None, pod.access().actor())?;
-    answer_execution(&engine, pod.workspace_id(), id, answer, &key).await
+    answer_in_pod(&pod, &engine, id, body, &key).await
 }
 
 /// Approve what an execution asks
@@ -158,20 +157,34 @@ async fn respond_to_execution(
     request_body(content = Approve),
     responses(
         (status = 200, description = "The execution", body = ExecutionView),
-        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently"),
+        (status = 403, description = "The caller is none of those who may answer"),
+        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently, or claimed by another"),
         (status = 422, description = "The answer does not fit what was asked"),
     ),
 )]
 async fn approve_execution(
-    pod: OfPod<Editor>,
+    pod: OfPod<Viewer>,
     State(engine): State<Engine>,
-    State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
     Idempotent { body, key }: Idempotent<Approve>,
 ) -> Result<Reply, Problem> {
-    in_pod(&pod, &store, id).await?;
-    let answer = Respond::from(body).into_answer(None, pod.access().actor())?;
-    answer_execution(&engine, pod.workspace_id(), id, answer, &key).await
+    answer_in_pod(&pod, &engine, id, body.into(), &key).await
+}
+
+async fn answer_in_pod(
+    pod: &OfPod<Viewer>,
+    engine: &Engine,
+    id: ExecutionId,
+    body: Respond,
+    key: &ReplyKey,
+) -> Result<Reply, Problem> {
+    let answer = Answer { pod_id: Some(pod.pod_id()), ..body.into_answer(None, pod.access().actor())? };
+    match answer_execution(engine, pod.workspace_id(), id, answer, key).await {
+        Err(EngineError::Store(StoreError::NotFound("execution"))) => {
+            Err(pod.not_found(&**engine.store(), "execution").await)
+        }
+        answered => answered.or_else(|error| replayed(key, error)),
+    }
 }
 
 /// Hands an answer to the engine.
@@ -181,14 +194,12 @@ pub(super) async fn answer_execution(
     id: ExecutionId,
     answer: Answer,
     key: &ReplyKey,
-) -> Result<Reply, Problem> {
-    let key = &key.clone().for_ever();
+) -> Result<Reply, EngineError> {
+    tracing::Span::current().record("execution_id", tracing::field::display(id));
     let clock = engine.clock().clone();
     let show = move |execution: &Execution| Reply::ok(&execution.view(clock.now()));
-    match engine.respond(workspace, id, answer, key.keeping(show.clone())).await {
-        Ok(answered) => Ok(show(answered.execution())),
-        Err(error) => replayed(key, error),
-    }
+    let answered = engine.respond(workspace, id, answer, key.clone().for_ever().keeping(show.clone())).await?;
+    Ok(show(answered.execution()))
 }
 
 /// Which version of the workflow a replay runs.

@@ -1,5 +1,6 @@
 //! The store's contract: one list of tests, each run on both databases.
 
+mod asking;
 mod audit;
 mod catalogue;
 mod commit;
@@ -83,6 +84,11 @@ contract! {
         cursors_of_other_lists_are_refused,
         it_answers_while_open,
     }
+    asking {
+        a_suspension_stands_as_it_was_last_written,
+        what_somebody_may_answer_is_what_the_policy_says,
+        groups_hold_members_of_the_workspace,
+    }
     feed {
         the_feed_has_status_events_in_order,
         the_feed_never_skips_under_concurrent_commits,
@@ -108,6 +114,7 @@ contract! {
         invites,
         api_keys,
         pods,
+        heads_of_workflows,
         workflows_and_versions,
         changes_with_a_key_happen_once,
         deleting_a_workspace_leaves_nothing,

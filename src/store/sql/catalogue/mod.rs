@@ -1,11 +1,15 @@
 //! The catalogue: changes in one transaction with the reply of their idempotency key, and what is read of it.
 
+mod groups;
+mod heads;
 mod people;
 mod pods;
 mod schedules;
 mod workflows;
 
 use std::sync::Arc;
+
+pub(super) use heads::Heads;
 
 use crate::{
     clock::Instant,
@@ -16,6 +20,7 @@ use crate::{
     },
 };
 
+use self::heads::Changing;
 use super::{
     SqlStore, audit,
     backend::{Backend, Cell, Columns, Dialect, cells},
@@ -47,11 +52,12 @@ impl<B: Backend> SqlStore<B> {
         idempotency: Option<IdempotentReply>,
     ) -> Result<(), StoreError> {
         let entry = change.audit(author);
-        let work = Arc::new((change, entry, idempotency));
+        let changing = self.heads.clone().map(Changing);
+        let work = Arc::new((change, entry, idempotency, changing));
         self.write(move |connection| {
             let work = Arc::clone(&work);
             Box::pin(async move {
-                let (change, entry, idempotency) = &*work;
+                let (change, entry, idempotency, _) = &*work;
                 if matches!(change, Change::DeleteWorkspace(_) | Change::DeletePod(..) | Change::DeleteWorkflow(..)) {
                     B::control(connection, B::pick(FREEZE)).await?;
                 }
@@ -88,6 +94,8 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
         Change::DeleteWorkspace(workspace) => pods::delete_workspace::<B>(connection, *workspace).await,
         Change::PutMember(member) => people::put_member::<B>(connection, member).await,
         Change::RemoveMember(workspace, user) => people::remove_member::<B>(connection, *workspace, user).await,
+        Change::PutGroup(group) => groups::put_group::<B>(connection, group).await,
+        Change::DeleteGroup(workspace, name) => groups::delete_group::<B>(connection, *workspace, name).await,
         Change::CreateInvite(invite, digest) => people::create_invite::<B>(connection, invite, digest).await,
         Change::AcceptInvite(invite, member, at) => people::accept_invite::<B>(connection, invite, member, *at).await,
         Change::DeleteInvite(workspace, id) => people::delete_invite::<B>(connection, *workspace, *id).await,
