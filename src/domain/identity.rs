@@ -21,6 +21,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role, the lowest first.
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::Editor, Self::Admin, Self::Owner];
+
     /// The role's name as it is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,6 +47,24 @@ pub struct Member {
     pub role: Role,
     /// When they joined.
     pub created_at: Instant,
+}
+
+/// Members of a workspace under one name, to be asked together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// Its name, by which workflows mean it.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The ids of its members, in order.
+    pub members: Vec<String>,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it was last changed.
+    pub updated_at: Instant,
 }
 
 /// An API key without its secret.

@@ -169,7 +169,7 @@ pub struct Decision {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Value>)]
     pub data: Option<Value>,
-    /// The votes, where a quorum decided.
+    /// The votes, where a quorum was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub votes: Vec<Vote>,
 }
@@ -178,6 +178,14 @@ impl Decision {
     /// Whether `other` says the same as this one: who and what, whatever the time and the way.
     pub fn says_the_same(&self, other: &Self) -> bool {
         Self { at: other.at, source: other.source, ..self.clone() } == *other
+    }
+
+    /// Whether this decision is what `answer` says, or counts it among its votes.
+    pub fn holds(&self, answer: &Self) -> bool {
+        if self.votes.is_empty() {
+            return self.says_the_same(answer);
+        }
+        answer.as_vote().is_some_and(|answer| self.votes.iter().any(|vote| vote.says_the_same(&answer)))
     }
 
     /// The decision as one person's vote; none if nobody decided.

@@ -1,11 +1,13 @@
 //! How executions run, wait and survive: machine, driver, committer, queue, timers, hub, reconciler.
 //!
-//! [`Engine`] has the only doors that change an execution: [`Engine::trigger`], [`Engine::respond`], [`Engine::cancel`],
-//! [`Engine::replay`], [`Engine::retry`]. Each folds the log, decides, and appends at the position it has seen; a conflict means
+//! [`Engine`] has the only doors that change an execution: [`Engine::trigger`], [`Engine::respond`], [`Engine::handle`],
+//! [`Engine::cancel`], [`Engine::replay`], [`Engine::retry`]. Each folds the log, decides, and appends at the position it has seen; a conflict means
 //! that somebody else was faster, and it begins again. Nothing else guards an execution.
 
+mod approvers;
 mod background;
 mod cancel;
+mod claims;
 mod committer;
 mod driver;
 mod drivers;
@@ -32,8 +34,9 @@ use crate::{
     clock::{Clock, Instant},
     domain::{
         definition::Problem,
+        identity::Role,
         ids::{InstanceId, WorkspaceId},
-        suspension::Suspension,
+        suspension::{Approvers, Claim, Policy, Refusal, Standing, Suspension},
     },
     outbound,
     store::{Store, StoreError, catalogue::IdempotentReply},
@@ -46,6 +49,7 @@ use signals::Signals;
 use workflows::Workflows;
 
 pub use cancel::CancelRequest;
+pub use claims::{Handling, SuspensionReply};
 pub use replay::{Replay, ReplayVersion, Replayed};
 pub use respond::{Answer, Answered};
 pub use trigger::{ReplyFor, Trigger};
@@ -141,6 +145,24 @@ pub enum EngineError {
     /// The answer does not fit what was asked.
     #[error("the answer does not fit what was asked")]
     Answer(Vec<Problem>),
+    /// This one may not answer; with those who may, if they are not just editors and higher.
+    #[error("{}", refusal_text(.0, .1.as_deref()))]
+    MayNotAnswer(Refusal, Option<Box<Approvers>>),
+    /// Somebody else has claimed the suspension.
+    #[error("{} has claimed it, at {}; they or an admin can release it", .0.by, .0.at)]
+    Claimed(Box<Claim>),
+    /// A suspension with a quorum is nobody's own.
+    #[error("a suspension that takes several votes can't be claimed")]
+    NotClaimable,
+    /// Reassigning is for admins, and for those who may answer by name.
+    #[error("an admin can put it to others, and who may answer by name can hand that on")]
+    ReassignForbidden,
+    /// The reassignment can't be carried out as asked.
+    #[error("the suspension can't be put to them")]
+    Reassignment(Vec<Problem>),
+    /// Votes, claims or approvers of the suspension were changed too often.
+    #[error("the suspension was changed too often; it can only be answered")]
+    ChangedTooOften,
     /// The replay can't be carried out as asked.
     #[error("the replay can't be carried out as asked")]
     Plan(Vec<Problem>),
@@ -148,6 +170,37 @@ pub enum EngineError {
 
 fn first(problems: &[Problem]) -> &str {
     problems.first().map_or("", |problem| &problem.message)
+}
+
+impl EngineError {
+    fn refused(refusal: Refusal, policy: &Policy, standing: &Standing) -> Self {
+        match (&refusal, &standing.claim) {
+            (Refusal::Claimed(_), Some(claim)) => Self::Claimed(Box::new(claim.clone())),
+            _ => Self::MayNotAnswer(refusal, policy.approvers_now(standing).cloned().map(Box::new)),
+        }
+    }
+}
+
+/// How many people a refusal names.
+const SHOWN_USERS: usize = 10;
+
+fn refusal_text(refusal: &Refusal, approvers: Option<&Approvers>) -> String {
+    let why = match refusal {
+        Refusal::NotAnApprover | Refusal::Claimed(_) => "you are none of those who may answer",
+        Refusal::OwnRequest => "who triggered the execution may not decide about it",
+        Refusal::NotAPerson => "it takes a person who is signed in",
+    };
+    let mut who: Vec<String> = match approvers {
+        Some(approvers) if approvers.users.len() > SHOWN_USERS => {
+            let more = approvers.users.len() - SHOWN_USERS;
+            approvers.users[..SHOWN_USERS].iter().cloned().chain([format!("{more} more")]).collect()
+        }
+        Some(approvers) => approvers.users.clone(),
+        None => Vec::new(),
+    };
+    let floor = approvers.map_or(Some(Role::Editor), Approvers::role_floor);
+    who.extend(floor.map(|role| format!("members with the role `{}` or a higher one", role.as_str())));
+    format!("{why}; answers are taken from: {}", who.join(", "))
 }
 
 /// The engine. Cheap to clone.

@@ -11,7 +11,7 @@ use crate::{
         event::{Event, StandingChange},
         execution::{Execution, ExecutionOrigin},
         ids::InstanceId,
-        suspension::{Standing, Suspension, SuspensionState},
+        suspension::{Interrupt, Standing, Suspension, SuspensionState},
     },
     store::{
         catalogue::IdempotentReply,
@@ -19,7 +19,10 @@ use crate::{
     },
 };
 
-use super::machine::{Machine, state::State};
+use super::machine::{
+    Machine,
+    state::{OpenSuspension, State},
+};
 
 /// How many events a load may have to fold on top of a snapshot, for executions of few nodes.
 const SNAPSHOT_EVERY: i64 = 256;
@@ -121,6 +124,23 @@ pub fn commit(
     }
 }
 
+/// An open suspension as it is stored and listed.
+pub fn open_suspension(origin: &ExecutionOrigin, interrupt: &Interrupt, standing: &Standing) -> Suspension {
+    Suspension {
+        id: interrupt.suspension_id,
+        workspace_id: origin.workspace_id,
+        pod_id: origin.pod_id,
+        workflow_id: origin.workflow_id,
+        execution_id: origin.id,
+        state: SuspensionState::Open,
+        interrupt: interrupt.clone(),
+        standing: standing.clone(),
+        decision: None,
+        opened_at: interrupt.opened_at,
+        closed_at: None,
+    }
+}
+
 /// What of the events the audit log tells: decisions about suspensions, and cancels that somebody asked for.
 fn audit(origin: &ExecutionOrigin, events: &[Event]) -> Vec<AuditEntry> {
     let entry = |at, actor: Option<&String>, action, subject: String, detail: Value| AuditEntry {
@@ -174,20 +194,30 @@ fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec
     let mut changes: Vec<SuspensionChange> = Vec::new();
     for event in events {
         match event {
-            Event::ExecutionSuspended(e) => changes.push(SuspensionChange::Open(Box::new(Suspension {
-                id: e.interrupt.suspension_id,
-                workspace_id: origin.workspace_id,
-                pod_id: origin.pod_id,
-                workflow_id: origin.workflow_id,
-                execution_id: origin.id,
-                state: SuspensionState::Open,
-                interrupt: e.interrupt.clone(),
-                standing: Standing::default(),
-                decision: None,
-                opened_at: e.at,
-                closed_at: None,
-            }))),
-            Event::SuspensionUpdate(e) if e.state != SuspensionState::Open => {
+            Event::ExecutionSuspended(e) => {
+                let row = open_suspension(origin, &e.interrupt, &Standing::default());
+                changes.push(SuspensionChange::Open(Box::new(row)));
+            }
+            // What it has come to is in the state, unless it was closed since.
+            Event::SuspensionUpdate(e) if e.state == SuspensionState::Open => {
+                let Some(OpenSuspension { interrupt, standing, .. }) = state.open.get(&e.suspension_id) else {
+                    continue;
+                };
+                let (role, users) = interrupt.policy.answerers(standing);
+                match changes.iter_mut().find(|change| change.id() == e.suspension_id) {
+                    Some(SuspensionChange::Open(row)) => row.standing.clone_from(standing),
+                    Some(SuspensionChange::Update { users: changed, .. }) => {
+                        *changed = changed.take().or(e.approvers.as_ref().map(|_| users.to_vec()));
+                    }
+                    _ => changes.push(SuspensionChange::Update {
+                        id: e.suspension_id,
+                        standing: Box::new(standing.clone()),
+                        role,
+                        users: e.approvers.as_ref().map(|_| users.to_vec()),
+                    }),
+                }
+            }
+            Event::SuspensionUpdate(e) => {
                 let close = |row: &mut Suspension| {
                     row.state = e.state;
                     row.decision.clone_from(&e.decision);

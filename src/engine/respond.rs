@@ -1,5 +1,5 @@
 //! Answering: the first valid answer of an open suspension wins, by the same compare-and-set on the log as its expiry. Repeating
-//! an answer gets the same reply; a different one is told who was faster.
+//! an answer gets the same reply; a different one is told who was faster. Where a quorum decides, an answer is a vote.
 
 use crate::{
     clock::Instant,
@@ -12,7 +12,13 @@ use crate::{
     store::{StoreError, SuspensionFilter},
 };
 
-use super::{Engine, EngineError, cancel::TRIES, machine::Command, trigger::ReplyFor};
+use super::{
+    Engine, EngineError,
+    cancel::TRIES,
+    claims::{may_answer, may_change},
+    machine::{Command, state::OpenSuspension},
+    trigger::ReplyFor,
+};
 
 /// An answer to a suspension.
 #[derive(Clone, Debug)]
@@ -65,9 +71,9 @@ impl Engine {
                 .iter()
                 .filter(|(id, _)| answer.suspension_id.is_none_or(|wanted| wanted == **id))
                 .filter(|(_, open)| answer.node_id.as_ref().is_none_or(|node| *node == open.interrupt.node_id))
-                .map(|(id, open)| (*id, open.interrupt.clone()))
+                .map(|(id, _)| *id)
                 .collect();
-            let [(suspension_id, interrupt)] = matching.as_slice() else {
+            let [suspension_id] = matching.as_slice() else {
                 // An expiry that only this look has found is recorded before anybody is told of it.
                 if folded.machine.undelivered() > 0 {
                     match self.append_and_wake(folded, None).await {
@@ -78,10 +84,18 @@ impl Engine {
                 let none_open = matching.is_empty();
                 return self.not_answerable(workspace, id, &answer, none_open).await;
             };
+            let OpenSuspension { interrupt, standing, .. } = &open[suspension_id];
+            may_answer(&interrupt.policy, standing, &answer.actor)?;
             let parts = forms::check_answer(interrupt, &answer.input).map_err(EngineError::Answer)?;
             let decision = decision(parts, &answer.actor, now);
+            let cast = standing.vote_of(&answer.actor.id);
+            let repeated = cast.is_some_and(|cast| decision.as_vote().is_some_and(|vote| vote.says_the_same(cast)));
+            if cast.is_some() && !repeated {
+                may_change(standing)?;
+            }
             folded.machine.decide(now, Command::Answer { suspension_id: *suspension_id, decision });
             match self.append_and_wake(folded, reply.clone()).await {
+                Ok(execution) if repeated => return Ok(Answered::Before(Box::new(execution))),
                 Ok(execution) => return Ok(Answered::Now(Box::new(execution))),
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error),
@@ -115,7 +129,7 @@ impl Engine {
         };
         if let (SuspensionState::Answered, Some(decision)) = (closed.state, &closed.decision)
             && let Ok(parts) = forms::check_answer(&closed.interrupt, &answer.input)
-            && self::decision(parts, &answer.actor, decision.at).says_the_same(decision)
+            && decision.holds(&self::decision(parts, &answer.actor, decision.at))
         {
             let execution = self.0.store.execution(workspace, id).await?;
             return Ok(Answered::Before(Box::new(execution)));

@@ -14,7 +14,11 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{domain::definition, engine::EngineError, store::StoreError};
+use crate::{
+    domain::{definition, suspension::Refusal},
+    engine::EngineError,
+    store::StoreError,
+};
 
 /// The media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -78,6 +82,10 @@ codes! {
     NotAMember = "not_a_member", FORBIDDEN, "Not a member of the workspace";
     /// The caller's role in the workspace is too low; the message names the one needed.
     RoleTooLow = "role_too_low", FORBIDDEN, "Role too low";
+    /// The caller is none of those who may answer; the message says who may.
+    NotAnApprover = "not_an_approver", FORBIDDEN, "Not an approver";
+    /// The caller triggered the execution, and who did so may not decide about it.
+    OwnRequest = "own_request", FORBIDDEN, "Own request";
     /// The caller may not do this.
     Forbidden = "forbidden", FORBIDDEN, "Not allowed";
     /// The thing does not exist, or not in this workspace or pod.
@@ -98,6 +106,8 @@ codes! {
     NotSuspended = "not_suspended", CONFLICT, "Not suspended";
     /// The suspension was closed with something else; the message says by whom, when and how.
     SuspensionClosed = "suspension_closed", CONFLICT, "Suspension is closed";
+    /// Somebody else has claimed the suspension; the message says who.
+    SuspensionClaimed = "suspension_claimed", CONFLICT, "Suspension is claimed";
     /// The suspension is open: what is asked for exists once it is closed.
     SuspensionOpen = "suspension_open", CONFLICT, "Suspension is open";
     /// The execution has ended.
@@ -361,6 +371,12 @@ impl From<EngineError> for Problem {
                 let state = closed.state.as_str();
                 Self::new(Code::SuspensionClosed, format!("the suspension was {state}{by}{at}{action}"))
             }
+            EngineError::MayNotAnswer(Refusal::OwnRequest, _) => Self::new(Code::OwnRequest, text),
+            EngineError::MayNotAnswer(..) => Self::new(Code::NotAnApprover, text),
+            EngineError::ReassignForbidden => Self::new(Code::Forbidden, text),
+            EngineError::Claimed(_) => Self::new(Code::SuspensionClaimed, text),
+            EngineError::NotClaimable | EngineError::ChangedTooOften => Self::new(Code::Conflict, text),
+            EngineError::Reassignment(problems) => Self::placed(Code::InvalidValue, text, "", &problems),
             EngineError::Busy => Self::new(Code::TooManyRequests, text).retry_after_s(1),
             EngineError::Stopping => Self::new(Code::Unavailable, text).retry_after_s(1),
             EngineError::Conflict | EngineError::Unwritten(_) => {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{Editor, OfPod},
+    auth::{Editor, OfPod, Viewer},
     error::{Code, Problem},
     executions::{check_size, created, in_pod, kept_created, replayed},
     extract::Param,
@@ -127,19 +127,21 @@ impl From<Approve> for Respond {
 
 /// Answer what an execution asks
 ///
-/// Editors and higher. The first valid answer wins; repeating it gets the same reply, another one 409 with who was faster.
-/// When this is answered, the answer is durable and the execution goes on.
+/// Those who may answer: the `policy` of the suspension says who; by default editors and higher. The first valid answer wins;
+/// repeating it gets the same reply, another one 409 with who was faster. Where a quorum decides, an answer is a vote, and may be
+/// changed until the quorum is met. When this is answered, the answer is durable and the execution goes on.
 #[utoipa::path(
     patch, path = "/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}/respond", tag = "executions",
     request_body = Respond,
     responses(
         (status = 200, description = "The execution", body = ExecutionView),
-        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently"),
+        (status = 403, description = "The caller is none of those who may answer"),
+        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently, or claimed by another"),
         (status = 422, description = "The answer does not fit what was asked"),
     ),
 )]
 async fn respond_to_execution(
-    pod: OfPod<Editor>,
+    pod: OfPod<Viewer>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
@@ -158,12 +160,13 @@ async fn respond_to_execution(
     request_body(content = Approve),
     responses(
         (status = 200, description = "The execution", body = ExecutionView),
-        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently"),
+        (status = 403, description = "The caller is none of those who may answer"),
+        (status = 409, description = "Nothing, or more than one thing, waits for an answer; or it was answered differently, or claimed by another"),
         (status = 422, description = "The answer does not fit what was asked"),
     ),
 )]
 async fn approve_execution(
-    pod: OfPod<Editor>,
+    pod: OfPod<Viewer>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,

@@ -132,6 +132,7 @@ path_params! {
     ApiKeyId, "apiKeyId", "API key";
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";
+    GroupName, "groupName", "group";
     InviteToken, "token", "invite";
     VersionNumber, "version", "workflow version";
     OtherId, "otherId", "execution";
@@ -140,6 +141,17 @@ path_params! {
 /// A user's id in the path.
 #[derive(Debug)]
 pub struct UserId(pub String);
+
+/// A group's name in the path.
+#[derive(Debug)]
+pub struct GroupName(pub String);
+
+impl FromStr for GroupName {
+    type Err = Nul;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        without_nul(text).map(Self)
+    }
+}
 
 /// An invite's token in the path.
 pub struct InviteToken(pub String);
@@ -159,10 +171,18 @@ impl FromStr for OtherId {
 #[derive(Clone, Copy, Debug)]
 pub struct VersionNumber(pub i64);
 
+/// A NUL in a text: nothing has such a name, and PostgreSQL can't even be asked for it.
+#[derive(Debug)]
+pub struct Nul;
+
+fn without_nul(text: &str) -> Result<String, Nul> {
+    if text.contains('\0') { Err(Nul) } else { Ok(text.to_owned()) }
+}
+
 impl FromStr for UserId {
-    type Err = std::convert::Infallible;
+    type Err = Nul;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
+        without_nul(text).map(Self)
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) const POD_TYPES: [&str; 7] = [
 /// The event types of the inbox.
 const INBOX_TYPES: [&str; 2] = ["execution_suspended", "suspension_update"];
 /// Members of an event that a slim one leaves out.
-pub(super) const PAYLOAD: [&str; 4] = ["output", "nodes", "report", "decision"];
+pub(super) const PAYLOAD: [&str; 5] = ["output", "nodes", "report", "decision", "vote"];
 /// Members of an interrupt that a slim event leaves out.
 const ASKED_PAYLOAD: [&str; 3] = ["context", "form", "defaultAnswer"];
 /// How many rows are read at a time.

@@ -26,8 +26,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{audit::Author, execution::Execution},
-    engine::ReplyFor,
+    domain::audit::Author,
     store::{
         Store, StoreError,
         catalogue::{Change, IdempotentReply},
@@ -140,6 +139,9 @@ impl KeyedRequest {
     }
 }
 
+/// Makes the reply that is kept, from what has become of the thing; none without a key.
+type Kept<T> = Option<Arc<dyn Fn(&T) -> IdempotentReply + Send + Sync>>;
+
 impl ReplyKey {
     /// The key itself.
     pub fn key(&self) -> Option<&str> {
@@ -165,8 +167,8 @@ impl ReplyKey {
         Author { id: self.caller.clone(), at: self.clock.now() }
     }
 
-    /// The reply that is to be written with an execution, made by `show` from what becomes of it.
-    pub fn keeping(&self, show: impl Fn(&Execution) -> Reply + Send + Sync + 'static) -> ReplyFor {
+    /// The reply that is to be written with a change of an execution or a suspension, made by `show` from what becomes of it.
+    pub fn keeping<T>(&self, show: impl Fn(&T) -> Reply + Send + Sync + 'static) -> Kept<T> {
         let Self { request, clock, .. } = self.clone();
         let request = request?;
         Some(Arc::new(move |execution| request.reply(&show(execution), &clock)))

@@ -32,6 +32,7 @@ mod execution_events;
 mod execution_logs;
 mod executions;
 mod feeds;
+mod groups;
 mod invites;
 mod members;
 mod node_types;
@@ -73,6 +74,7 @@ fn resources() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(workspaces::routes())
         .merge(members::routes())
+        .merge(groups::routes())
         .merge(invites::routes())
         .merge(api_keys::routes())
         .merge(pods::routes())

@@ -58,6 +58,7 @@ const PATH_PARAMETERS: &[(&str, Option<KnownFormat>, &str)] = &[
     ("apiKeyId", Some(KnownFormat::Uuid), "The API key"),
     ("inviteId", Some(KnownFormat::Uuid), "The invite"),
     ("userId", None, "The user, as the `sub` of their tokens says"),
+    ("groupName", None, "The group's name: `a` to `z`, digits and single hyphens inside"),
     ("token", None, "The secret token"),
     ("version", None, "The version's number"),
 ];

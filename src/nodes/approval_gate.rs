@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::domain::suspension::{Action, SuspensionKind};
 
 use super::{
-    Node, NodeContext, Role, Step,
+    Node, NodeContext, Role, Step, approvers,
     config::{Compiled, Config, Ports, Unnamed},
     forms::{APPROVED, REJECTED},
     question::{self, Inquiry},
@@ -23,9 +23,9 @@ pub(super) const KIND: Kind = Kind {
                   without a port leaves by `approved`. A rejection for which nothing is wired fails the node. What the \
                   node was handed is handed on.",
     category: "people",
-    result: "The decision: `{action, approved, by, at, reason, comment, data}`.",
+    result: "The decision: `{action, approved, by, at, source, reason, comment, data, votes}`.",
     properties: || {
-        let mut properties = question::properties(&["reject", "approve", "fail", "cancel", "default"]);
+        let mut properties = question::properties(&["reject", "approve", "fail", "cancel", "default"], "approvers");
         let own = json!({
             "message": { "type": "string", "minLength": 1, "description": "What is to be approved; a template." },
             "actions": {
@@ -58,7 +58,9 @@ pub(super) const KIND: Kind = Kind {
                 "description": "With `onExpiry: default`: an action's id, or `{action, data, comment}`.",
             },
         });
-        properties.extend(own.as_object().cloned().unwrap_or_default());
+        for own in [own, approvers::quorum_properties()] {
+            properties.extend(own.as_object().cloned().unwrap_or_default());
+        }
         Value::Object(properties)
     },
     required: &["message"],
@@ -138,7 +140,11 @@ impl Node for ApprovalGate {
 mod tests {
     use super::*;
     use crate::{
-        domain::{failure::FailureCode, suspension::OnExpiry},
+        domain::{
+            failure::FailureCode,
+            identity,
+            suspension::{OnExpiry, TimelineAction, TimelineStep},
+        },
         nodes::{
             Question,
             testing::{Bench, NOW, paths, problems_of},
@@ -199,6 +205,40 @@ mod tests {
     }
 
     #[test]
+    fn says_who_may_answer_and_what_comes_when() {
+        let question = ask(json!({
+            "message": "?",
+            "approvers": { "users": ["{{ input.name }}", "bo"], "groups": "finance", "roles": ["admin"] },
+            "quorum": { "required": 2, "vetoOnReject": false },
+            "allowSelfApproval": false,
+            "expiresIn": "{{ input.in }}",
+            "reminders": [{ "after": "90m" }, { "after": "{{ input.total }}m" }, { "after": "3h" }],
+            "escalation": [{ "after": "1h", "to": { "roles": ["owner"] } }],
+        }));
+        let policy = serde_json::to_value(&question.policy).unwrap();
+        let approvers = json!({ "users": ["Ada", "bo"], "groups": ["finance"], "roles": ["admin"] });
+        let quorum = json!({ "required": 2, "vetoOnReject": false });
+        assert_eq!((&policy["approvers"], &policy["quorum"]), (&approvers, &quorum));
+        assert!(!question.policy.allow_self_approval);
+        let minutes = |step: &TimelineStep| (step.at.ms_since(NOW) / 60_000, step.action);
+        use TimelineAction::{Escalate, Expire, Remind};
+        let expected = [(5, Remind), (60, Escalate), (90, Remind), (120, Expire)];
+        assert_eq!(question.timeline.iter().map(minutes).collect::<Vec<_>>(), expected);
+        assert_eq!(question.timeline[1].to.as_ref().unwrap().role_floor(), Some(identity::Role::Owner));
+        // The templates may give whole lists, and nobody is nobody.
+        let people = |users: Value| {
+            let data = json!({ "message": "?", "approvers": { "users": "{{ input.people }}" } });
+            Bench::new("approval-gate", data).with("input", json!({ "people": users })).run()
+        };
+        assert_eq!(people(json!(["ada", "bo"])).question().policy.approvers.unwrap().users, ["ada", "bo"]);
+        for nobody in [json!([]), json!(null), json!([7]), json!(["a\nb"])] {
+            let failure = people(nobody.clone()).failure();
+            assert_eq!(failure.code, FailureCode::InvalidValue, "{nobody}");
+            assert!(failure.message.starts_with("`approvers"), "{}", failure.message);
+        }
+    }
+
+    #[test]
     fn bounds_what_it_shows() {
         let failure = Bench::new("approval-gate", json!({ "message": "{{ input }}" }))
             .with("input", json!("x".repeat(70_000)))
@@ -216,8 +256,28 @@ mod tests {
             (json!({}), "message"),
             (json!({ "message": "" }), "message"),
             (json!({ "message": "{{" }), "message"),
-            (json!({ "message": "?", "quorum": { "required": 2 } }), "quorum"),
-            (json!({ "message": "?", "approvers": { "users": ["a"] } }), "approvers"),
+            (json!({ "message": "?", "quorum": {} }), "quorum/required"),
+            (json!({ "message": "?", "quorum": { "required": 0 } }), "quorum/required"),
+            (json!({ "message": "?", "quorum": { "required": 101 } }), "quorum/required"),
+            (
+                json!({ "message": "?", "quorum": { "required": 2 }, "approvers": { "users": ["a", "a"] } }),
+                "quorum/required",
+            ),
+            (json!({ "message": "?", "approvers": {} }), "approvers"),
+            (json!({ "message": "?", "approvers": { "users": [] } }), "approvers"),
+            (json!({ "message": "?", "approvers": { "users": ["a", ""] } }), "approvers/users/1"),
+            (json!({ "message": "?", "approvers": { "users": ["{{"] } }), "approvers/users/0"),
+            (json!({ "message": "?", "approvers": { "roles": ["boss"] } }), "approvers/roles/0"),
+            (json!({ "message": "?", "approvers": { "people": ["a"] } }), "approvers/people"),
+            (json!({ "message": "?", "allowSelfApproval": "no" }), "allowSelfApproval"),
+            (json!({ "message": "?", "reminders": [{ "after": "soon" }] }), "reminders/0/after"),
+            (json!({ "message": "?", "reminders": [{}] }), "reminders/0/after"),
+            (json!({ "message": "?", "escalation": [{ "after": "1h" }] }), "escalation/0/to"),
+            (
+                json!({ "message": "?", "escalation": [{ "after": "1h", "to": { "users": [" "] } }] }),
+                "escalation/0/to/users/0",
+            ),
+            (json!({ "message": "?", "assignees": { "users": ["a"] } }), "assignees"),
             (json!({ "message": "?", "notify": [] }), "notify"),
             (json!({ "message": "?", "form": { "type": "text" } }), "form/type"),
             (json!({ "message": "?", "actions": [] }), "actions"),

@@ -18,7 +18,7 @@ pub(super) const KIND: Kind = Kind {
     category: "people",
     result: "`{answer, data, by, at}`; with a form the answer is its `data`.",
     properties: || {
-        let mut properties = question::properties(&["fail", "cancel", "default"]);
+        let mut properties = question::properties(&["fail", "cancel", "default"], "assignees");
         let own = json!({
             "question": { "type": "string", "minLength": 1, "description": "The question; a template." },
             "choices": {
@@ -125,6 +125,9 @@ mod tests {
         for (data, path) in [
             (json!({}), "question"),
             (json!({ "question": "?", "assignees": ["a"] }), "assignees"),
+            (json!({ "question": "?", "assignees": { "users": [""] } }), "assignees/users/0"),
+            (json!({ "question": "?", "approvers": { "users": ["a"] } }), "approvers"),
+            (json!({ "question": "?", "quorum": { "required": 2 } }), "quorum"),
             (json!({ "question": "?", "actions": [] }), "actions"),
             (json!({ "question": "?", "choices": "red" }), "choices"),
             (json!({ "question": "?", "choices": ["a", ""] }), "choices/1"),

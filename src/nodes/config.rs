@@ -147,11 +147,15 @@ impl<'d> Config<'d> {
 
     /// The template in a text member.
     pub(super) fn template(&mut self, field: &str) -> Option<Template> {
-        let source = self.text(field)?;
+        self.template_at(&schema::segment(field), self.text(field)?)
+    }
+
+    /// Compiles a template that stands at a pointer into `data`.
+    pub(super) fn template_at(&mut self, pointer: &str, source: &str) -> Option<Template> {
         match Template::compile(source) {
             Ok(template) => Some(template),
             Err(error) => {
-                self.compile_error(&schema::segment(field), error);
+                self.compile_error(pointer, error);
                 None
             }
         }
@@ -159,11 +163,15 @@ impl<'d> Config<'d> {
 
     /// The templates in a member of any shape.
     pub(super) fn json(&mut self, field: &str) -> Option<JsonTemplate> {
-        let value = self.value(field)?;
+        self.json_at(&schema::segment(field), self.value(field)?)
+    }
+
+    /// Compiles the templates in a value that stands at a pointer into `data`.
+    pub(super) fn json_at(&mut self, pointer: &str, value: &Value) -> Option<JsonTemplate> {
         match JsonTemplate::compile(value) {
             Ok(template) => Some(template),
             Err(error) => {
-                self.compile_error(&schema::segment(field), error);
+                self.compile_error(pointer, error);
                 None
             }
         }

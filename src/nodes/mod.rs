@@ -6,6 +6,7 @@
 //! pure nodes need no flush, a crash runs them again to the same result.
 
 mod approval_gate;
+mod approvers;
 mod ask_human;
 mod common;
 mod config;

@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 use crate::{
     domain::{
         failure::{Failure, FailureCode},
-        suspension::{Action, OnExpiry, Policy, SuspensionKind},
+        suspension::{Action, OnExpiry, SuspensionKind},
     },
     expression::{JsonTemplate, Template},
 };
 
 use super::{
     NodeContext, Outcome, Question, Step,
+    approvers::{self, Rules},
     config::{Config, Ports, expression_failed, invalid},
     forms::{AnswerInput, Asked},
     schema::Schema,
@@ -26,8 +27,8 @@ const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 const MAX_CONTEXT_BYTES: usize = 1024 * 1024;
 const MAX_CHOICES: usize = 200;
 
-/// The properties that both types have.
-pub(super) fn properties(on_expiry: &[&str]) -> Map<String, Value> {
+/// The properties that both types have; `who` names the people that are asked.
+pub(super) fn properties(on_expiry: &[&str], who: &str) -> Map<String, Value> {
     let properties = json!({
         "title": { "type": "string", "description": "A heading; a template." },
         "context": { "description": "What the reviewer should see to decide: any JSON, with templates in its texts." },
@@ -54,10 +55,12 @@ pub(super) fn properties(on_expiry: &[&str]) -> Map<String, Value> {
             ],
         },
     });
-    match properties {
+    let mut properties = match properties {
         Value::Object(properties) => properties,
         _ => Map::new(),
-    }
+    };
+    properties.extend(approvers::properties(who));
+    properties
 }
 
 /// A question, compiled; it is put when the node starts.
@@ -74,6 +77,7 @@ pub(super) struct Inquiry {
     expires: Option<When>,
     on_expiry: OnExpiry,
     default_answer: Option<Value>,
+    rules: Rules,
 }
 
 impl Inquiry {
@@ -102,6 +106,8 @@ impl Inquiry {
             None
         };
         let on_expiry = Self::on_expiry(config, ports);
+        let who = if kind == SuspensionKind::Approval { "approvers" } else { "assignees" };
+        let rules = Rules::compile(config, who);
         let inquiry = Self {
             kind,
             field,
@@ -115,6 +121,7 @@ impl Inquiry {
             expires,
             on_expiry,
             default_answer: config.value("defaultAnswer").cloned(),
+            rules,
         };
         inquiry.check_default(config, form.as_ref());
         Some(inquiry)
@@ -228,6 +235,7 @@ impl Inquiry {
             Some(template) => choices_of(&json("choices", template)?)
                 .ok_or_else(|| invalid(format!("`choices` gave no list of 1 to {MAX_CHOICES} different texts")))?,
         };
+        let expires_at = self.expires.as_ref().map(|when| when.instant(context)).transpose()?;
         Ok(Question {
             kind: self.kind,
             title: self.title.as_ref().map(|title| text("title", title, MAX_TITLE_BYTES)).transpose()?,
@@ -237,11 +245,11 @@ impl Inquiry {
             choices,
             actions: self.actions.clone(),
             require_reason: self.require_reason,
-            expires_at: self.expires.as_ref().map(|when| when.instant(context)).transpose()?,
+            expires_at,
             on_expiry: self.on_expiry.clone(),
             default_answer: self.default_answer.clone(),
-            policy: Policy::default(),
-            timeline: Vec::new(),
+            policy: self.rules.policy(context)?,
+            timeline: self.rules.timeline(context, expires_at)?,
         })
     }
 }

@@ -115,7 +115,7 @@ impl When {
 }
 
 /// A duration as text, or as milliseconds.
-fn milliseconds(field: &str, value: &Value) -> Result<i64, Failure> {
+pub(super) fn milliseconds(field: &str, value: &Value) -> Result<i64, Failure> {
     let read = match value {
         Value::String(text) => parse_duration(text),
         value => integer(value).filter(|ms| *ms >= 0),

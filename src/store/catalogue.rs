@@ -7,7 +7,7 @@ use crate::{
     domain::{
         audit::{AuditEntry, Author},
         definition::Definition,
-        identity::{ApiKey, Invite, Member},
+        identity::{ApiKey, Group, Invite, Member},
         ids::{ApiKeyId, InviteId, PodId, WorkflowId, WorkspaceId},
         workflow::{Pod, Workflow, Workspace},
     },
@@ -25,8 +25,12 @@ pub enum Change {
     DeleteWorkspace(WorkspaceId),
     /// Adds a member, or changes the role. `Refused` for the last owner.
     PutMember(Member),
-    /// Removes a member. `Refused` for the last owner.
+    /// Removes a member, from the workspace's groups as well. `Refused` for the last owner.
     RemoveMember(WorkspaceId, String),
+    /// Makes a group, or replaces it. `Refused` if somebody in it is no member of the workspace.
+    PutGroup(Group),
+    /// Deletes a group. Suspensions that are open keep whom they have asked.
+    DeleteGroup(WorkspaceId, String),
     /// An invite with the SHA-256 of its token.
     CreateInvite(Invite, Vec<u8>),
     /// Marks it accepted and makes the member (an existing member keeps the higher role). `Refused` if it was accepted or withdrawn before.
@@ -75,6 +79,10 @@ impl Change {
                 (member.workspace_id, "member.set", member.user_id.clone(), json!({ "role": member.role }))
             }
             Self::RemoveMember(workspace, user) => (*workspace, "member.removed", user.clone(), json!({})),
+            Self::PutGroup(group) => {
+                (group.workspace_id, "group.set", group.name.clone(), json!({ "members": group.members }))
+            }
+            Self::DeleteGroup(workspace, name) => (*workspace, "group.deleted", name.clone(), json!({})),
             Self::CreateInvite(invite, _) => {
                 let detail = json!({ "email": invite.email, "role": invite.role });
                 (invite.workspace_id, "invite.created", invite.id.to_string(), detail)

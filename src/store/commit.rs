@@ -5,8 +5,9 @@ use crate::{
     domain::{
         audit::AuditEntry,
         execution::{Execution, ExecutionProgress},
+        identity::Role,
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
-        suspension::{Decision, Suspension, SuspensionState},
+        suspension::{Decision, Standing, Suspension, SuspensionState},
     },
 };
 
@@ -99,6 +100,17 @@ pub enum TimerChange {
 pub enum SuspensionChange {
     /// A new one.
     Open(Box<Suspension>),
+    /// One that stays open, and stands differently.
+    Update {
+        /// Which.
+        id: SuspensionId,
+        /// How it stands.
+        standing: Box<Standing>,
+        /// Members from this role on may answer.
+        role: Option<Role>,
+        /// These may as well; none: the same as before.
+        users: Option<Vec<String>>,
+    },
     /// Its end.
     Close {
         /// Which.
@@ -110,6 +122,16 @@ pub enum SuspensionChange {
         /// When.
         closed_at: Instant,
     },
+}
+
+impl SuspensionChange {
+    /// Which suspension changes.
+    pub fn id(&self) -> SuspensionId {
+        match self {
+            Self::Open(opened) => opened.id,
+            Self::Update { id, .. } | Self::Close { id, .. } => *id,
+        }
+    }
 }
 
 /// An execution that a node starts, in the same commit as the event that says so.

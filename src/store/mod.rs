@@ -19,9 +19,9 @@ use crate::{
     domain::{
         audit::{AuditRecord, Author},
         execution::{Execution, ExecutionStatus, TriggeredBy},
-        identity::{ApiKey, Invite, Member},
+        identity::{ApiKey, Group, Invite, Member},
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
-        suspension::{Suspension, SuspensionKind, SuspensionState},
+        suspension::{Actor, Suspension, SuspensionKind, SuspensionState},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
 };
@@ -116,6 +116,8 @@ pub struct SuspensionFilter {
     pub execution_id: Option<ExecutionId>,
     /// Of this kind.
     pub kind: Option<SuspensionKind>,
+    /// Open, and this one may answer.
+    pub answerable_by: Option<Actor>,
 }
 
 /// Which audit records a list shows. `None` means any.
@@ -366,6 +368,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// All members, oldest first.
     async fn members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError>;
+
+    /// A group.
+    async fn group(&self, workspace: WorkspaceId, name: &str) -> Result<Group, StoreError>;
+
+    /// All groups, by name.
+    async fn groups(&self, workspace: WorkspaceId) -> Result<Vec<Group>, StoreError>;
 
     /// All invites that were not accepted, newest first.
     async fn invites(&self, workspace: WorkspaceId) -> Result<Vec<Invite>, StoreError>;

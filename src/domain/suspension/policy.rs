@@ -32,6 +32,12 @@ impl Approvers {
         self.roles.iter().min().copied()
     }
 
+    /// Each of them once.
+    #[must_use]
+    pub fn distinct(&self) -> Self {
+        Self::default().and(self)
+    }
+
     /// These and those.
     #[must_use]
     pub fn and(mut self, more: &Self) -> Self {
@@ -140,7 +146,7 @@ impl Policy {
 
     /// Whether it counts who answers: then only people do, and programs that are named.
     pub fn counts_people(&self) -> bool {
-        !self.allow_self_approval || self.quorum.is_some_and(|quorum| quorum.required > 1)
+        !self.allow_self_approval || self.required() > 1
     }
 
     /// Whether somebody may answer as things stand, leaving claims aside.
@@ -175,10 +181,20 @@ impl Policy {
         }
     }
 
-    /// Whether so many different people can ever vote as a quorum asks for.
-    pub fn is_reachable(&self, approvers: Option<&Approvers>) -> bool {
-        let (Some(quorum), Some(approvers)) = (self.quorum, approvers) else { return true };
-        !approvers.roles.is_empty() || self.voters(approvers) >= quorum.required as usize
+    /// Who may answer as things stand: members from this role on, and those who are named.
+    pub fn answerers<'a>(&'a self, standing: &'a Standing) -> (Option<Role>, &'a [String]) {
+        self.approvers_now(standing)
+            .map_or((Some(Role::Editor), &[]), |approvers| (approvers.role_floor(), &approvers.users))
+    }
+
+    /// How many people it takes.
+    pub fn required(&self) -> usize {
+        self.quorum.map_or(1, |quorum| quorum.required as usize)
+    }
+
+    /// Whether those people can ever be found among these approvers.
+    pub fn is_reachable(&self, approvers: &Approvers) -> bool {
+        !approvers.roles.is_empty() || self.voters(approvers) >= self.required()
     }
 
     /// How many of those who are named may vote.

@@ -25,6 +25,9 @@ pub struct Standing {
     /// How many steps of the timeline are over.
     #[serde(skip_serializing_if = "is_zero")]
     pub steps_done: usize,
+    /// How often all of this has changed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub changes: usize,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]

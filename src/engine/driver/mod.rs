@@ -207,6 +207,11 @@ impl Driver {
                 Err(failure) => outcome = Outcome::Fail(failure),
             }
         }
+        if let Outcome::Suspend(question) = &mut outcome
+            && let Err(failure) = self.engine.prepare_question(&self.origin, question).await?
+        {
+            outcome = Outcome::Fail(failure);
+        }
         self.machine.decide(now, Command::Finish { address: address.clone(), attempt, outcome, new_id });
         Ok(())
     }

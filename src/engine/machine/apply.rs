@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::nodes::{Join, OnItemError, Role};
 
 use super::{
-    Machine, item_failure,
+    Machine, item_failure, standing,
     state::{Closing, Iterations, OpenSuspension, Run, Scope, State, Stopped, address, is_inside},
 };
 
@@ -52,9 +52,13 @@ impl Machine {
                 let open = OpenSuspension { address: at, interrupt: interrupt.clone(), standing: Standing::default() };
                 self.state.open.insert(interrupt.suspension_id, open);
             }
+            Event::SuspensionUpdate(e) if e.state == SuspensionState::Open => {
+                if let Some(open) = self.state.open.get_mut(&e.suspension_id) {
+                    standing::fold(open, e);
+                }
+            }
             Event::SuspensionUpdate(e) => {
-                if e.state != SuspensionState::Open
-                    && let Some(open) = self.state.open.remove(&e.suspension_id)
+                if let Some(open) = self.state.open.remove(&e.suspension_id)
                     && let Some(run) = self.state.runs.get_mut(&open.address)
                 {
                     run.suspension = None;

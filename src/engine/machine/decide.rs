@@ -63,12 +63,11 @@ impl Machine {
                 }
                 return;
             }
-            Command::Answer { suspension_id, decision } => {
-                if let Some(open) = self.state.open.get(&suspension_id) {
-                    let address = open.address.clone();
-                    self.close_suspension(now, suspension_id, SuspensionState::Answered, Some(&decision));
-                    self.carry_out(now, &address, decision);
-                }
+            Command::Answer { suspension_id, decision } => self.answer(now, suspension_id, decision),
+            Command::Claim { suspension_id, by } => self.claim(now, suspension_id, by),
+            Command::Release { suspension_id, by } => self.release(now, suspension_id, by),
+            Command::Reassign { suspension_id, by, approvers, reason } => {
+                self.reassign(now, suspension_id, by, approvers, reason);
             }
             Command::Tick => self.tick(now),
             Command::ChildEnded { address, child, result } => {

@@ -9,7 +9,7 @@ use crate::{
         event::NodeStatus,
         execution::ExecutionStatus,
         failure::{Failure, FailureCode},
-        ids::ExecutionId,
+        ids::{ExecutionId, SuspensionId},
         suspension::{Decision, DecisionSource, Interrupt, OnExpiry, SuspensionKind, SuspensionState},
     },
 };
@@ -17,7 +17,8 @@ use crate::{
 use super::{
     Command, Machine,
     decide::waited,
-    state::{Address, Closing},
+    standing::next_step,
+    state::{Address, Closing, OpenSuspension},
 };
 
 impl Machine {
@@ -30,8 +31,9 @@ impl Machine {
         let start = self.run_at.filter(|_| state.status == ExecutionStatus::Pending);
         let resumes = state.retrying.iter().chain(&state.waiting).filter_map(|at| state.runs.get(at)?.resume_at);
         let expiries = state.open.values().filter_map(|open| open.interrupt.expires_at);
+        let steps = state.open.values().filter_map(next_step);
         let children = state.children().filter_map(|(at, _)| self.child_deadline(at));
-        start.into_iter().chain(resumes).chain(expiries).chain(children).chain(self.deadline()).min()
+        start.into_iter().chain(resumes).chain(expiries).chain(steps).chain(children).chain(self.deadline()).min()
     }
 
     /// When the execution has been active for too long; none while it waits.
@@ -65,17 +67,15 @@ impl Machine {
             let until = self.state.runs.get(&at).and_then(|run| run.resume_at).unwrap_or(now);
             self.complete(now, &at, waited(until));
         }
-        let expired: Vec<_> = self
-            .state
-            .open
-            .iter()
-            .filter(|(_, open)| open.interrupt.expires_at.is_some_and(|at| at <= now))
-            .map(|(id, open)| (*id, open.address.clone(), open.interrupt.clone()))
-            .collect();
-        for (id, address, interrupt) in expired {
+        self.take_steps(now);
+        let due = |open: &OpenSuspension| open.interrupt.expires_at.is_some_and(|at| at <= now);
+        let expired: Vec<_> = self.state.open.iter().filter(|(_, open)| due(open)).map(|(id, _)| *id).collect();
+        for id in expired {
             // An expiry before this one may have ended the execution or this branch.
-            if self.state.open.contains_key(&id) && !self.state.status.is_terminal() {
-                self.expire(now, id, &address, &interrupt);
+            if !self.state.status.is_terminal()
+                && let Some(open) = self.state.open.get(&id).cloned()
+            {
+                self.expire(now, id, open);
                 self.settle(now);
             }
         }
@@ -111,7 +111,8 @@ impl Machine {
         }
     }
 
-    fn expire(&mut self, now: Instant, id: crate::domain::ids::SuspensionId, address: &str, interrupt: &Interrupt) {
+    fn expire(&mut self, now: Instant, id: SuspensionId, open: OpenSuspension) {
+        let OpenSuspension { address, interrupt, standing } = open;
         let reason = Some("nobody answered in time".to_owned());
         let source =
             if interrupt.on_expiry == OnExpiry::Default { DecisionSource::Default } else { DecisionSource::Expiry };
@@ -124,7 +125,7 @@ impl Machine {
             comment: None,
             answer: None,
             data: None,
-            votes: Vec::new(),
+            votes: standing.votes,
         };
         let action = match &interrupt.on_expiry {
             OnExpiry::Fail | OnExpiry::Cancel => None,
@@ -132,19 +133,19 @@ impl Machine {
             OnExpiry::Approve => Some("approved".to_owned()),
             OnExpiry::Port(port) => Some(port.clone()),
             OnExpiry::Default => {
-                default_answer(interrupt, &mut decision);
+                default_answer(&interrupt, &mut decision);
                 Some(std::mem::take(&mut decision.action))
             }
         };
         decision.action = action.clone().unwrap_or_else(|| "expired".to_owned());
         self.close_suspension(now, id, SuspensionState::Expired, Some(&decision));
         if action.is_some() {
-            self.carry_out(now, address, decision);
+            self.carry_out(now, &address, decision);
         } else if interrupt.on_expiry == OnExpiry::Cancel {
             self.decide_closing(now, decision.reason);
         } else {
             let message = "nobody answered in time";
-            self.fail(now, address, Failure::new(FailureCode::SuspensionExpired, message));
+            self.fail(now, &address, Failure::new(FailureCode::SuspensionExpired, message));
         }
     }
 

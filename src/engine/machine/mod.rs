@@ -10,9 +10,11 @@ mod decide;
 mod expiry;
 pub mod replay;
 pub mod scope;
+mod standing;
 pub mod state;
 #[cfg(test)]
 mod tests;
+mod votes;
 
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use crate::{
         execution::{ExecutionOrigin, ExecutionProgress, NodeState, Presets},
         failure::{Failure, FailureCode},
         ids::{ExecutionId, SuspensionId},
-        suspension::Decision,
+        suspension::{Approvers, Decision},
     },
     nodes::{CompiledWorkflow, Outcome},
 };
@@ -119,12 +121,37 @@ pub enum Command {
         /// The piece.
         text: String,
     },
-    /// Somebody answered an open suspension.
+    /// Somebody who may do so answered an open suspension, or voted.
     Answer {
         /// Which.
         suspension_id: SuspensionId,
         /// What.
         decision: Decision,
+    },
+    /// Somebody takes an open suspension upon themself.
+    Claim {
+        /// Which.
+        suspension_id: SuspensionId,
+        /// Who.
+        by: String,
+    },
+    /// The claim of an open suspension is given up.
+    Release {
+        /// Which.
+        suspension_id: SuspensionId,
+        /// By whom.
+        by: String,
+    },
+    /// Others may answer an open suspension in place of those who could.
+    Reassign {
+        /// Which.
+        suspension_id: SuspensionId,
+        /// Who says so.
+        by: String,
+        /// Who may answer from now on.
+        approvers: Approvers,
+        /// Why.
+        reason: Option<String>,
     },
     /// Time has passed: whatever is due happens.
     Tick,

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         audit::{AuditRecord, Author},
         execution::Execution,
-        identity::{ApiKey, Invite, Member},
+        identity::{ApiKey, Group, Invite, Member},
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
         suspension::Suspension,
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
@@ -204,6 +204,14 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError> {
         Self::members(self, workspace).await
+    }
+
+    async fn group(&self, workspace: WorkspaceId, name: &str) -> Result<Group, StoreError> {
+        Self::group(self, workspace, name).await
+    }
+
+    async fn groups(&self, workspace: WorkspaceId) -> Result<Vec<Group>, StoreError> {
+        Self::groups(self, workspace).await
     }
 
     async fn invites(&self, workspace: WorkspaceId) -> Result<Vec<Invite>, StoreError> {

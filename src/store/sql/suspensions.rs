@@ -1,9 +1,12 @@
 //! Reading suspensions: one of them, and the inbox.
 
+use uuid::Uuid;
+
 use crate::{
     domain::{
+        identity::Role,
         ids::{SuspensionId, WorkspaceId},
-        suspension::{Standing, Suspension, SuspensionState},
+        suspension::{Actor, DecisionSource, Standing, Suspension, SuspensionState},
     },
     store::{Page, StoreError, SuspensionFilter},
 };
@@ -17,8 +20,8 @@ use super::{
 
 macro_rules! columns {
     () => {
-        "SELECT id, workspace_id, pod_id, workflow_id, execution_id, state, interrupt, decision, opened_at, closed_at
-     FROM suspensions"
+        "SELECT s.id, s.workspace_id, s.pod_id, s.workflow_id, s.execution_id, s.state, s.interrupt, s.standing, s.decision,
+         s.opened_at, s.closed_at FROM suspensions AS s"
     };
 }
 
@@ -43,6 +46,35 @@ const LIST_BY_POD: &str = list!(" AND pod_id = $5 AND state = $4");
 const LIST_BY_WORKFLOW: &str = list!(" AND workflow_id = $6 AND state = $4");
 const LIST_BY_EXECUTION: &str = list!(" AND execution_id = $7");
 
+/// What somebody may answer, led by the columns of one index.
+macro_rules! mine {
+    ($from:literal, $id:literal, $lead:literal, $programs:literal) => {
+        concat!(
+            columns!(),
+            $from,
+            " WHERE s.workspace_id = $1 AND ",
+            $id,
+            " < $2",
+            $lead,
+            " AND s.state = 'open' AND ($5 IS NULL OR s.pod_id = $5) AND ($6 IS NULL OR s.workflow_id = $6)
+     AND ($7 IS NULL OR s.execution_id = $7) AND ($8 IS NULL OR s.kind = $8)
+     AND (s.claimed_by IS NULL OR s.claimed_by = $4) AND (s.not_by IS NULL OR s.not_by <> $4)",
+            $programs,
+            " ORDER BY ",
+            $id,
+            " DESC LIMIT +$3"
+        )
+    };
+}
+
+const MINE_BY_ROLE: &str = mine!("", "s.id", " AND s.answer_role = $9", " AND ($10 = 0 OR s.people_only = 0)");
+const MINE_BY_NAME: &str = mine!(
+    " JOIN suspension_approvers AS a ON a.workspace_id = s.workspace_id AND a.suspension_id = s.id",
+    "a.suspension_id",
+    " AND a.workspace_id = $1 AND a.user_id = $4",
+    ""
+);
+
 /// A list of one pod or workflow walks one index range for each state.
 const STATES: [SuspensionState; 4] =
     [SuspensionState::Open, SuspensionState::Answered, SuspensionState::Expired, SuspensionState::Cancelled];
@@ -61,6 +93,9 @@ impl<B: Backend> SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<Suspension>, StoreError> {
         let before = read_cursor(cursor)?;
+        if let Some(answerer) = &filter.answerable_by {
+            return self.answerable(workspace, filter, answerer, limit, before).await;
+        }
         let (sql, each_state) = if filter.execution_id.is_some() {
             (LIST_BY_EXECUTION, false)
         } else if filter.workflow_id.is_some() {
@@ -95,11 +130,50 @@ impl<B: Backend> SqlStore<B> {
         found.sort_by_key(|suspension| std::cmp::Reverse(suspension.id));
         Ok(page(found, limit, |suspension| cursor_at(suspension.id.0)))
     }
+
+    /// Open suspensions that somebody may answer: those that name them, and for each role that they have those for it.
+    async fn answerable(
+        &self,
+        workspace: WorkspaceId,
+        filter: &SuspensionFilter,
+        answerer: &Actor,
+        limit: i64,
+        before: Uuid,
+    ) -> Result<Page<Suspension>, StoreError> {
+        if filter.state.is_some_and(|state| state != SuspensionState::Open) {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let common = cells![
+            workspace,
+            before,
+            limit + 1,
+            &answerer.id,
+            filter.pod_id,
+            filter.workflow_id,
+            filter.execution_id,
+            filter.kind.as_ref().map_or(Cell::Text(None), Cell::name),
+        ];
+        let mut found = Vec::new();
+        for row in &self.read(MINE_BY_NAME, common.clone()).await? {
+            found.push(read_suspension::<B>(row)?);
+        }
+        let is_program = i64::from(answerer.source == DecisionSource::Api);
+        for role in Role::ALL.into_iter().filter(|role| answerer.is_at_least(*role)) {
+            let mut cells = common.clone();
+            cells.extend(cells![role.as_str(), is_program]);
+            for row in &self.read(MINE_BY_ROLE, cells).await? {
+                found.push(read_suspension::<B>(row)?);
+            }
+        }
+        found.sort_by_key(|suspension| std::cmp::Reverse(suspension.id));
+        found.dedup_by_key(|suspension| suspension.id);
+        Ok(page(found, limit, |suspension| cursor_at(suspension.id.0)))
+    }
 }
 
 fn read_suspension<B: Backend>(row: &B::Row) -> Result<Suspension, StoreError> {
     let mut columns = Columns::<B>::new(row);
-    Ok(Suspension {
+    let mut suspension = Suspension {
         id: columns.id()?,
         workspace_id: columns.id()?,
         pod_id: columns.id()?,
@@ -107,11 +181,16 @@ fn read_suspension<B: Backend>(row: &B::Row) -> Result<Suspension, StoreError> {
         execution_id: columns.id()?,
         state: columns.name("suspension state")?,
         interrupt: columns.json("interrupt")?,
-        standing: Standing::default(),
+        standing: columns.maybe_json::<Standing>("standing")?.unwrap_or_default(),
         decision: columns.maybe_json("decision")?,
         opened_at: columns.at()?,
         closed_at: columns.maybe_at()?,
-    })
+    };
+    // The vote that decided came with the decision.
+    if let Some(decision) = suspension.decision.as_ref().filter(|decision| !decision.votes.is_empty()) {
+        suspension.standing.votes.clone_from(&decision.votes);
+    }
+    Ok(suspension)
 }
 
 #[cfg(test)]
@@ -128,10 +207,15 @@ mod tests {
             (LIST_BY_POD, "suspensions_by_pod (workspace_id=? AND pod_id=? AND state=? AND id<?)"),
             (LIST_BY_WORKFLOW, "suspensions_by_workflow (workspace_id=? AND workflow_id=? AND state=? AND id<?)"),
             (LIST_BY_EXECUTION, "suspensions_by_execution (workspace_id=? AND execution_id=? AND id<?)"),
+            (MINE_BY_ROLE, "suspensions_by_answer_role (workspace_id=? AND answer_role=? AND id<?)"),
         ] {
             let steps = plan(list).await;
             assert_eq!(steps.len(), 1, "{steps:?}");
             assert!(steps[0].ends_with(index), "{steps:?}");
         }
+        let steps = plan(MINE_BY_NAME).await;
+        assert_eq!(steps.len(), 2, "{steps:?}");
+        assert!(steps[0].ends_with("PRIMARY KEY (workspace_id=? AND user_id=? AND suspension_id<?)"), "{steps:?}");
+        assert!(steps[1].ends_with("AND id=?)"), "{steps:?}");
     }
 }

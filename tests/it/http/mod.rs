@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod bearer_tokens;
+pub mod decisions;
 mod event_schema;
 mod execution_actions;
 mod execution_answers;
@@ -12,6 +13,7 @@ mod execution_logs;
 mod execution_replays;
 mod executions;
 mod feeds;
+mod groups;
 mod idempotency;
 mod invites;
 mod members;
@@ -25,6 +27,7 @@ mod refusals;
 mod roles;
 mod server;
 mod stream_tokens;
+mod suspension_handling;
 mod suspensions;
 mod workflows;
 mod workspaces;

@@ -3,6 +3,7 @@
 //! `SLUICEGATE_TEST_ROUNDS` says how often each race is run on each database.
 
 mod gone;
+mod votes;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -373,6 +373,17 @@ pub fn open(suspension: &Suspension) -> SuspensionChange {
     SuspensionChange::Open(Box::new(suspension.clone()))
 }
 
+/// The suspension as it stands now; with those who may answer by name, if they are other people.
+pub fn update(suspension: &Suspension, with_users: bool) -> SuspensionChange {
+    let (role, users) = suspension.interrupt.policy.answerers(&suspension.standing);
+    SuspensionChange::Update {
+        id: suspension.id,
+        standing: Box::new(suspension.standing.clone()),
+        role,
+        users: with_users.then(|| users.to_vec()),
+    }
+}
+
 pub fn close(suspension: &Suspension) -> SuspensionChange {
     SuspensionChange::Close {
         id: suspension.id,

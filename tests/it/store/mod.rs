@@ -1,5 +1,6 @@
 //! The store's contract: one list of tests, each run on both databases.
 
+mod asking;
 mod audit;
 mod catalogue;
 mod commit;
@@ -81,6 +82,11 @@ contract! {
         the_last_positions_are_read_in_one_go,
         cursors_of_other_lists_are_refused,
         it_answers_while_open,
+    }
+    asking {
+        a_suspension_stands_as_it_was_last_written,
+        what_somebody_may_answer_is_what_the_policy_says,
+        groups_hold_members_of_the_workspace,
     }
     feed {
         the_feed_has_status_events_in_order,

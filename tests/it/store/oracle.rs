@@ -97,7 +97,7 @@ impl Oracle {
         }
         let reopened = commit.suspensions.iter().any(|change| match change {
             SuspensionChange::Open(opened) => self.suspensions.contains_key(&opened.id),
-            SuspensionChange::Close { .. } => false,
+            SuspensionChange::Update { .. } | SuspensionChange::Close { .. } => false,
         });
         if reopened || commit.children.iter().any(|child| self.executions.contains_key(&child.execution.origin.id)) {
             return refused();
@@ -142,6 +142,12 @@ impl Oracle {
             match change {
                 SuspensionChange::Open(opened) => {
                     self.suspensions.insert(opened.id, (**opened).clone());
+                }
+                SuspensionChange::Update { id, standing, .. } => {
+                    let present = self.suspensions.get_mut(id);
+                    if let Some(present) = present.filter(|present| present.state == SuspensionState::Open) {
+                        present.standing = (**standing).clone();
+                    }
                 }
                 SuspensionChange::Close { id, state, decision, closed_at } => {
                     let present = self.suspensions.get_mut(id);

@@ -205,7 +205,9 @@ impl Run {
                     let id = event["interrupt"]["suspensionId"].as_str().unwrap().to_owned();
                     open.insert(id, (event["seq"].as_i64(), event["interrupt"].clone()));
                 }
-                "suspension_update" => _ = open.remove(event["suspensionId"].as_str().unwrap()),
+                "suspension_update" if event["state"] != "open" => {
+                    _ = open.remove(event["suspensionId"].as_str().unwrap());
+                }
                 _ => {}
             }
             open.len() == count

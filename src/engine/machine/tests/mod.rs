@@ -1,5 +1,6 @@
 //! The laws of the machine, and what it decides case by case; [`random`] drives it with whatever can happen.
 
+mod deciding;
 mod random;
 
 use std::sync::Arc;
@@ -180,6 +181,7 @@ impl Run {
         for (i, event) in self.log.iter().enumerate() {
             assert_eq!(event.seq(), i as i64 + 1, "positions are dense");
         }
+        deciding::check_standing(&self.log);
         let ends: Vec<_> = self.log.iter().filter(|event| event.is_terminal()).collect();
         assert!(ends.len() <= 1, "there is one end at the most");
         assert_eq!(state.status.is_terminal(), ends.len() == 1);

@@ -4,17 +4,19 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Run, decision, graph, question};
+use super::{Run, deciding::asking, decision, graph};
 use crate::{
+    clock::Instant,
     domain::{
         event::{Event, NodeStatus},
         execution::ExecutionStatus,
         failure::{Failure, FailureCode},
-        ids::WorkflowId,
-        suspension::OnExpiry,
+        identity::Role,
+        ids::{SuspensionId, WorkflowId},
+        suspension::{Approvers, Decision, Policy, Quorum, TimelineAction, TimelineStep},
     },
     engine::machine::Command,
-    nodes::{ChildRequest, Outcome, Role},
+    nodes::{self, ChildRequest, Outcome},
 };
 
 /// A random graph without cycles: every node but the first has an edge from an earlier one.
@@ -63,6 +65,49 @@ fn any_graph() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A question with rules of any kind; it expires, so that it is over some time.
+fn any_question(now: Instant, choice: u8) -> Outcome {
+    let users = &PEOPLE[..=usize::from(choice % 4)];
+    let approvers = Approvers {
+        users: users.iter().map(|user| (*user).to_owned()).collect(),
+        groups: Vec::new(),
+        roles: if choice.is_multiple_of(3) { vec![Role::Admin] } else { Vec::new() },
+    };
+    let required = 1 + u32::from(choice / 16 % 3);
+    let quorum = Quorum { required, veto_on_reject: choice % 5 < 3 };
+    let policy = Policy {
+        approvers: (choice % 7 > 1).then_some(approvers.clone()),
+        quorum: (choice % 4 > 1).then_some(quorum),
+        allow_self_approval: !choice.is_multiple_of(8),
+        requester: PEOPLE[0].to_owned(),
+    };
+    let step = |after: i64, action, to| TimelineStep { at: now.plus_ms(after), action, to };
+    let timeline = vec![
+        step(3, TimelineAction::Remind, None),
+        step(i64::from(choice % 20) + 3, TimelineAction::Escalate, Some(approvers)),
+        step(30, TimelineAction::Remind, None),
+    ];
+    asking(policy, timeline, Some(now.plus_ms(40 + i64::from(choice))))
+}
+
+const PEOPLE: [&str; 4] = ["ada", "bea", "eve", "zoe"];
+
+/// What somebody says about an open suspension. Friends answer, in the end all the same.
+fn any_word(now: Instant, suspension_id: SuspensionId, choice: u8, friendly: bool) -> Command {
+    let by = PEOPLE[usize::from(choice / 4 % 4)].to_owned();
+    let action = if choice % 4 == 1 && !friendly { "rejected" } else { "approved" };
+    match choice % 16 {
+        12 if !friendly => Command::Claim { suspension_id, by },
+        13 if !friendly => Command::Release { suspension_id, by },
+        14 if !friendly => {
+            let users = PEOPLE[usize::from(choice / 16 % 3)..].iter().map(|user| (*user).to_owned()).collect();
+            let approvers = Approvers { users, ..Approvers::default() };
+            Command::Reassign { suspension_id, by, approvers, reason: Some("away".to_owned()) }
+        }
+        _ => Command::Answer { suspension_id, decision: Decision { by: Some(by), ..decision(action, now) } },
+    }
+}
+
 /// Does one of the things that can happen, chosen by `choice`; `false` if nothing can.
 fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
     let state = &run.machine.state;
@@ -80,7 +125,7 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
     {
         let node = run.machine.state.run(&address).unwrap().node;
         let is_gate = run.machine.workflow.nodes[node].kind == "approval-gate";
-        let is_loop = matches!(run.machine.workflow.nodes[node].role, Role::Loop { .. });
+        let is_loop = matches!(run.machine.workflow.nodes[node].role, nodes::Role::Loop { .. });
         let outcome = match choice % 8 {
             0 | 1 if !friendly => Outcome::Fail(Failure::retryable(FailureCode::HttpFailed, "reset")),
             2 if !friendly => Outcome::Wait { until: run.now.plus_ms(50) },
@@ -91,7 +136,7 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
                 wait: choice % 16 > 8,
             })),
             _ if is_loop => Outcome::Iterate((0..i32::from(choice) % 5).map(|i| json!(i)).collect()),
-            _ if is_gate => question(Some(run.now.plus_ms(i64::from(choice))), OnExpiry::Reject),
+            _ if is_gate => any_question(run.now, choice),
             _ => Outcome::output(json!(choice)),
         };
         run.finish(&address, outcome);
@@ -99,10 +144,11 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
         let ok = friendly || choice.is_multiple_of(2);
         let result = if ok { Ok(json!(1)) } else { Err(Failure::new(FailureCode::ChildFailed, "x")) };
         run.say(Command::ChildEnded { address, child, result });
+    } else if let Some(due) = run.machine.next_due().filter(|_| choice.is_multiple_of(6)) {
+        run.now = due.max(run.now);
+        run.say(Command::Tick);
     } else if let Some(id) = open.get(pick % open.len().max(1)) {
-        let action = if choice % 4 == 1 { "rejected" } else { "approved" };
-        let decision = decision(action, run.now);
-        run.say(Command::Answer { suspension_id: *id, decision });
+        run.say(any_word(run.now, *id, choice, friendly));
     } else if let Some(due) = run.machine.next_due() {
         run.now = due.max(run.now);
         run.say(Command::Tick);

@@ -1,5 +1,6 @@
 //! The catalogue: changes in one transaction with the reply of their idempotency key, and what is read of it.
 
+mod groups;
 mod people;
 mod pods;
 mod workflows;
@@ -87,6 +88,8 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
         Change::DeleteWorkspace(workspace) => pods::delete_workspace::<B>(connection, *workspace).await,
         Change::PutMember(member) => people::put_member::<B>(connection, member).await,
         Change::RemoveMember(workspace, user) => people::remove_member::<B>(connection, *workspace, user).await,
+        Change::PutGroup(group) => groups::put_group::<B>(connection, group).await,
+        Change::DeleteGroup(workspace, name) => groups::delete_group::<B>(connection, *workspace, name).await,
         Change::CreateInvite(invite, digest) => people::create_invite::<B>(connection, invite, digest).await,
         Change::AcceptInvite(invite, member, at) => people::accept_invite::<B>(connection, invite, member, *at).await,
         Change::DeleteInvite(workspace, id) => people::delete_invite::<B>(connection, *workspace, *id).await,

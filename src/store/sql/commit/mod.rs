@@ -4,6 +4,7 @@
 //! the order of their keys. Members that turn out to be stale are left out of what follows; the others go on.
 
 mod rows;
+mod suspensions;
 
 use std::{
     borrow::Cow,
@@ -29,6 +30,7 @@ use super::{
     run, transact,
 };
 use rows::{Prepared, Tables, holds_nul};
+use suspensions::{ADD_APPROVERS, CLOSE_SUSPENSIONS, DROP_APPROVERS, OPEN_SUSPENSIONS, UPDATE_SUSPENSIONS};
 
 /// A key is free when it was never used, or so long ago that its reply no longer counts.
 static TAKE_KEYS: Batch = Batch::new(
@@ -163,38 +165,6 @@ static INSERT_FEED: Batch = Batch::new(
     ],
     "INSERT INTO feed (workspace_id, pod_id, workflow_id, execution_id, seq, kind)
      SELECT workspace_id, pod_id, workflow_id, execution_id, seq, kind FROM batch",
-);
-
-static OPEN_SUSPENSIONS: Batch = Batch::new(
-    &[
-        ("workspace_id", Kind::Id),
-        ("id", Kind::Id),
-        ("pod_id", Kind::Id),
-        ("workflow_id", Kind::Id),
-        ("execution_id", Kind::Id),
-        ("state", Kind::Text),
-        ("kind", Kind::Text),
-        ("opened_at", Kind::Int),
-        ("closed_at", Kind::Int),
-        ("interrupt", Kind::Text),
-        ("decision", Kind::Text),
-    ],
-    "INSERT INTO suspensions (workspace_id, id, pod_id, workflow_id, execution_id, state, kind, opened_at, closed_at,
-         interrupt, decision)
-     SELECT workspace_id, id, pod_id, workflow_id, execution_id, state, kind, opened_at, closed_at, interrupt, decision
-     FROM batch",
-);
-
-static CLOSE_SUSPENSIONS: Batch = Batch::new(
-    &[
-        ("workspace_id", Kind::Id),
-        ("id", Kind::Id),
-        ("state", Kind::Text),
-        ("closed_at", Kind::Int),
-        ("decision", Kind::Text),
-    ],
-    "UPDATE suspensions AS s SET state = b.state, closed_at = b.closed_at, decision = b.decision
-     FROM batch AS b WHERE s.workspace_id = b.workspace_id AND s.id = b.id AND s.state = 'open'",
 );
 
 /// Queue rows and wake-ups in one: a wake-up names no priority, it takes that of the execution. Nothing is queued that
@@ -386,7 +356,11 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         (&INSERT_EVENTS, Cow::Borrowed(&tables.events)),
         (&INSERT_FEED, Cow::Borrowed(&tables.feed)),
         (&OPEN_SUSPENSIONS, Cow::Borrowed(&tables.opened)),
+        (&UPDATE_SUSPENSIONS, Cow::Borrowed(&tables.updated)),
         (&CLOSE_SUSPENSIONS, Cow::Borrowed(&tables.closed)),
+        // In this order: who may answer from now on is written anew.
+        (&DROP_APPROVERS, Cow::Borrowed(&tables.approvers_gone)),
+        (&ADD_APPROVERS, Cow::Borrowed(&tables.approvers)),
         (&ENQUEUE, Cow::Borrowed(&tables.queue)),
         (&ENQUEUE, wakes),
         (&SET_TIMERS, Cow::Borrowed(&tables.timers)),

@@ -38,7 +38,10 @@ pub struct Tables {
     pub events: Rows,
     pub feed: Rows,
     pub opened: Rows,
+    pub updated: Rows,
     pub closed: Rows,
+    pub approvers_gone: Rows,
+    pub approvers: Rows,
     pub queue: Rows,
     pub wakes: Rows,
     pub timers: Rows,
@@ -82,6 +85,17 @@ pub fn holds_nul(member: &Commit) -> bool {
             .is_some_and(|reply| nul(&reply.scope) || nul(&reply.key) || nul(&reply.body) || some(&reply.location))
         || member.children.iter().flat_map(|child| &child.events).chain(&member.events).any(|event| nul(&event.body))
         || member.snapshot.as_deref().is_some_and(nul)
+        || member.suspensions.iter().any(|change| match change {
+            SuspensionChange::Open(opened) => {
+                let policy = &opened.interrupt.policy;
+                nul(&policy.requester) || policy.answerers(&opened.standing).1.iter().any(|user| nul(user))
+            }
+            SuspensionChange::Update { standing, users, .. } => {
+                standing.claim.as_ref().is_some_and(|claim| nul(&claim.by))
+                    || users.iter().flatten().any(|user| nul(user))
+            }
+            SuspensionChange::Close { .. } => false,
+        })
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
 }
 
@@ -179,37 +193,6 @@ impl Tables {
         }
     }
 
-    fn add_suspension(&mut self, member: usize, workspace: WorkspaceId, change: &SuspensionChange) {
-        match change {
-            SuspensionChange::Open(opened) => self.opened.push(
-                member,
-                cells![
-                    opened.workspace_id,
-                    opened.id,
-                    opened.pod_id,
-                    opened.workflow_id,
-                    opened.execution_id,
-                    opened.state.as_str(),
-                    Cell::name(&opened.interrupt.kind),
-                    opened.opened_at,
-                    opened.closed_at,
-                    Cell::json(&opened.interrupt),
-                    opened.decision.as_ref().map_or(Cell::Text(None), Cell::json),
-                ],
-            ),
-            SuspensionChange::Close { id, state, decision, closed_at } => self.closed.push(
-                member,
-                cells![
-                    workspace,
-                    *id,
-                    state.as_str(),
-                    *closed_at,
-                    decision.as_ref().map_or(Cell::Text(None), Cell::json),
-                ],
-            ),
-        }
-    }
-
     /// Leaves out what belongs to members that failed.
     pub fn retain(&mut self, alive: impl Fn(usize) -> bool) {
         let Self {
@@ -220,7 +203,10 @@ impl Tables {
             events,
             feed,
             opened,
+            updated,
             closed,
+            approvers_gone,
+            approvers,
             queue,
             wakes,
             timers,
@@ -229,9 +215,24 @@ impl Tables {
             audit,
         } = self;
         audit.retain(|(member, _)| alive(*member));
-        for rows in
-            [keys, appends, creates, children, events, feed, opened, closed, queue, wakes, timers, cleared, snapshots]
-        {
+        for rows in [
+            keys,
+            appends,
+            creates,
+            children,
+            events,
+            feed,
+            opened,
+            updated,
+            closed,
+            approvers_gone,
+            approvers,
+            queue,
+            wakes,
+            timers,
+            cleared,
+            snapshots,
+        ] {
             rows.retain(&alive);
         }
     }

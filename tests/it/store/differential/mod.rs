@@ -3,6 +3,7 @@
 //! A run ends only when every kind of operation has come out in every way it is made to, so that a generator that drifts
 //! into corners fails instead of testing nothing.
 
+mod asking;
 mod changes;
 mod state;
 
@@ -34,7 +35,7 @@ use super::{
 use state::{LEASE_MS, same_state};
 
 /// What has to have happened before a run may end.
-const KINDS: [&str; 30] = [
+const KINDS: [&str; 31] = [
     "create ok",
     "create conflict",
     "create repeated",
@@ -45,6 +46,7 @@ const KINDS: [&str; 30] = [
     "append refused",
     "suspension opened",
     "suspension closed",
+    "suspension changed",
     "child started",
     "parent woken",
     "snapshot taken",
@@ -267,10 +269,13 @@ impl Run {
             .filter(|suspension| suspension.execution_id == record.execution.origin.id)
             .cloned()
             .collect();
-        if let Some(asked) = self.pick(&asked)
-            && self.chance(60)
-        {
-            commit.suspensions.push(close(&answered(&asked, self.now)));
+        match self.pick(&asked) {
+            Some(asked) if self.chance(60) => commit.suspensions.push(close(&answered(&asked, self.now))),
+            Some(asked) if self.chance(60) => {
+                let change = self.a_change_of(&asked);
+                commit.suspensions.push(change);
+            }
+            _ => {}
         }
         if self.chance(10) {
             let mut child = child_of(&record.execution, self.new_id(), self.now);
@@ -315,7 +320,9 @@ impl Run {
                 ExecutionWrite::Append { .. } => of,
             };
             if let Some(of) = of {
-                commit.suspensions.push(open(&suspension(id, &of, self.now)));
+                let mut asked = suspension(id, &of, self.now);
+                asked.interrupt.policy = self.a_policy();
+                commit.suspensions.push(open(&asked));
             }
         }
     }

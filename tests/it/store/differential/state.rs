@@ -6,7 +6,10 @@ use sluicegate::{
     store::{ExecutionFilter, FeedCursor, FeedRow, Store, SuspensionFilter, catalogue::IdempotentReply},
 };
 
-use super::super::{audit::whole, oracle::Oracle};
+use super::{
+    super::{audit::whole, oracle::Oracle},
+    asking::same_inboxes,
+};
 
 /// As long as no lease runs out.
 pub const LEASE_MS: i64 = i64::MAX / 4;
@@ -22,6 +25,7 @@ pub async fn same_state(name: &str, store: &dyn Store, oracle: &Oracle, workspac
     assert_eq!(listed, oracle.executions.keys().rev().copied().collect::<Vec<_>>(), "{name}");
     let asked = store.suspensions(workspace, &SuspensionFilter::default(), 100_000, None).await.unwrap();
     assert_eq!(asked.items, oracle.suspensions.values().rev().cloned().collect::<Vec<_>>(), "{name}");
+    same_inboxes(name, store, oracle, workspace).await;
     // Between executions the order is the store's own.
     let (mut feed, mut expected) = (feed_of(store, workspace, oracle.feed.len()).await, oracle.feed.clone());
     feed.sort_by_key(|(id, _)| *id);
