@@ -53,6 +53,10 @@ ids! {
     ApiKeyId,
     /// An invitation to a workspace.
     InviteId,
+    /// A message that something waits for an answer.
+    NotificationId,
+    /// A link by which somebody answers.
+    LinkId,
     /// One boot of one server process.
     InstanceId,
 }

@@ -11,7 +11,7 @@ use crate::{
     },
     store::{
         StoreError, SuspensionFilter,
-        commit::{Commit, ExecutionWrite, SuspensionChange, TimerChange},
+        commit::{Commit, ExecutionWrite, Notices, SuspensionChange, TimerChange},
     },
 };
 
@@ -136,6 +136,7 @@ impl Engine {
                 queue: None,
                 timer: TimerChange::Clear,
                 suspensions: open.into_iter().map(close).collect(),
+                notices: Notices::default(),
                 children: Vec::new(),
                 wake: origin.parent_execution_id,
                 idempotency: None,
@@ -212,7 +213,7 @@ impl Engine {
         let ended = folded.machine.state.status.is_terminal();
         let driver = folded.seen.driver.filter(|_| driven);
         let driven_here = driver == Some(instance);
-        let placement = Placement { driver, queued: !ended && !driven_here, idempotency, children: Vec::new() };
+        let placement = Placement { driver, queued: !ended && !driven_here, idempotency, ..Placement::default() };
         let commit = project::commit(&folded.machine, origin, &events, &folded.seen, now, placement);
         inner.committer.commit(commit).await?;
         if !inner.drivers.wake(origin.id) && driven_here && !ended {

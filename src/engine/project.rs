@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         catalogue::IdempotentReply,
-        commit::{Commit, EventRow, ExecutionWrite, NewChild, QueueRow, SuspensionChange, TimerChange},
+        commit::{Commit, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange, TimerChange},
     },
 };
 
@@ -38,6 +38,8 @@ pub struct Placement {
     pub idempotency: Option<IdempotentReply>,
     /// Children that are created with it.
     pub children: Vec<NewChild>,
+    /// What is sent about suspensions that open with it.
+    pub notices: Notices,
 }
 
 /// Where the writer stands.
@@ -117,6 +119,7 @@ pub fn commit(
         },
         suspensions: suspensions(origin, events, state),
         children: placement.children,
+        notices: placement.notices,
         audit: audit(origin, events),
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,

@@ -145,7 +145,7 @@ impl Engine {
             return Err(EngineError::Busy);
         }
         let events = machine.take();
-        let placement = Placement { driver: None, queued: !waits, idempotency: kept, children: Vec::new() };
+        let placement = Placement { driver: None, queued: !waits, idempotency: kept, ..Placement::default() };
         let commit = project::commit(&machine, &execution.origin, &events, &Seen::NOTHING, now, placement);
         match inner.committer.commit(commit).await {
             Ok(()) => Ok(execution),

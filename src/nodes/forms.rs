@@ -109,6 +109,10 @@ impl Asked<'_> {
                 self.check_question(answer, &mut problems);
                 ANSWERED.to_owned()
             }
+            SuspensionKind::Callback => {
+                check_call(answer, &mut problems);
+                ANSWERED.to_owned()
+            }
         };
         if !problems.is_empty() {
             return Err(problems);
@@ -203,6 +207,22 @@ impl Asked<'_> {
         } else if text.len() > MAX_ANSWER {
             problems.push(told("/answer", format!("`answer` is longer than {MAX_ANSWER} bytes")));
         }
+    }
+}
+
+/// A callback takes any JSON, and nothing else.
+fn check_call(answer: &AnswerInput, problems: &mut Vec<Problem>) {
+    let others = [
+        ("/approved", answer.approved.is_some()),
+        ("/action", answer.action.is_some()),
+        ("/data", answer.data.is_some()),
+    ];
+    for (path, _) in others.into_iter().filter(|(_, given)| *given) {
+        problems.push(told(path, "a callback has an `answer` and nothing else"));
+    }
+    match &answer.answer {
+        None => problems.push(told("/answer", "`answer` is missing")),
+        Some(answer) => problems.extend(schema::check_depth(answer, "/answer")),
     }
 }
 

@@ -20,7 +20,8 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::{Execution, ExecutionStatus, TriggeredBy},
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{ExecutionId, InstanceId, NotificationId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+        notification::{Attempt, Notification, NotificationState, ResponseLink},
         suspension::{Actor, Suspension, SuspensionKind, SuspensionState},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
@@ -178,6 +179,23 @@ pub struct ApiKeyRecord {
     pub digest: Vec<u8>,
 }
 
+/// What has become of one attempt to deliver a notification.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// Which.
+    pub id: NotificationId,
+    /// Its `next_at` as it was claimed: it counts only while nobody else has claimed it since.
+    pub leased_until: Instant,
+    /// What it is from now on.
+    pub state: NotificationState,
+    /// When it is tried next.
+    pub next_at: Option<Instant>,
+    /// All attempts, oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
 /// What the reconciler found and mended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repairs {
@@ -311,6 +329,40 @@ pub trait Store: Send + Sync + 'static {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Suspension>, StoreError>;
+
+    /// Takes up to `limit` notifications that are due at `now`, each for `lease_ms`: whoever asks after that gets it again.
+    /// Those whose suspension is closed, or that a later one to the same target has overtaken, are cancelled instead.
+    async fn claim_notifications(
+        &self,
+        now: Instant,
+        lease_ms: i64,
+        limit: i64,
+    ) -> Result<Vec<Notification>, StoreError>;
+
+    /// When the next notification is due.
+    async fn next_notification(&self) -> Result<Option<Instant>, StoreError>;
+
+    /// Writes down what has become of a claimed notification; `false` if it is not the claimer's any more.
+    async fn record_delivery(&self, delivery: &Delivery) -> Result<bool, StoreError>;
+
+    /// The notifications of a suspension, oldest first.
+    async fn notifications(
+        &self,
+        workspace: WorkspaceId,
+        suspension: SuspensionId,
+    ) -> Result<Vec<Notification>, StoreError>;
+
+    /// Has a notification of an open suspension sent once more; one that is still to be sent is left alone.
+    async fn redeliver(
+        &self,
+        workspace: WorkspaceId,
+        suspension: SuspensionId,
+        id: NotificationId,
+        now: Instant,
+    ) -> Result<Notification, StoreError>;
+
+    /// The link whose token has this digest, in whatever workspace.
+    async fn response_link(&self, digest: &[u8]) -> Result<Option<ResponseLink>, StoreError>;
 
     /// Feed rows after `after` of the workspace, or of one of its pods, in order; only rows that no open transaction can still
     /// precede.

@@ -103,6 +103,7 @@ impl Driver {
             queued: false,
             idempotency: reply.map(|reply| reply(&execution)),
             children: std::mem::take(&mut self.children),
+            notices: std::mem::take(&mut self.notices),
         };
         let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, self.now(), placement);
         Ok((execution, commit))

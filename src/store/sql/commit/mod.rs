@@ -27,6 +27,7 @@ use super::{
     blame,
     catalogue::reply,
     lanes::Lanes,
+    notifications::{ADD_LINKS, ADD_NOTIFICATIONS},
     run, transact,
 };
 use rows::{Prepared, Tables, holds_nul};
@@ -361,6 +362,8 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         // In this order: who may answer from now on is written anew.
         (&DROP_APPROVERS, Cow::Borrowed(&tables.approvers_gone)),
         (&ADD_APPROVERS, Cow::Borrowed(&tables.approvers)),
+        (&ADD_NOTIFICATIONS, Cow::Borrowed(&tables.notifications)),
+        (&ADD_LINKS, Cow::Borrowed(&tables.links)),
         (&ENQUEUE, Cow::Borrowed(&tables.queue)),
         (&ENQUEUE, wakes),
         (&SET_TIMERS, Cow::Borrowed(&tables.timers)),

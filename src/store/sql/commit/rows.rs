@@ -19,6 +19,7 @@ use crate::{
 use super::super::{
     backend::{Cell, cells},
     batch::Rows,
+    notifications::add_notices,
 };
 
 /// What decides about one member.
@@ -42,6 +43,8 @@ pub struct Tables {
     pub closed: Rows,
     pub approvers_gone: Rows,
     pub approvers: Rows,
+    pub notifications: Rows,
+    pub links: Rows,
     pub queue: Rows,
     pub wakes: Rows,
     pub timers: Rows,
@@ -96,6 +99,7 @@ pub fn holds_nul(member: &Commit) -> bool {
             }
             SuspensionChange::Close { .. } => false,
         })
+        || member.notices.links.iter().any(|link| some(&link.user_id))
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
 }
 
@@ -137,6 +141,7 @@ impl Prepared {
         for change in &commit.suspensions {
             tables.add_suspension(member, commit.workspace_id, change);
         }
+        add_notices(member, &commit.notices, &mut tables.notifications, &mut tables.links);
         if let Some(place) = commit.queue {
             tables.queue.push(member, cells![workspace, id, Some(place.priority), Some(place.queued_at)]);
         }
@@ -207,6 +212,8 @@ impl Tables {
             closed,
             approvers_gone,
             approvers,
+            notifications,
+            links,
             queue,
             wakes,
             timers,
@@ -227,6 +234,8 @@ impl Tables {
             closed,
             approvers_gone,
             approvers,
+            notifications,
+            links,
             queue,
             wakes,
             timers,
