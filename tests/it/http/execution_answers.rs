@@ -215,6 +215,8 @@ async fn the_interrupt_has_everything_a_foreign_reviewer_needs(backend: Backend)
             {"id": "rejected", "label": "Reject", "style": "danger"},
         ],
         "openedAt": "2027-01-15T08:00:00.000Z", "expiresAt": "2027-01-16T08:00:00.000Z", "onExpiry": "reject",
+        "policy": {"allowSelfApproval": true, "requester": "ann"},
+        "timeline": [{"at": "2027-01-16T08:00:00.000Z", "action": "expire"}],
     });
     assert_eq!(interrupt, expected);
     // It was stored before it was told.

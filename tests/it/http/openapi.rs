@@ -137,6 +137,13 @@ async fn every_described_operation_succeeds() {
     ann.get(&format!("{workspace}/members")).await.expect(200);
     ann.get(&bob).await.expect(200);
     ann.patch(&bob, json!({"role": "viewer"})).await.expect(200);
+    let groups = format!("{workspace}/groups");
+    let group = format!("{groups}/team");
+    ann.json(reqwest::Method::PUT, &group, &json!({"members": ["bob"]})).await.expect(201);
+    ann.json(reqwest::Method::PUT, &group, &json!({"members": ["ann"]})).await.expect(200);
+    ann.get(&groups).await.expect(200);
+    ann.get(&group).await.expect(200);
+    ann.delete(&group).await.expect(204);
     ann.delete(&bob).await.expect(204);
     let keys = format!("{workspace}/api-keys");
     let key = ann.post(&keys, json!({"name": "k", "role": "viewer"})).await.expect(201);
@@ -177,6 +184,9 @@ async fn every_described_operation_succeeds() {
     ann.get(&format!("{workspace}/suspensions")).await.expect(200);
     ann.get(&format!("{pod}/suspensions")).await.expect(200);
     ann.get(&suspension).await.expect(200);
+    for (action, body) in [("claim", json!({})), ("release", json!({})), ("reassign", json!({"users": ["ann"]}))] {
+        ann.post(&format!("{suspension}/{action}"), body).await.expect(200);
+    }
     ann.post(&format!("{suspension}/answer"), json!({"approved": true})).await.expect(200);
     run.output().await;
     ann.get(&format!("{suspension}/receipt")).await.expect(200);

@@ -18,6 +18,8 @@ fn matrix(workspace: &str, pod: &str, workflow: &str) -> Vec<(&'static str, Stri
         ("GET", format!("{workspace}/members/owner"), none.clone(), "viewer"),
         ("PATCH", format!("{workspace}/members/spare"), json!({"role": "viewer"}), "admin"),
         ("DELETE", format!("{workspace}/members/spare"), none.clone(), "admin"),
+        ("GET", format!("{workspace}/audit"), none.clone(), "admin"),
+        ("GET", format!("{workspace}/audit/export"), none.clone(), "admin"),
         ("PUT", format!("{workspace}/groups/team"), json!({"members": []}), "admin"),
         ("GET", format!("{workspace}/groups"), none.clone(), "viewer"),
         ("GET", format!("{workspace}/groups/team"), none.clone(), "viewer"),
