@@ -123,8 +123,12 @@ fn write_authentication(page: &mut String, document: &Value) {
             Some(_) => format!("{}: …", text(&scheme["name"])),
             None => "Authorization: Bearer …".to_owned(),
         };
-        write!(page, "<tr><td><code>{shown}</code></td><td>{}</td></tr>", text(&scheme["description"]))
-            .expect(INFALLIBLE);
+        write!(
+            page,
+            "<tr><td><code>{shown}</code></td><td>{}</td></tr>",
+            prose(scheme["description"].as_str().unwrap_or_default())
+        )
+        .expect(INFALLIBLE);
     }
     page.push_str("</table>");
 }
@@ -329,6 +333,7 @@ mod tests {
         for code in Code::ALL {
             assert!(page.contains(&format!("<code>{}</code>", code.as_str())));
         }
+        assert!(!page.contains('`'), "what is code in the document is code on the page");
         assert!(!page.contains("<script"));
     }
 
