@@ -134,6 +134,7 @@ path_params! {
     UserId, "userId", "member";
     GroupName, "groupName", "group";
     InviteToken, "token", "invite";
+    LinkToken, "token", "link";
     VersionNumber, "version", "workflow version";
     OtherId, "otherId", "execution";
 }
@@ -155,6 +156,16 @@ impl FromStr for GroupName {
 
 /// An invite's token in the path.
 pub struct InviteToken(pub String);
+
+/// A link's token in the path.
+pub struct LinkToken(pub String);
+
+impl FromStr for LinkToken {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
 
 /// The execution to compare with, in the path.
 #[derive(Clone, Copy, Debug)]

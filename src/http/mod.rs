@@ -38,6 +38,7 @@ mod members;
 mod node_types;
 mod pods;
 mod receipts;
+mod respond;
 mod stream_tokens;
 mod suspensions;
 mod workflow_versions;
@@ -100,6 +101,7 @@ fn described() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .nest(VERSION_PREFIX, resources.clone())
         .merge(health::routes())
         .merge(receipts::public_routes())
+        .merge(respond::routes())
         .merge(docs::routes())
         .split_for_parts();
     openapi::complete(&mut document);
