@@ -22,5 +22,6 @@ pub mod engine;
 pub mod expression;
 pub mod http;
 pub mod nodes;
+pub mod notify;
 pub mod outbound;
 pub mod store;

@@ -33,15 +33,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs a loop until the shutdown; a panic in it is logged, and it begins again.
     fn background<F>(&self, name: &'static str, body: fn(Self) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let engine = self.clone();
+        self.beside(name, move || body(engine.clone()));
+    }
+
+    /// Runs a loop until the shutdown; a panic in it is logged, and it begins again.
+    pub fn beside<F>(&self, name: &'static str, body: impl Fn() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let engine = self.clone();
         self.0.tasks.spawn(async move {
             loop {
-                let one = engine.0.tasks.spawn(body(engine.clone()));
+                let one = engine.0.tasks.spawn(body());
                 let stop = one.abort_handle();
                 tokio::select! {
                     ended = one => if let Err(error) = ended {

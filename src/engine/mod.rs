@@ -52,6 +52,7 @@ use workflows::Workflows;
 
 pub use cancel::CancelRequest;
 pub use claims::{Handling, SuspensionReply};
+pub use notices::callback_link;
 pub use replay::{Replay, ReplayVersion, Replayed};
 pub use respond::{Answer, Answered};
 pub use trigger::{ReplyFor, Trigger};

@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_path_to_error::Segment;
 
 use super::error::{Code, Problem};
-use crate::domain::ids::{ApiKeyId, ExecutionId, InviteId, PodId, SuspensionId, WorkflowId, WorkspaceId};
+use crate::domain::ids::{
+    ApiKeyId, ExecutionId, InviteId, NotificationId, PodId, SuspensionId, WorkflowId, WorkspaceId,
+};
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,6 +44,18 @@ pub(super) async fn read_body(request: Request) -> Result<(Parts, Bytes), Proble
     }
 }
 
+/// Reads a body of any JSON.
+pub(super) fn parse_any_json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+    if !is_json(headers) {
+        return Err(not_json());
+    }
+    serde_json::from_slice(bytes).map_err(|error| refusal("", &error))
+}
+
+fn not_json() -> Problem {
+    Problem::new(Code::UnsupportedMediaType, "the body must be JSON, with the header `Content-Type: application/json`")
+}
+
 /// Reads a body. An empty one counts as `{}`, so that an action without fields can be called without a body.
 pub(super) fn parse_json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() {
@@ -49,10 +63,7 @@ pub(super) fn parse_json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8])
     } else if is_json(headers) {
         bytes
     } else {
-        return Err(Problem::new(
-            Code::UnsupportedMediaType,
-            "the body must be JSON, with the header `Content-Type: application/json`",
-        ));
+        return Err(not_json());
     };
     // Serde would take a list of values for an object's fields.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
@@ -129,6 +140,7 @@ path_params! {
     WorkflowId, "workflowId", "workflow";
     ExecutionId, "executionId", "execution";
     SuspensionId, "suspensionId", "suspension";
+    NotificationId, "notificationId", "notification";
     ApiKeyId, "apiKeyId", "API key";
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";

@@ -26,6 +26,7 @@ pub mod validation;
 
 mod api_keys;
 mod audit;
+mod callbacks;
 mod execution_actions;
 mod execution_compare;
 mod execution_events;
@@ -36,6 +37,7 @@ mod groups;
 mod invites;
 mod members;
 mod node_types;
+mod notifications;
 mod pods;
 mod receipts;
 mod respond;
@@ -88,6 +90,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(execution_events::routes())
         .merge(execution_logs::routes())
         .merge(suspensions::routes())
+        .merge(notifications::routes())
+        .merge(callbacks::routes())
         .merge(receipts::routes())
         .merge(audit::routes())
         .merge(feeds::routes())

@@ -31,7 +31,8 @@ newest first unless said otherwise; where there is more, the header `Link` has t
 problem documents (RFC 9457) with a stable `code` and the `requestId` of the server's log.";
 
 /// Operations that store nothing, so that there is no reply to repeat.
-const NOTHING_STORED: &[&str] = &["validate_workflow", "create_stream_token"];
+const NOTHING_STORED: &[&str] =
+    &["validate_workflow", "create_stream_token", "redeliver_notification", "send_response_page", "receive_callback"];
 
 /// The groups of operations: name and what they are about.
 const TAGS: &[(&str, &str)] = &[
@@ -55,6 +56,7 @@ const PATH_PARAMETERS: &[(&str, Option<KnownFormat>, &str)] = &[
     ("executionId", Some(KnownFormat::Uuid), "The execution"),
     ("otherId", Some(KnownFormat::Uuid), "The execution to compare with"),
     ("suspensionId", Some(KnownFormat::Uuid), "The suspension"),
+    ("notificationId", Some(KnownFormat::Uuid), "The notification"),
     ("apiKeyId", Some(KnownFormat::Uuid), "The API key"),
     ("inviteId", Some(KnownFormat::Uuid), "The invite"),
     ("userId", None, "The user, as the `sub` of their tokens says"),

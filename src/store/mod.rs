@@ -8,6 +8,7 @@
 
 pub mod catalogue;
 pub mod commit;
+mod filters;
 pub mod sql;
 
 use std::collections::HashMap;
@@ -18,16 +19,17 @@ use crate::{
     clock::Instant,
     domain::{
         audit::{AuditRecord, Author},
-        execution::{Execution, ExecutionStatus, TriggeredBy},
+        execution::Execution,
         identity::{ApiKey, Group, Invite, Member},
         ids::{ExecutionId, InstanceId, NotificationId, PodId, SuspensionId, WorkflowId, WorkspaceId},
         notification::{Attempt, Notification, NotificationState, ResponseLink},
-        suspension::{Actor, Suspension, SuspensionKind, SuspensionState},
+        suspension::Suspension,
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
 };
 use catalogue::{Change, IdempotentReply};
 use commit::{Commit, CommitError};
+pub use filters::{AuditFilter, ExecutionFilter, SuspensionFilter, WorkflowFilter};
 
 /// [`Store::events`] stops at the event that fills this many bytes of bodies.
 pub const EVENTS_BYTES: usize = 4 << 20;
@@ -79,53 +81,6 @@ pub struct StoredEvent {
     pub seq: i64,
     /// The exact JSON of the wire.
     pub body: String,
-}
-
-/// Which executions a list shows. Empty lists and `None` mean any.
-#[derive(Clone, Debug, Default)]
-pub struct ExecutionFilter {
-    /// In this pod.
-    pub pod_id: Option<PodId>,
-    /// In one of these statuses.
-    pub statuses: Vec<ExecutionStatus>,
-    /// Of this workflow.
-    pub workflow_id: Option<WorkflowId>,
-    /// Started so.
-    pub triggered_by: Option<TriggeredBy>,
-    /// About this subject.
-    pub subject: Option<String>,
-    /// Replays and retries of this execution.
-    pub replay_of: Option<ExecutionId>,
-    /// Children of this execution.
-    pub parent_execution_id: Option<ExecutionId>,
-    /// Triggered after this instant.
-    pub created_after: Option<Instant>,
-    /// Triggered before this instant.
-    pub created_before: Option<Instant>,
-}
-
-/// Which suspensions a list shows. `None` means any.
-#[derive(Clone, Debug, Default)]
-pub struct SuspensionFilter {
-    /// In this state.
-    pub state: Option<SuspensionState>,
-    /// In this pod.
-    pub pod_id: Option<PodId>,
-    /// Of this workflow.
-    pub workflow_id: Option<WorkflowId>,
-    /// Of this execution.
-    pub execution_id: Option<ExecutionId>,
-    /// Of this kind.
-    pub kind: Option<SuspensionKind>,
-    /// Open, and this one may answer.
-    pub answerable_by: Option<Actor>,
-}
-
-/// Which audit records a list shows. `None` means any.
-#[derive(Clone, Debug, Default)]
-pub struct AuditFilter {
-    /// About this thing.
-    pub subject: Option<String>,
 }
 
 /// A position in the feed: `(transaction, position)`, ordered so that a reader who has seen one never misses an earlier
@@ -499,15 +454,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// Closes the connections, after which nothing else may be called.
     async fn close(&self);
-}
-
-/// Which workflows a list shows.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WorkflowFilter {
-    /// Only starred ones.
-    pub starred: bool,
-    /// Trashed ones instead of the others.
-    pub trashed: bool,
 }
 
 /// A word from another instance.

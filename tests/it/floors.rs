@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["store", "outbound", "artifacts"],
     &["nodes"],
     &["engine"],
-    &["http", "triggers", "tasks"],
+    &["http", "triggers", "tasks", "notify"],
     &["facade"],
 ];
 /// Beside the floors: these may use everything.

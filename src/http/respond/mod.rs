@@ -87,17 +87,17 @@ async fn send_response_page(
     Param(LinkToken(token)): Param<LinkToken>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let now = engine.clock().now();
+    let matter = match find(&engine, &*store, &token, now).await? {
+        Found::Matter(matter) => matter,
+        Found::Page(page) => return Ok(page),
+    };
     let declared = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !declared.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::new(Code::UnsupportedMediaType, "the body must be that of the page's form"));
     }
     let (_, body) = extract::read_body(request).await?;
     let filled = Filled::read(&body);
-    let now = engine.clock().now();
-    let matter = match find(&engine, &*store, &token, now).await? {
-        Found::Matter(matter) => matter,
-        Found::Page(page) => return Ok(page),
-    };
     let asked = &matter.suspension.interrupt;
     let (input, unreadable) = answer(asked, &filled);
     if !unreadable.is_empty() && matter.refusal().is_none() && matter.is_open() {
