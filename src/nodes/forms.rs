@@ -121,7 +121,8 @@ impl Asked<'_> {
             action,
             reason: filled(answer.reason.as_ref()),
             comment: filled(answer.comment.as_ref()),
-            answer: answer.answer.clone(),
+            // Null, which only a callback may send, is no answer to keep.
+            answer: answer.answer.clone().filter(|answer| !answer.is_null()),
             data: answer.data.clone(),
         })
     }

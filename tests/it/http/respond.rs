@@ -202,10 +202,10 @@ async fn a_question_is_answered(backend: Backend) {
     shows(&desk.see(&asked.links[0]).await, 200, &["type=\"radio\"", "green", "Send answer"]);
     shows(&desk.send(&asked.links[0], "action=").await, 422, &["href=\"#f-answer\""]);
     assert_eq!(desk.send(&asked.links[0], "answer=1&action=").await.status, 303);
-    assert_eq!(asked.run.output().await, "green");
+    assert_eq!(asked.run.output().await["answer"], "green");
     let asked = desk.ask("ask-human", json!({"question": "Why?"}), &[None]).await;
     assert_eq!(desk.send(&asked.links[0], "answer=a%0D%0Ab&action=").await.status, 303);
-    assert_eq!(asked.run.output().await, "a\nb");
+    assert_eq!(asked.run.output().await["answer"], "a\nb");
     shows(&desk.see(&asked.links[0]).await, 200, &["This has been answered"]);
 }
 
