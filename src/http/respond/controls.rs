@@ -28,9 +28,22 @@ pub fn nearest<'f>(leaves: &[&'f Field], path: &str) -> Option<&'f Field> {
     leaves.iter().filter(holds).max_by_key(|field| field.name.len()).copied()
 }
 
-/// A message as a sentence of its own.
+/// What is wrong with a field, for who fills it in: the schema speaks of names and types.
+pub fn told(field: &Field, message: &str) -> String {
+    if message.ends_with("is missing") || message.contains("must not be empty") {
+        let choice = matches!(field.control, Control::Choice(_) | Control::Choices(_));
+        return if choice { "Choose one.".to_owned() } else { "Fill this in.".to_owned() };
+    }
+    if field.control == Control::Number && message.contains("must be of type") {
+        return "Write a number, such as 12 or 12.5.".to_owned();
+    }
+    sentence(message)
+}
+
+/// A message as a sentence of its own, without the name that it may begin with.
 pub fn sentence(message: &str) -> String {
-    let mut chars = message.chars();
+    let rest = message.strip_prefix('`').and_then(|message| message.split_once("` "));
+    let mut chars = rest.map_or(message, |(_, rest)| rest).chars();
     let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
     format!("{first}{}", chars.as_str())
 }
@@ -56,7 +69,7 @@ pub fn field(field: &Field, leaves: &[&Field], filled: Option<&Filled>, errors: 
     let described = described_by(field, &id, !wrong.is_empty());
     let about = html! {
         @if !field.help.is_empty() { p.hint id={ (id) "-hint" } { (field.help.join(" ")) } }
-        @if !wrong.is_empty() { div id={ (id) "-error" } { @for message in &wrong { p.error { (sentence(message)) } } } }
+        @if !wrong.is_empty() { div id={ (id) "-error" } { @for message in &wrong { p.error { (told(field, message)) } } } }
     };
     let name = html! { (field.label) @if !field.required { " " span.optional { "(optional)" } } };
     let picks = |choices: &[Value], kind: &str| {

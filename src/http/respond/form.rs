@@ -254,7 +254,10 @@ impl<'s> Reader<'s> {
                         let name = format!("{name}/{}", key.replace('~', "~0").replace('/', "~1"));
                         self.field(name, key, property, is_required(key), depth + 1)
                     };
-                    Control::Group(properties.iter().map(field).collect())
+                    let mut fields: Vec<Field> = properties.iter().map(field).collect();
+                    // A schema has no order; what must be filled in comes first, and what is more than one control last.
+                    fields.sort_by_key(|field| (matches!(field.control, Control::Group(_)), !field.required));
+                    Control::Group(fields)
                 }
                 _ => Control::Json,
             },

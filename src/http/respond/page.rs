@@ -18,8 +18,7 @@ use super::{
 use crate::{
     clock::Instant,
     domain::suspension::{
-        Action, Decision, DecisionSource, Interrupt, OnExpiry, Suspension, SuspensionKind, SuspensionState,
-        TimelineAction, Vote,
+        Action, Decision, Interrupt, OnExpiry, Suspension, SuspensionKind, SuspensionState, TimelineAction, Vote,
     },
 };
 
@@ -109,6 +108,7 @@ pub fn open(status: StatusCode, open: &Open<'_>) -> Response {
     let title = title(asked);
     let own = suspension.standing.vote_of(reader);
     let leaves: Vec<&Field> = fields.iter().flat_map(Field::leaves).collect();
+    let errors = &in_order(&leaves, errors);
     let body = html! {
         @if !errors.is_empty() { (summary(&leaves, errors)) }
         @if let Some(vote) = own {
@@ -158,7 +158,7 @@ pub fn over(status: StatusCode, suspension: &Suspension, reader: &str, now: Inst
             p.kind { (kind(asked.kind)) }
             h2 { (title(asked)) }
             @if asked.title.is_some() { p.message { (asked.message) } }
-            @if let Some(decision) = decision { (said(decision)) }
+            @if suspension.state == SuspensionState::Answered && let Some(decision) = decision { (said(decision)) }
         }
         @if asked.policy.quorum.is_some() { (quorum(suspension, reader, now)) }
     };
@@ -217,7 +217,6 @@ fn outcome(suspension: &Suspension, reader: &str, now: Instant) -> Markup {
                 @let by = decision.and_then(|decision| decision.by.as_deref());
                 "Decided by " strong { (by.map_or_else(|| "nobody".to_owned(), |by| person(by, reader))) }
                 ", " (shown::instant(at, now)) "."
-                @if decision.is_some_and(|decision| decision.source == DecisionSource::Link) { " By a link." }
             }
             SuspensionState::Cancelled => { "The workflow ended before anybody answered, " (shown::instant(at, now)) "." }
             _ => {
@@ -250,7 +249,7 @@ fn said(decision: &Decision) -> Markup {
         ("Input", decision.data.as_ref().map(shown::value)),
     ];
     let rows: Vec<_> = rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    html! { @if !rows.is_empty() { dl.facts { @for (name, value) in rows { div { dt { (name) } dd { (value) } } } } } }
+    html! { @if !rows.is_empty() { dl.facts { @for (name, value) in rows { div.wide[name == "Input"] { dt { (name) } dd { (value) } } } } } }
 }
 
 fn quorum(suspension: &Suspension, reader: &str, now: Instant) -> Markup {
@@ -312,6 +311,17 @@ fn timeline(suspension: &Suspension, now: Instant) -> Markup {
     }
 }
 
+/// Errors in the order of their fields.
+fn in_order(leaves: &[&Field], errors: &Errors) -> Errors {
+    let mut errors = errors.clone();
+    let place = |path: &str| {
+        let field = controls::nearest(leaves, path)?;
+        leaves.iter().position(|leaf| leaf.name == field.name)
+    };
+    errors.sort_by_key(|(path, _)| place(path));
+    errors
+}
+
 /// What is wrong, each with a way to its place.
 fn summary(leaves: &[&Field], errors: &Errors) -> Markup {
     html! {
@@ -321,7 +331,7 @@ fn summary(leaves: &[&Field], errors: &Errors) -> Markup {
                 @for (path, message) in errors {
                     li {
                         @match controls::nearest(leaves, path) {
-                            Some(field) => a href={ "#" (controls::id(field)) } { (field.label) ": " (controls::sentence(message)) },
+                            Some(field) => a href={ "#" (controls::id(field)) } { (field.label) ": " (controls::told(field, message)) },
                             None => (controls::sentence(message)),
                         }
                     }
@@ -339,7 +349,8 @@ fn form(asked: &Interrupt, fields: &[Field], filled: Option<&Filled>, errors: &E
     html! {
         // Errors are told by the server, each at its place, in words.
         form.card method="post" novalidate {
-            h2 { @if asked.kind == SuspensionKind::Approval { "Your decision" } @else { "Your answer" } }
+            @if asked.kind == SuspensionKind::Approval { h2 { "Your decision" } }
+            @else if asked.form.is_some() { h2 { "Your answer" } }
             @for field in fields {
                 @if field.name == "comment" {
                     details open[filled.is_some_and(|filled| filled.text("comment").is_some())] {

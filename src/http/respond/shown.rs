@@ -39,9 +39,8 @@ fn at_depth(value: &Value, depth: usize) -> Markup {
         Value::Object(members) if members.is_empty() => html! { span.dim { "Nothing" } },
         Value::Object(members) if depth < MAX_DEPTH => html! {
             dl.facts {
-                @for (name, member) in members {
-                    @let nested = matches!(member, Value::Object(inner) if !inner.is_empty())
-                        || matches!(member, Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()));
+                @for (name, member) in simple_first(members) {
+                    @let nested = is_nested(member);
                     div.wide[nested] {
                         dt { (humanized(name)) }
                         dd { (at_depth(member, depth + 1)) }
@@ -74,6 +73,21 @@ fn at_depth(value: &Value, depth: usize) -> Markup {
         Value::Number(number) => html! { (number) },
         Value::String(text) if text.is_empty() => html! { span.dim { "–" } },
         Value::String(text) => html! { span.text { (text) } },
+    }
+}
+
+/// What is on one line comes before what takes many.
+fn simple_first(members: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut members: Vec<_> = members.iter().collect();
+    members.sort_by_key(|(_, member)| is_nested(member));
+    members
+}
+
+fn is_nested(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => !members.is_empty(),
+        Value::Array(items) => !items.iter().all(is_scalar),
+        _ => false,
     }
 }
 

@@ -55,7 +55,7 @@ impl Browser {
             "prefs": {"profile.managed_default_content_settings.javascript": 2},
             "mobileEmulation": {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 1.0, "touch": false}},
         });
-        let wanted = json!({"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}});
+        let wanted = json!({"capabilities": {"alwaysMatch": {"browserName": "chrome", "timeouts": {"implicit": 10_000}, "goog:chromeOptions": options}}});
         let base = format!("http://127.0.0.1:{port}/session");
         let created: Value = http.post(&base).json(&wanted).send().await.unwrap().json().await.unwrap();
         let id = created["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("no browser: {created}"));
@@ -83,6 +83,12 @@ impl Browser {
     async fn element(&self, css: &str) -> String {
         let found = self.post("element", json!({"using": "css selector", "value": css})).await;
         format!("element/{}", found[ELEMENT].as_str().unwrap())
+    }
+
+    /// Waits for the page with this heading: a click may be over before the next page is there.
+    async fn arrives_at(&self, heading: &str) {
+        let xpath = format!("//h1[normalize-space()='{heading}']");
+        self.post("element", json!({"using": "xpath", "value": xpath})).await;
     }
 
     async fn write(&self, css: &str, text: &str) {
@@ -174,7 +180,7 @@ async fn a_reviewer_decides_on_a_phone_without_scripts() {
     let asked = desk.ask("approval-gate", order(), &[Some("cat"), Some("dan")]).await;
     let url = |link: &str| format!("{}{link}", desk.room.scene.app.address());
     browser.open(&url(&asked.links[0])).await;
-    assert_eq!(browser.text("h1").await, "Release payment to Nordwind GmbH");
+    browser.arrives_at("Release payment to Nordwind GmbH").await;
     browser.shoot("open-light").await;
 
     browser.write("#f-data_amount", "many").await;
@@ -192,7 +198,7 @@ async fn a_reviewer_decides_on_a_phone_without_scripts() {
     browser.click("#f-data_urgent").await;
     browser.write("#f-data_copies", "ann@example.com\nbo@example.com").await;
     browser.click("button[value=approved]").await;
-    assert_eq!(browser.text("h1").await, "Decided: Approved");
+    browser.arrives_at("Decided: Approved").await;
     browser.shoot("decided-light").await;
     asked.run.output().await;
     let closed = &desk.room.scene.ann.get(&desk.room.suspensions()).await.expect(200)[0];
@@ -221,7 +227,7 @@ async fn the_pages_fit_a_phone_in_the_dark() {
     browser.shoot("errors-dark").await;
     browser.write("#f-reason", "The address is not in our books.").await;
     browser.click("button[value=rejected]").await;
-    assert_eq!(browser.text("h1").await, "Decided: Rejected");
+    browser.arrives_at("Decided: Rejected").await;
     browser.shoot("rejected-dark").await;
 
     let rules = json!({
@@ -248,7 +254,7 @@ async fn the_pages_fit_a_phone_in_the_dark() {
     desk.room.scene.app.clock.advance_ms(3_600_000);
     browser.click("label.pick:nth-of-type(2)").await;
     browser.click("button").await;
-    assert_eq!(browser.text("h1").await, "This has expired");
+    browser.arrives_at("This has expired").await;
     browser.shoot("expired-dark").await;
     browser.open(&url("/respond/unknown")).await;
     browser.shoot("unknown-dark").await;
