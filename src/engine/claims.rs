@@ -9,7 +9,7 @@ use crate::{
         execution::Execution,
         identity::Role,
         ids::{SuspensionId, WorkspaceId},
-        suspension::{Actor, Approvers, Policy, Standing, Suspension, SuspensionState},
+        suspension::{Actor, Approvers, Policy, Standing, Suspension, SuspensionState, Vote},
     },
     store::{StoreError, catalogue::IdempotentReply},
 };
@@ -24,6 +24,9 @@ use super::{
 
 /// How often an open suspension may be changed beside being answered: its log is bounded, too.
 const MAX_CHANGES: usize = 1_000;
+
+/// How many people may vote without deciding anything: their votes together are part of one event.
+const MAX_VOTERS: usize = 200;
 
 /// Makes the reply that is kept for an idempotency key.
 pub type SuspensionReply = Option<Arc<dyn Fn(&Suspension) -> IdempotentReply + Send + Sync>>;
@@ -196,6 +199,15 @@ pub(super) fn may_answer(policy: &Policy, standing: &Standing, actor: &Actor) ->
 }
 
 /// Whether a suspension may be changed once more beside being answered.
-pub(super) fn may_change(standing: &Standing) -> Result<(), EngineError> {
+fn may_change(standing: &Standing) -> Result<(), EngineError> {
     if standing.changes < MAX_CHANGES { Ok(()) } else { Err(EngineError::ChangedTooOften) }
+}
+
+/// Whether this vote may be cast: one of somebody who has none, or in place of `cast`.
+pub(super) fn may_vote(standing: &Standing, cast: Option<&Vote>) -> Result<(), EngineError> {
+    match cast {
+        Some(_) => may_change(standing),
+        None if standing.votes.len() < MAX_VOTERS => Ok(()),
+        None => Err(EngineError::ChangedTooOften),
+    }
 }

@@ -5,7 +5,7 @@ use crate::{
     clock::Instant,
     domain::{
         execution::Execution,
-        ids::{ExecutionId, SuspensionId, WorkspaceId},
+        ids::{ExecutionId, PodId, SuspensionId, WorkspaceId},
         suspension::{Actor, Decision, SuspensionState},
     },
     nodes::forms::{self, AnswerInput, DecisionParts},
@@ -15,7 +15,7 @@ use crate::{
 use super::{
     Engine, EngineError,
     cancel::TRIES,
-    claims::{may_answer, may_change},
+    claims::{may_answer, may_vote},
     machine::{Command, state::OpenSuspension},
     trigger::ReplyFor,
 };
@@ -23,6 +23,8 @@ use super::{
 /// An answer to a suspension.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// The pod that the execution has to be in; any, if missing.
+    pub pod_id: Option<PodId>,
     /// Which suspension; may be missing where only one is open.
     pub suspension_id: Option<SuspensionId>,
     /// The node whose suspension is meant, in its place.
@@ -62,6 +64,9 @@ impl Engine {
     ) -> Result<Answered, EngineError> {
         for _ in 0..TRIES {
             let mut folded = self.load(workspace, id).await?;
+            if answer.pod_id.is_some_and(|pod| pod != folded.origin.pod_id) {
+                return Err(StoreError::NotFound("execution").into());
+            }
             let now = self.0.clock.now();
             self.cancel_late_children(workspace, &folded.machine, now).await?;
             // What is due happens first: an answer after the expiry is late, whether or not a timer has noticed.
@@ -90,8 +95,8 @@ impl Engine {
             let decision = decision(parts, &answer.actor, now);
             let cast = standing.vote_of(&answer.actor.id);
             let repeated = cast.is_some_and(|cast| decision.as_vote().is_some_and(|vote| vote.says_the_same(cast)));
-            if cast.is_some() && !repeated {
-                may_change(standing)?;
+            if !repeated && interrupt.policy.quorum.is_some() {
+                may_vote(standing, cast)?;
             }
             folded.machine.decide(now, Command::Answer { suspension_id: *suspension_id, decision });
             match self.append_and_wake(folded, reply.clone()).await {

@@ -24,11 +24,11 @@ use crate::{
         suspension::Actor,
     },
     engine::{
-        Answer, Engine, Replay, ReplayVersion, Replayed,
+        Answer, Engine, EngineError, Replay, ReplayVersion, Replayed,
         machine::replay::{NodeChoice, OldDecisions, PlannedNode},
     },
     nodes::forms::AnswerInput,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// The routes of this file.
@@ -90,7 +90,7 @@ impl Respond {
             }
         }
         let input = AnswerInput { approved, reason, comment, answer, data, action };
-        Ok(Answer { suspension_id: in_path.or(suspension_id), node_id, actor, input })
+        Ok(Answer { pod_id: None, suspension_id: in_path.or(suspension_id), node_id, actor, input })
     }
 }
 
@@ -143,13 +143,10 @@ impl From<Approve> for Respond {
 async fn respond_to_execution(
     pod: OfPod<Viewer>,
     State(engine): State<Engine>,
-    State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
     Idempotent { body, key }: Idempotent<Respond>,
 ) -> Result<Reply, Problem> {
-    in_pod(&pod, &store, id).await?;
-    let answer = body.into_answer(None, pod.access().actor())?;
-    answer_execution(&engine, pod.workspace_id(), id, answer, &key).await
+    answer_in_pod(&pod, &engine, id, body, &key).await
 }
 
 /// Approve what an execution asks
@@ -168,13 +165,26 @@ async fn respond_to_execution(
 async fn approve_execution(
     pod: OfPod<Viewer>,
     State(engine): State<Engine>,
-    State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
     Idempotent { body, key }: Idempotent<Approve>,
 ) -> Result<Reply, Problem> {
-    in_pod(&pod, &store, id).await?;
-    let answer = Respond::from(body).into_answer(None, pod.access().actor())?;
-    answer_execution(&engine, pod.workspace_id(), id, answer, &key).await
+    answer_in_pod(&pod, &engine, id, body.into(), &key).await
+}
+
+async fn answer_in_pod(
+    pod: &OfPod<Viewer>,
+    engine: &Engine,
+    id: ExecutionId,
+    body: Respond,
+    key: &ReplyKey,
+) -> Result<Reply, Problem> {
+    let answer = Answer { pod_id: Some(pod.pod_id()), ..body.into_answer(None, pod.access().actor())? };
+    match answer_execution(engine, pod.workspace_id(), id, answer, key).await {
+        Err(EngineError::Store(StoreError::NotFound("execution"))) => {
+            Err(pod.not_found(&**engine.store(), "execution").await)
+        }
+        answered => answered.or_else(|error| replayed(key, error)),
+    }
 }
 
 /// Hands an answer to the engine.
@@ -184,14 +194,12 @@ pub(super) async fn answer_execution(
     id: ExecutionId,
     answer: Answer,
     key: &ReplyKey,
-) -> Result<Reply, Problem> {
-    let key = &key.clone().for_ever();
+) -> Result<Reply, EngineError> {
+    tracing::Span::current().record("execution_id", tracing::field::display(id));
     let clock = engine.clock().clone();
     let show = move |execution: &Execution| Reply::ok(&execution.view(clock.now()));
-    match engine.respond(workspace, id, answer, key.keeping(show.clone())).await {
-        Ok(answered) => Ok(show(answered.execution())),
-        Err(error) => replayed(key, error),
-    }
+    let answered = engine.respond(workspace, id, answer, key.clone().for_ever().keeping(show.clone())).await?;
+    Ok(show(answered.execution()))
 }
 
 /// Which version of the workflow a replay runs.

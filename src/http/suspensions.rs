@@ -158,7 +158,8 @@ async fn answer_suspension(
 ) -> Result<Reply, Problem> {
     let suspension = store.suspension(access.workspace_id(), id).await?;
     let answer = body.into_answer(Some(id), access.actor())?;
-    answer_execution(&engine, access.workspace_id(), suspension.execution_id, answer, &key).await
+    let answered = answer_execution(&engine, access.workspace_id(), suspension.execution_id, answer, &key).await;
+    answered.or_else(|error| replayed(&key, error))
 }
 
 /// Claim a suspension

@@ -25,6 +25,7 @@ pub const ANSWERED: &str = "answered";
 
 const MAX_REMARK: usize = 10_000;
 const MAX_ANSWER: usize = 100_000;
+const MAX_VOTE_DATA: usize = 16 * 1024;
 /// Compiled forms that are kept for the next answer.
 const KEPT_FORMS: usize = 32;
 
@@ -82,7 +83,14 @@ pub fn check_answer(interrupt: &Interrupt, answer: &AnswerInput) -> Result<Decis
         form: form.as_ref(),
         require_reason: interrupt.require_reason,
     };
-    asked.check(answer)
+    let parts = asked.check(answer)?;
+    // All votes together are part of the decision, and so of the node's output.
+    if interrupt.policy.quorum.is_some()
+        && parts.data.as_ref().is_some_and(|data| serde_json::to_vec(data).map_or(0, |text| text.len()) > MAX_VOTE_DATA)
+    {
+        return Err(vec![told("/data", format!("where several vote, `data` is at most {MAX_VOTE_DATA} bytes"))]);
+    }
+    Ok(parts)
 }
 
 /// What an answer is checked against.
@@ -332,6 +340,17 @@ mod tests {
         ] {
             assert_eq!(refused(asked, answer.clone()), [path], "{answer}");
         }
+    }
+
+    #[test]
+    fn what_each_of_many_fills_in_is_bounded() {
+        let data = json!({ "text": "x".repeat(MAX_VOTE_DATA) });
+        let alone = json!({ "form": true });
+        check(alone.clone(), json!({ "approved": true, "data": data })).unwrap();
+        let mut among_many = alone;
+        among_many["policy"] = json!({ "quorum": { "required": 2, "vetoOnReject": true } });
+        assert_eq!(refused(among_many.clone(), json!({ "approved": true, "data": data })), ["/data"]);
+        check(among_many, json!({ "approved": true, "data": { "text": "x" } })).unwrap();
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreEr
         let connection = Sqlite::options(path).connect().await?;
         prepare(&SQLITE_MIGRATIONS, connection, options).await?;
         backend.start_checkpoints();
-        Ok(Arc::new(SqlStore::with_one_writer(backend)))
+        Ok(Arc::new(SqlStore::with_one_writer(backend, options.exclusive)))
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let backend = Postgres::new(url)?;
         let connection = backend.options().connect().await?;
@@ -165,13 +165,15 @@ pub(crate) struct SqlStore<B: Backend> {
     tasks: TaskTracker,
     sweep: Mutex<Sweep>,
     chain_ends: Arc<audit::ChainEnds>,
+    /// None where others change the database too.
+    heads: Option<Arc<catalogue::Heads>>,
 }
 
 /// The work of a transaction. It may be run more than once, each time in a new transaction.
 type Work<'c, T> = BoxFuture<'c, Result<T, StoreError>>;
 
 impl<B: Backend> SqlStore<B> {
-    fn with_one_writer(backend: B) -> Self {
+    fn with_one_writer(backend: B, alone: bool) -> Self {
         let backend = Arc::new(backend);
         let writers = Lanes::new(Arc::clone(&backend), Purpose::Write, 1);
         Self {
@@ -183,6 +185,7 @@ impl<B: Backend> SqlStore<B> {
             tasks: TaskTracker::new(),
             sweep: Mutex::default(),
             chain_ends: Arc::default(),
+            heads: alone.then(Arc::default),
         }
     }
 
@@ -201,6 +204,7 @@ impl<B: Backend> SqlStore<B> {
             tasks: TaskTracker::new(),
             sweep: Mutex::default(),
             chain_ends: Arc::default(),
+            heads: None,
         }
     }
 

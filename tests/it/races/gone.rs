@@ -85,6 +85,7 @@ async fn an_answer_whose_caller_goes_away_is_acted_on(backend: Backend) {
         let run = scene.trigger(&workflow, Value::Null).await;
         let asked = run.asked().await;
         let answer = Answer {
+            pod_id: None,
             suspension_id: Some(asked["suspensionId"].as_str().unwrap().parse().unwrap()),
             node_id: None,
             actor: Actor { id: "ann".to_owned(), source: DecisionSource::Person, role: Some(Role::Owner) },

@@ -207,6 +207,32 @@ pub async fn pods(fixture: Fixture) {
     refused!(change(&fixture, Change::DeletePod(home.workspace, fixture.id())).await, StoreError::NotFound("pod"));
 }
 
+/// What a trigger is told is never older than the last change that was answered, whichever server made it.
+pub async fn heads_of_workflows(fixture: Fixture) {
+    let (store, home) = (&fixture.store, fixture.home);
+    let other = fixture.second_store().await;
+    let head = async || store.workflow_head(home.workspace, home.workflow).await;
+    let mut known = Workflow { definition: None, ..workflow(home, START) };
+    for version in 2..6 {
+        for _ in 0..2 {
+            assert_eq!(head().await.unwrap(), known);
+        }
+        let before = known.updated_at;
+        let state = if version == 5 { WorkflowState::Trashed } else { known.state };
+        known = Workflow { version, state, updated_at: before.plus_ms(1), ..known };
+        let new_version = Some((definition(), "ada".to_owned()));
+        let update = Change::UpdateWorkflow { workflow: known.clone(), expected_updated_at: before, new_version };
+        other.change(update, &ada(), None).await.unwrap();
+    }
+    assert_eq!(head().await.unwrap(), known);
+    refused!(store.workflow_head(fixture.id(), home.workflow).await, StoreError::NotFound("workflow"));
+    other.change(Change::DeletePod(home.workspace, home.pod), &ada(), None).await.unwrap();
+    refused!(head().await, StoreError::NotFound("workflow"));
+    if fixture.is_postgres() {
+        other.close().await;
+    }
+}
+
 pub async fn workflows_and_versions(fixture: Fixture) {
     let (store, home) = (&fixture.store, fixture.home);
     let first = workflow(home, START);

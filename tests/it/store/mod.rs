@@ -111,6 +111,7 @@ contract! {
         invites,
         api_keys,
         pods,
+        heads_of_workflows,
         workflows_and_versions,
         changes_with_a_key_happen_once,
         deleting_a_workspace_leaves_nothing,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Command, Run, decision, graph, question};
+use super::{super::state::State, Command, Run, decision, graph, question};
 use crate::{
     clock::Instant,
     domain::{
@@ -10,7 +10,8 @@ use crate::{
         identity::Role,
         ids::SuspensionId,
         suspension::{
-            Approvers, Decision, OnExpiry, Policy, Quorum, Standing, SuspensionState, TimelineAction, TimelineStep,
+            Approvers, Decision, DecisionSource, OnExpiry, Policy, Quorum, Standing, SuspensionState, TimelineAction,
+            TimelineStep,
         },
     },
     nodes::{Outcome, Question},
@@ -244,6 +245,25 @@ fn what_expires_is_not_reminded_of_any_more_and_the_votes_so_far_are_told() {
     let [update] = updates.as_slice() else { panic!("{updates:?}") };
     assert_eq!(update.state, SuspensionState::Expired);
     assert_eq!(update.decision.as_ref().unwrap().votes.len(), 1);
+}
+
+#[test]
+fn a_log_of_before_there_were_policies_still_folds() {
+    let (mut run, id) = waiting(Policy::default(), Vec::new());
+    let opened = run.log.iter().position(|event| matches!(event, Event::ExecutionSuspended(_))).unwrap();
+    let mut body: serde_json::Value = serde_json::from_str(&run.log[opened].to_body()).unwrap();
+    for member in ["policy", "timeline"] {
+        body["interrupt"].as_object_mut().unwrap().remove(member);
+    }
+    run.log[opened] = serde_json::from_value(body).unwrap();
+    run.check_laws();
+    let mut state: serde_json::Value = serde_json::to_value(&run.machine.state).unwrap();
+    state["open"][id.to_string()].as_object_mut().unwrap().remove("standing").unwrap();
+    let read: State = serde_json::from_value(state).unwrap();
+    assert_eq!(read, run.machine.state, "and so does a snapshot");
+    let old = r#"{"action":"approved","by":"ada","at":"2027-01-15T08:00:00.000Z"}"#;
+    let old: Decision = serde_json::from_str(old).unwrap();
+    assert_eq!((old.source, old.votes.len()), (DecisionSource::Person, 0));
 }
 
 fn updates_of(log: &[Event]) -> impl Iterator<Item = &SuspensionUpdateEvent> {

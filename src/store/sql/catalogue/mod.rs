@@ -1,11 +1,14 @@
 //! The catalogue: changes in one transaction with the reply of their idempotency key, and what is read of it.
 
 mod groups;
+mod heads;
 mod people;
 mod pods;
 mod workflows;
 
 use std::sync::Arc;
+
+pub(super) use heads::Heads;
 
 use crate::{
     clock::Instant,
@@ -16,6 +19,7 @@ use crate::{
     },
 };
 
+use self::heads::Changing;
 use super::{
     SqlStore, audit,
     backend::{Backend, Cell, Columns, Dialect, cells},
@@ -47,11 +51,12 @@ impl<B: Backend> SqlStore<B> {
         idempotency: Option<IdempotentReply>,
     ) -> Result<(), StoreError> {
         let entry = change.audit(author);
-        let work = Arc::new((change, entry, idempotency));
+        let changing = self.heads.clone().map(Changing);
+        let work = Arc::new((change, entry, idempotency, changing));
         self.write(move |connection| {
             let work = Arc::clone(&work);
             Box::pin(async move {
-                let (change, entry, idempotency) = &*work;
+                let (change, entry, idempotency, _) = &*work;
                 if matches!(change, Change::DeleteWorkspace(_) | Change::DeletePod(..) | Change::DeleteWorkflow(..)) {
                     B::control(connection, B::pick(FREEZE)).await?;
                 }

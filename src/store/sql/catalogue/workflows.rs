@@ -92,7 +92,15 @@ impl<B: Backend> SqlStore<B> {
         workspace: WorkspaceId,
         id: WorkflowId,
     ) -> Result<Workflow, StoreError> {
-        read_workflow::<B>(&self.read_one("workflow", HEAD, cells![workspace, id]).await?)
+        let kept = self.heads.as_ref().map(|heads| (heads, heads.find((workspace, id))));
+        if let Some((_, Ok(workflow))) = kept {
+            return Ok(workflow);
+        }
+        let workflow = read_workflow::<B>(&self.read_one("workflow", HEAD, cells![workspace, id]).await?)?;
+        if let Some((heads, Err(changes))) = kept {
+            heads.keep(changes, &workflow);
+        }
+        Ok(workflow)
     }
 
     pub(in crate::store::sql) async fn workflows(
