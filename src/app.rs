@@ -19,6 +19,7 @@ use crate::{
         signing::Signer,
         streams::Streams,
     },
+    notify::{self, Mail},
     outbound,
     store::{
         Store,
@@ -54,7 +55,9 @@ impl App {
             alone: sqlite_path(config.store.expose()).is_some(),
             ..EngineConfig::default()
         };
-        let engine = Engine::start(Arc::clone(&store), clock.clone(), engine_config, outbound).await?;
+        let mail = config.smtp.as_ref().map(|(url, from)| Mail::new(url, from)).transpose()?;
+        let engine = Engine::start(Arc::clone(&store), clock.clone(), engine_config, outbound.clone()).await?;
+        notify::start(&engine, outbound, mail, config.public_url());
         let schedules = Schedules::new(engine.clone(), config.schedule_min_interval);
         schedules.start();
         let shutdown = Shutdown::default();

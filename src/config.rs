@@ -41,9 +41,15 @@ pub struct Settings {
     /// Database: `sqlite:FILE` or `postgres://...` [default: sqlite:.sluicegate/sluicegate.db]
     #[arg(long, env = "SLUICEGATE_STORE", value_name = "URL", hide_env_values = true)]
     pub store: Option<Secret>,
-    /// Address under which clients reach the server, for links
+    /// Address under which people and clients reach the server, for links [default: the address to listen on]
     #[arg(long, env = "SLUICEGATE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// SMTP server that mail is sent by, such as `smtps://user:password@smtp.example.com`; without it no mail is sent
+    #[arg(long, env = "SLUICEGATE_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<Secret>,
+    /// Sender of mail, such as `Sluicegate <gate@example.com>`
+    #[arg(long, env = "SLUICEGATE_SMTP_FROM", value_name = "ADDRESS")]
+    pub smtp_from: Option<String>,
     /// How long one event stream may last [default: 10m]
     #[arg(long, env = "SLUICEGATE_STREAM_MAX_DURATION", value_name = "DURATION")]
     pub stream_max_duration: Option<Span>,
@@ -110,6 +116,8 @@ pub struct Config {
     pub store: Secret,
     /// Address under which clients reach the server, without a slash at the end.
     pub public_url: Option<String>,
+    /// The SMTP server that mail is sent by, and the sender of the mail.
+    pub smtp: Option<(Secret, String)>,
     /// How long one event stream may last.
     pub stream_max_duration: Duration,
     /// Time between two heartbeats of a stream.
@@ -236,7 +244,7 @@ impl Settings {
 
     fn fill_gaps(&mut self, file: Self) {
         fill_gaps!(
-            self, file: listen, store, public_url, stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
+            self, file: listen, store, public_url, smtp_url, smtp_from, stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
             jwt_secret, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, max_running, queue_limit,
             instance_lease, drain_limit, schedule_min_interval, outbound_networks, log_format, log,
         );
@@ -254,11 +262,18 @@ impl Settings {
             }
             Some(_) => return Err(invalid("public-url", "must be an http or https address without a query")),
         };
+        let smtp = match (self.smtp_url, self.smtp_from) {
+            (None, None) => None,
+            (Some(url), Some(from)) => Some((url, from)),
+            (Some(_), None) => return Err(invalid("smtp-from", "is missing: `smtp-url` needs a sender")),
+            (None, Some(_)) => return Err(invalid("smtp-url", "is missing: `smtp-from` alone sends nothing")),
+        };
         let instance_lease = span("instance-lease", self.instance_lease, 30, 1, 3_600)?;
         Ok(Config {
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             store,
             public_url,
+            smtp,
             stream_max_duration: span("stream-max-duration", self.stream_max_duration, 600, 1, 86_400)?,
             stream_heartbeat: span("stream-heartbeat", self.stream_heartbeat, 15, 1, 300)?,
             streams_per_workspace: count("streams-per-workspace", self.streams_per_workspace, 10_000)?,
@@ -279,6 +294,17 @@ impl Settings {
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log: self.log.unwrap_or_else(|| "info".into()),
         })
+    }
+}
+
+impl Config {
+    /// Where people reach this server: as the operator has told, else where it listens. Without a slash at the end.
+    pub fn public_url(&self) -> String {
+        let listens = || match self.listen {
+            any if any.ip().is_unspecified() => format!("http://localhost:{}", any.port()),
+            one => format!("http://{one}"),
+        };
+        self.public_url.clone().unwrap_or_else(listens)
     }
 }
 

@@ -23,6 +23,7 @@ pub mod engine;
 pub mod expression;
 pub mod http;
 pub mod nodes;
+pub mod notify;
 pub mod outbound;
 pub mod store;
 pub mod triggers;

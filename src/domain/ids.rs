@@ -55,6 +55,10 @@ ids! {
     InviteId,
     /// A schedule.
     ScheduleId,
+    /// A message that something waits for an answer.
+    NotificationId,
+    /// A link by which somebody answers.
+    LinkId,
     /// One boot of one server process.
     InstanceId,
 }

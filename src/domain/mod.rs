@@ -8,6 +8,7 @@ pub mod failure;
 pub mod graph;
 pub mod identity;
 pub mod ids;
+pub mod notification;
 pub mod receipt;
 pub mod schedule;
 pub mod suspension;

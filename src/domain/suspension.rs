@@ -20,6 +20,8 @@ pub enum SuspensionKind {
     Approval,
     /// A question with a free, chosen or typed answer.
     AskHuman,
+    /// A call of a program, with any JSON.
+    Callback,
 }
 
 /// Where a suspension is in its life. All but `open` are final.

@@ -38,11 +38,11 @@ impl Engine {
         F: Future<Output = ()> + Send + 'static,
     {
         let engine = self.clone();
-        self.run_beside(name, move || body(engine.clone()));
+        self.beside(name, move || body(engine.clone()));
     }
 
-    /// Runs a loop beside the executions until the shutdown; a panic in it is logged, and it begins again.
-    pub fn run_beside<F>(&self, name: &'static str, body: impl Fn() -> F + Send + Sync + 'static)
+    /// Runs a loop until the shutdown; a panic in it is logged, and it begins again.
+    pub fn beside<F>(&self, name: &'static str, body: impl Fn() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {

@@ -11,7 +11,7 @@ use crate::{
     },
     store::{
         StoreError, SuspensionFilter,
-        commit::{Commit, ExecutionWrite, SuspensionChange, TimerChange},
+        commit::{Commit, ExecutionWrite, Notices, SuspensionChange, TimerChange},
     },
 };
 
@@ -136,6 +136,7 @@ impl Engine {
                 queue: None,
                 timer: TimerChange::Clear,
                 suspensions: open.into_iter().map(close).collect(),
+                notices: Notices::default(),
                 children: Vec::new(),
                 wake: origin.parent_execution_id,
                 idempotency: None,

@@ -13,6 +13,7 @@ mod driver;
 mod drivers;
 pub mod hub;
 pub mod machine;
+mod notices;
 mod project;
 mod replay;
 mod respond;
@@ -36,6 +37,7 @@ use crate::{
         definition::Problem,
         identity::Role,
         ids::{InstanceId, WorkspaceId},
+        notification::LinkKey,
         suspension::{Approvers, Claim, Policy, Refusal, Standing, Suspension},
     },
     outbound,
@@ -50,6 +52,7 @@ use workflows::Workflows;
 
 pub use cancel::CancelRequest;
 pub use claims::{Handling, SuspensionReply};
+pub use notices::callback_link;
 pub use replay::{Replay, ReplayVersion, Replayed};
 pub use respond::{Answer, Answered};
 pub use trigger::{ReplyFor, Trigger};
@@ -218,6 +221,7 @@ struct Inner {
     clock: Clock,
     config: EngineConfig,
     outbound: outbound::Client,
+    links: LinkKey,
     committer: Committer,
     hub: Hub,
     signals: Arc<Signals>,
@@ -245,6 +249,7 @@ impl Engine {
         let (committer, writer) = Committer::new(Arc::clone(&store), hub.clone(), Arc::clone(&signals));
         let instance = InstanceId(clock.new_id());
         store.register_instance(instance, clock.now()).await?;
+        let links = notices::shared_key(&*store, &clock).await?;
         let places = Arc::new(Semaphore::new(config.max_running));
         let engine = Self(Arc::new(Inner {
             workflows: Workflows::new(Arc::clone(&store)),
@@ -253,6 +258,7 @@ impl Engine {
             clock,
             config,
             outbound,
+            links,
             committer,
             hub,
             signals,
@@ -275,6 +281,11 @@ impl Engine {
     /// The store, to read from.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.0.store
+    }
+
+    /// What the tokens of links are made with.
+    pub fn links(&self) -> &LinkKey {
+        &self.0.links
     }
 
     /// The clock.

@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         catalogue::IdempotentReply,
-        commit::{Commit, EventRow, ExecutionWrite, NewChild, QueueRow, SuspensionChange, TimerChange},
+        commit::{Commit, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange, TimerChange},
         schedules::Settlement,
     },
 };
@@ -39,6 +39,8 @@ pub struct Placement {
     pub idempotency: Option<IdempotentReply>,
     /// Children that are created with it.
     pub children: Vec<NewChild>,
+    /// What is sent about suspensions that open with it.
+    pub notices: Notices,
     /// The slot of a schedule that it is started for.
     pub slot: Option<Box<Settlement>>,
 }
@@ -120,6 +122,7 @@ pub fn commit(
         },
         suspensions: suspensions(origin, events, state),
         children: placement.children,
+        notices: placement.notices,
         audit: audit(origin, events),
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,

@@ -22,6 +22,8 @@ pub struct Signals {
     pub timers: Notify,
     /// Rings when there are hints to send.
     pub hints: Notify,
+    /// Rings when there is something new to send to people.
+    pub notifications: Notify,
     /// The queue may hold rows: new executions must take their place behind them.
     queue_used: AtomicBool,
     next_timer: AtomicI64,
@@ -35,6 +37,7 @@ impl Default for Signals {
             queue: Notify::new(),
             timers: Notify::new(),
             hints: Notify::new(),
+            notifications: Notify::new(),
             queue_used: AtomicBool::new(true),
             next_timer: AtomicI64::new(i64::MAX),
             peers: AtomicBool::new(false),

@@ -120,6 +120,8 @@ codes! {
     SlugTaken = "slug_taken", CONFLICT, "Slug is taken";
     /// A unique value is taken.
     Taken = "taken", CONFLICT, "Taken";
+    /// What the address was for is over.
+    LinkExpired = "link_expired", GONE, "Link has expired";
     /// The body is larger than the server takes.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// The body is not declared as JSON.

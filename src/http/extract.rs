@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_path_to_error::Segment;
 
 use super::error::{Code, Problem};
-use crate::domain::ids::{ApiKeyId, ExecutionId, InviteId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId};
+use crate::domain::ids::{
+    ApiKeyId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId,
+};
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,6 +44,18 @@ pub(super) async fn read_body(request: Request) -> Result<(Parts, Bytes), Proble
     }
 }
 
+/// Reads a body of any JSON.
+pub(super) fn parse_any_json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+    if !is_json(headers) {
+        return Err(not_json());
+    }
+    serde_json::from_slice(bytes).map_err(|error| refusal("", &error))
+}
+
+fn not_json() -> Problem {
+    Problem::new(Code::UnsupportedMediaType, "the body must be JSON, with the header `Content-Type: application/json`")
+}
+
 /// Reads a body. An empty one counts as `{}`, so that an action without fields can be called without a body.
 pub(super) fn parse_json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() {
@@ -49,10 +63,7 @@ pub(super) fn parse_json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8])
     } else if is_json(headers) {
         bytes
     } else {
-        return Err(Problem::new(
-            Code::UnsupportedMediaType,
-            "the body must be JSON, with the header `Content-Type: application/json`",
-        ));
+        return Err(not_json());
     };
     // Serde would take a list of values for an object's fields.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
@@ -129,12 +140,14 @@ path_params! {
     WorkflowId, "workflowId", "workflow";
     ExecutionId, "executionId", "execution";
     SuspensionId, "suspensionId", "suspension";
+    NotificationId, "notificationId", "notification";
     ScheduleId, "scheduleId", "schedule";
     ApiKeyId, "apiKeyId", "API key";
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";
     GroupName, "groupName", "group";
     InviteToken, "token", "invite";
+    LinkToken, "token", "link";
     VersionNumber, "version", "workflow version";
     OtherId, "otherId", "execution";
 }
@@ -156,6 +169,16 @@ impl FromStr for GroupName {
 
 /// An invite's token in the path.
 pub struct InviteToken(pub String);
+
+/// A link's token in the path.
+pub struct LinkToken(pub String);
+
+impl FromStr for LinkToken {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
 
 /// The execution to compare with, in the path.
 #[derive(Clone, Copy, Debug)]

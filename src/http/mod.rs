@@ -26,6 +26,7 @@ pub mod validation;
 
 mod api_keys;
 mod audit;
+mod callbacks;
 mod execution_actions;
 mod execution_compare;
 mod execution_events;
@@ -36,8 +37,10 @@ mod groups;
 mod invites;
 mod members;
 mod node_types;
+mod notifications;
 mod pods;
 mod receipts;
+mod respond;
 mod schedules;
 mod stream_tokens;
 mod suspensions;
@@ -89,6 +92,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(execution_events::routes())
         .merge(execution_logs::routes())
         .merge(suspensions::routes())
+        .merge(notifications::routes())
+        .merge(callbacks::routes())
         .merge(receipts::routes())
         .merge(audit::routes())
         .merge(feeds::routes())
@@ -102,6 +107,7 @@ fn described() -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .nest(VERSION_PREFIX, resources.clone())
         .merge(health::routes())
         .merge(receipts::public_routes())
+        .merge(respond::routes())
         .merge(docs::routes())
         .split_for_parts();
     openapi::complete(&mut document);

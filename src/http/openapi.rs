@@ -31,7 +31,8 @@ newest first unless said otherwise; where there is more, the header `Link` has t
 problem documents (RFC 9457) with a stable `code` and the `requestId` of the server's log.";
 
 /// Operations that store nothing, so that there is no reply to repeat.
-const NOTHING_STORED: &[&str] = &["validate_workflow", "create_stream_token"];
+const NOTHING_STORED: &[&str] =
+    &["validate_workflow", "create_stream_token", "redeliver_notification", "send_response_page", "receive_callback"];
 
 /// The groups of operations: name and what they are about.
 const TAGS: &[(&str, &str)] = &[
@@ -56,6 +57,7 @@ const PATH_PARAMETERS: &[(&str, Option<KnownFormat>, &str)] = &[
     ("executionId", Some(KnownFormat::Uuid), "The execution"),
     ("otherId", Some(KnownFormat::Uuid), "The execution to compare with"),
     ("suspensionId", Some(KnownFormat::Uuid), "The suspension"),
+    ("notificationId", Some(KnownFormat::Uuid), "The notification"),
     ("scheduleId", Some(KnownFormat::Uuid), "The schedule"),
     ("apiKeyId", Some(KnownFormat::Uuid), "The API key"),
     ("inviteId", Some(KnownFormat::Uuid), "The invite"),
@@ -162,6 +164,8 @@ fn operations(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
 fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     let named: Vec<&str> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let is_resource = path.starts_with(VERSION_PREFIX);
+    // A secret address is a credential of its own.
+    let is_secret = path.ends_with("/{token}");
     let takes_body = operation.request_body.is_some();
     let id = operation.operation_id.clone().unwrap_or_default();
     let mut parameters: Vec<_> = named.iter().map(|name| path_parameter(name)).collect();
@@ -182,7 +186,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
         let is_stream = operation.responses.responses.values().any(
             |response| matches!(response, RefOr::T(response) if response.content.contains_key("text/event-stream")),
         );
-        let schemes: &[&str] = match (is_resource, is_stream) {
+        let schemes: &[&str] = match (is_resource && !is_secret, is_stream) {
             (true, true) => &["apiKey", "bearer", "streamToken"],
             (true, false) => &["apiKey", "bearer"],
             (false, _) => &[],
@@ -191,7 +195,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
         // Without a requirement: an empty list says that everybody may call it.
         operation.security = Some(schemes.iter().map(of).collect());
     }
-    if is_resource {
+    if is_secret {
+        problem(operation, "default", "Another problem; `code` says which");
+    } else if is_resource {
         if takes_body || has_query {
             problem(operation, "400", "The body, a parameter or a header can't be read");
         }

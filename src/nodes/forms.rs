@@ -117,6 +117,10 @@ impl Asked<'_> {
                 self.check_question(answer, &mut problems);
                 ANSWERED.to_owned()
             }
+            SuspensionKind::Callback => {
+                check_call(answer, &mut problems);
+                ANSWERED.to_owned()
+            }
         };
         if !problems.is_empty() {
             return Err(problems);
@@ -125,7 +129,8 @@ impl Asked<'_> {
             action,
             reason: filled(answer.reason.as_ref()),
             comment: filled(answer.comment.as_ref()),
-            answer: answer.answer.clone(),
+            // Null, which only a callback may send, is no answer to keep.
+            answer: answer.answer.clone().filter(|answer| !answer.is_null()),
             data: answer.data.clone(),
         })
     }
@@ -211,6 +216,22 @@ impl Asked<'_> {
         } else if text.len() > MAX_ANSWER {
             problems.push(told("/answer", format!("`answer` is longer than {MAX_ANSWER} bytes")));
         }
+    }
+}
+
+/// A callback takes any JSON, and nothing else.
+fn check_call(answer: &AnswerInput, problems: &mut Vec<Problem>) {
+    let others = [
+        ("/approved", answer.approved.is_some()),
+        ("/action", answer.action.is_some()),
+        ("/data", answer.data.is_some()),
+    ];
+    for (path, _) in others.into_iter().filter(|(_, given)| *given) {
+        problems.push(told(path, "a callback has an `answer` and nothing else"));
+    }
+    match &answer.answer {
+        None => problems.push(told("/answer", "`answer` is missing")),
+        Some(answer) => problems.extend(schema::check_depth(answer, "/answer")),
     }
 }
 

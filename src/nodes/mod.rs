@@ -8,6 +8,7 @@
 mod approval_gate;
 mod approvers;
 mod ask_human;
+mod callback;
 mod common;
 mod config;
 mod end;
@@ -17,6 +18,7 @@ mod if_else;
 mod loops;
 mod merge;
 mod note;
+mod notify;
 mod question;
 pub mod registry;
 mod router;
@@ -43,6 +45,7 @@ use crate::{
         failure::Failure,
         graph::{Graph, NodeIndex},
         ids::{ExecutionId, WorkflowId},
+        notification::Target,
         suspension::{Action, OnExpiry, Policy, SuspensionKind, TimelineStep},
     },
     expression::Scope,
@@ -278,6 +281,8 @@ pub struct Question {
     pub policy: Policy,
     /// What happens while nobody answers.
     pub timeline: Vec<TimelineStep>,
+    /// Who is told. The engine takes them off: they may hold secrets.
+    pub notify: Vec<Target>,
 }
 
 /// The child execution that a node starts.

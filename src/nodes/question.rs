@@ -15,12 +15,16 @@ use super::{
     approvers::{self, Rules},
     config::{Config, Ports, expression_failed, invalid},
     forms::{AnswerInput, Asked},
+    notify::{self, NotifyTarget},
     schema::Schema,
     wait::When,
 };
 
 /// The port that exists where `onExpiry` names it.
 const EXPIRED: &str = "expired";
+
+/// What a callback asks that says nothing.
+const A_CALL: &str = "A call is waited for";
 
 const MAX_TITLE_BYTES: usize = 1_000;
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -60,6 +64,7 @@ pub(super) fn properties(on_expiry: &[&str], who: &str) -> Map<String, Value> {
         _ => Map::new(),
     };
     properties.extend(approvers::properties(who));
+    properties.insert("notify".to_owned(), notify::property(&["webhook", "slack", "email"]));
     properties
 }
 
@@ -78,6 +83,7 @@ pub(super) struct Inquiry {
     on_expiry: OnExpiry,
     default_answer: Option<Value>,
     rules: Rules,
+    notify: Vec<NotifyTarget>,
 }
 
 impl Inquiry {
@@ -90,7 +96,10 @@ impl Inquiry {
         actions: Vec<Action>,
         ports: &mut Ports,
     ) -> Option<Self> {
-        let message = config.template(field);
+        let message = match config.value(field) {
+            None if kind == SuspensionKind::Callback => Template::compile(A_CALL).ok(),
+            _ => config.template(field),
+        };
         let title = config.template("title");
         let context = config.json("context");
         let form = config.schema("form");
@@ -108,6 +117,7 @@ impl Inquiry {
         let on_expiry = Self::on_expiry(config, ports);
         let who = if kind == SuspensionKind::Approval { "approvers" } else { "assignees" };
         let rules = Rules::compile(config, who);
+        let notify = notify::compile(config);
         let inquiry = Self {
             kind,
             field,
@@ -122,6 +132,7 @@ impl Inquiry {
             on_expiry,
             default_answer: config.value("defaultAnswer").cloned(),
             rules,
+            notify,
         };
         inquiry.check_default(config, form.as_ref());
         Some(inquiry)
@@ -181,7 +192,9 @@ impl Inquiry {
             SuspensionKind::AskHuman if form.is_some() => {
                 AnswerInput { data: Some(default.clone()), ..Default::default() }
             }
-            SuspensionKind::AskHuman => AnswerInput { answer: Some(default.clone()), ..Default::default() },
+            SuspensionKind::AskHuman | SuspensionKind::Callback => {
+                AnswerInput { answer: Some(default.clone()), ..Default::default() }
+            }
             SuspensionKind::Approval => match approval_default(default) {
                 Ok(answer) => answer,
                 Err(message) => return config.problem("/defaultAnswer", message),
@@ -250,6 +263,7 @@ impl Inquiry {
             default_answer: self.default_answer.clone(),
             policy: self.rules.policy(context)?,
             timeline: self.rules.timeline(context, expires_at)?,
+            notify: self.notify.iter().map(|target| target.evaluate(context)).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
         execution::{Execution, ExecutionProgress},
         identity::Role,
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+        notification::{Notification, ResponseLink},
         suspension::{Decision, Standing, Suspension, SuspensionState},
     },
 };
@@ -32,6 +33,8 @@ pub struct Commit {
     pub timer: TimerChange,
     /// Suspensions that open or close.
     pub suspensions: Vec<SuspensionChange>,
+    /// What is sent about suspensions that open.
+    pub notices: Notices,
     /// Executions that a node starts.
     pub children: Vec<NewChild>,
     /// An execution to put on the queue as well: the parent of one that ended.
@@ -44,6 +47,15 @@ pub struct Commit {
     pub audit: Vec<AuditEntry>,
     /// The slot of a schedule that the execution is started for.
     pub slot: Option<Box<Settlement>>,
+}
+
+/// What is sent about suspensions that open, and the links in it.
+#[derive(Clone, Debug, Default)]
+pub struct Notices {
+    /// Messages.
+    pub notifications: Vec<Notification>,
+    /// Links.
+    pub links: Vec<ResponseLink>,
 }
 
 /// The write to an execution's own row.

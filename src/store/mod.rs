@@ -9,6 +9,7 @@
 pub mod catalogue;
 pub mod commit;
 mod filters;
+mod rows;
 pub mod schedules;
 pub mod sql;
 
@@ -22,7 +23,8 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::Execution,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ExecutionId, InstanceId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        notification::{Notification, ResponseLink},
         schedule::{Schedule, Slot},
         suspension::Suspension,
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
@@ -31,6 +33,7 @@ use crate::{
 use catalogue::{Change, IdempotentReply};
 use commit::{Commit, CommitError};
 pub use filters::{AuditFilter, ExecutionFilter, SuspensionFilter, WorkflowFilter};
+pub use rows::{ApiKeyRecord, Delivery, FeedCursor, FeedRow, LoadedExecution, Repairs, StoreCounts, StoredEvent};
 use schedules::Settlement;
 
 /// [`Store::events`] stops at the event that fills this many bytes of bodies.
@@ -74,88 +77,6 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; none at the end. Opaque above the store.
     pub next: Option<String>,
-}
-
-/// One event as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredEvent {
-    /// Its position in the execution's log.
-    pub seq: i64,
-    /// The exact JSON of the wire.
-    pub body: String,
-}
-
-/// A position in the feed: `(transaction, position)`, ordered so that a reader who has seen one never misses an earlier
-/// one. On SQLite, where one writer commits in order, `transaction` is 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FeedCursor {
-    /// The writing transaction (PostgreSQL's `xid8`).
-    pub transaction: i64,
-    /// The row's number.
-    pub position: i64,
-}
-
-/// One row of the feed of status-level events of a workspace.
-#[derive(Clone, Debug)]
-pub struct FeedRow {
-    /// Where it is.
-    pub cursor: FeedCursor,
-    /// The pod of the execution.
-    pub pod_id: PodId,
-    /// The workflow of the execution.
-    pub workflow_id: WorkflowId,
-    /// The execution.
-    pub execution_id: ExecutionId,
-    /// The event's position in the execution's log.
-    pub seq: i64,
-    /// The event's type.
-    pub kind: String,
-    /// The event as it is stored.
-    pub body: String,
-}
-
-/// What is loaded to fold an execution.
-#[derive(Clone, Debug)]
-pub struct LoadedExecution {
-    /// The row.
-    pub execution: Execution,
-    /// The instance that drives it.
-    pub driver: Option<InstanceId>,
-    /// The latest snapshot: the position it was taken at, and the state.
-    pub snapshot: Option<(i64, String)>,
-    /// The events after the snapshot, in order.
-    pub tail: Vec<StoredEvent>,
-}
-
-/// An API key's row with what is needed to check and scope it.
-#[derive(Clone, Debug)]
-pub struct ApiKeyRecord {
-    /// The key as the API shows it.
-    pub key: ApiKey,
-    /// SHA-256 of the whole key.
-    pub digest: Vec<u8>,
-}
-
-/// What the reconciler found and mended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Repairs {
-    /// Executions taken back from instances that are gone.
-    pub taken_over: u64,
-    /// Live executions that nothing would ever have woken, put on the queue.
-    pub requeued: u64,
-}
-
-/// Counts for `/metrics`.
-#[derive(Clone, Debug, Default)]
-pub struct StoreCounts {
-    /// Rows in the queue.
-    pub queue_depth: i64,
-    /// When the oldest queue row was put there.
-    pub queue_oldest: Option<Instant>,
-    /// Open suspensions.
-    pub open_suspensions: i64,
-    /// Timers that are due and not yet moved to the queue.
-    pub timers_late: i64,
 }
 
 /// The database.
@@ -269,6 +190,40 @@ pub trait Store: Send + Sync + 'static {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Suspension>, StoreError>;
+
+    /// Takes up to `limit` notifications that are due at `now`, each for `lease_ms`: whoever asks after that gets it again.
+    /// Those whose suspension is closed, or that a later one to the same target has overtaken, are cancelled instead.
+    async fn claim_notifications(
+        &self,
+        now: Instant,
+        lease_ms: i64,
+        limit: i64,
+    ) -> Result<Vec<Notification>, StoreError>;
+
+    /// When the next notification is due.
+    async fn next_notification(&self) -> Result<Option<Instant>, StoreError>;
+
+    /// Writes down what has become of a claimed notification; `false` if it is not the claimer's any more.
+    async fn record_delivery(&self, delivery: &Delivery) -> Result<bool, StoreError>;
+
+    /// The notifications of a suspension, oldest first.
+    async fn notifications(
+        &self,
+        workspace: WorkspaceId,
+        suspension: SuspensionId,
+    ) -> Result<Vec<Notification>, StoreError>;
+
+    /// Has a notification of an open suspension sent once more; one that is still to be sent is left alone.
+    async fn redeliver(
+        &self,
+        workspace: WorkspaceId,
+        suspension: SuspensionId,
+        id: NotificationId,
+        now: Instant,
+    ) -> Result<Notification, StoreError>;
+
+    /// The link whose token has this digest, in whatever workspace.
+    async fn response_link(&self, digest: &[u8]) -> Result<Option<ResponseLink>, StoreError>;
 
     /// Feed rows after `after` of the workspace, or of one of its pods, in order; only rows that no open transaction can still
     /// precede.

@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["store", "outbound", "artifacts"],
     &["nodes"],
     &["engine"],
-    &["triggers", "tasks"],
+    &["triggers", "tasks", "notify"],
     &["http"],
     &["facade"],
 ];

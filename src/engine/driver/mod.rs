@@ -23,10 +23,10 @@ use crate::{
         execution::ExecutionOrigin,
         failure::{Failure, FailureCode},
         graph::NodeIndex,
-        ids::ExecutionId,
+        ids::{ExecutionId, SuspensionId},
     },
     nodes::{Effect, EffectContext, NodeContext, Outcome, Report, Step},
-    store::commit::{Commit, NewChild},
+    store::commit::{Commit, NewChild, Notices},
 };
 
 use super::{
@@ -68,6 +68,8 @@ struct Driver {
     pending: Vec<(Address, i64, Box<dyn Effect>)>,
     /// Children that decided events name; created with them.
     children: Vec<NewChild>,
+    /// What is sent about suspensions that decided events open; written with them.
+    notices: Notices,
     in_flight: HashMap<Address, (i64, AbortHandle)>,
     effects: JoinSet<(Address, i64, Outcome)>,
     reports: mpsc::Receiver<(Address, i64, Report)>,
@@ -102,6 +104,7 @@ impl Driver {
             said: Vec::new(),
             pending: Vec::new(),
             children: Vec::new(),
+            notices: Notices::default(),
             in_flight: HashMap::new(),
             effects: JoinSet::new(),
             reports,
@@ -207,10 +210,14 @@ impl Driver {
                 Err(failure) => outcome = Outcome::Fail(failure),
             }
         }
-        if let Outcome::Suspend(question) = &mut outcome
-            && let Err(failure) = self.engine.prepare_question(&self.origin, question).await?
-        {
-            outcome = Outcome::Fail(failure);
+        if let Outcome::Suspend(question) = &mut outcome {
+            match self.engine.prepare_question(&self.origin, question).await? {
+                Ok(()) => {
+                    let suspension = SuspensionId(new_id);
+                    self.engine.add_notices(&mut self.notices, &self.origin, suspension, question, now);
+                }
+                Err(failure) => outcome = Outcome::Fail(failure),
+            }
         }
         self.machine.decide(now, Command::Finish { address: address.clone(), attempt, outcome, new_id });
         Ok(())
@@ -263,7 +270,8 @@ impl Driver {
         }
         let now = self.now();
         let children = std::mem::take(&mut self.children);
-        let placement = Placement { driver, children, ..Placement::default() };
+        let notices = std::mem::take(&mut self.notices);
+        let placement = Placement { driver, children, notices, ..Placement::default() };
         let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, now, placement);
         match self.write(commit).await {
             Ok(()) => Ok(Flushed::Written),
@@ -280,7 +288,11 @@ impl Driver {
     /// Has a commit of everything decided written, and goes on from there.
     async fn write(&mut self, commit: Commit) -> Result<(), EngineError> {
         let (driver, snapshot) = (commit.driver, commit.snapshot.is_some());
+        let tells = !commit.notices.notifications.is_empty();
         self.engine.0.committer.commit(commit).await?;
+        if tells {
+            self.engine.0.signals.notifications.notify_one();
+        }
         self.seen.seq = self.machine.state.seq;
         self.seen.driver = driver;
         self.seen.timer = SeenTimer::Known(self.machine.next_due());
@@ -301,6 +313,7 @@ impl Driver {
         self.seen = folded.seen;
         self.pending.clear();
         self.children.clear();
+        self.notices = Notices::default();
         let now = self.now();
         for command in self.said.clone() {
             self.machine.decide(now, command);

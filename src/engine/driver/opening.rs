@@ -103,6 +103,7 @@ impl Driver {
             queued: false,
             idempotency: riders.reply.map(|reply| reply(&execution)),
             children: std::mem::take(&mut self.children),
+            notices: std::mem::take(&mut self.notices),
             slot: riders.slot,
         };
         let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, self.now(), placement);

@@ -254,7 +254,8 @@ impl Machine {
     pub(super) fn carry_out(&mut self, now: Instant, at: &str, decision: Decision) {
         let Some(run) = self.state.runs.get(at) else { return };
         let node = run.node;
-        let asked = self.workflow.node(node).kind == "ask-human";
+        let kind = self.workflow.node(node).kind;
+        let asked = matches!(kind, "ask-human" | "callback");
         if decision.action == "rejected" && !asked && !self.workflow.graph.is_wired(node, "rejected") {
             let by = decision.by.as_deref().unwrap_or("nobody");
             let message = match &decision.reason {
@@ -267,7 +268,11 @@ impl Machine {
         let completion = if asked {
             let answer = decision.answer.clone().or_else(|| decision.data.clone()).unwrap_or_default();
             let port = (decision.action != "answered").then(|| decision.action.clone());
-            let output = json!({ "answer": answer, "data": decision.data, "by": decision.by, "at": decision.at });
+            let output = if kind == "callback" {
+                answer
+            } else {
+                json!({ "answer": answer, "data": decision.data, "by": decision.by, "at": decision.at })
+            };
             Completion { output: Arc::new(output), port, transparent: false }
         } else {
             let mut output = serde_json::to_value(&decision).unwrap_or_default();

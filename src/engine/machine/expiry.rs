@@ -170,7 +170,7 @@ impl Machine {
 /// The default answer of a question is its answer; of an approval an action's name, or `{action, data, comment}`.
 fn default_answer(interrupt: &Interrupt, decision: &mut Decision) {
     let default = interrupt.default_answer.clone().unwrap_or_default();
-    if interrupt.kind == SuspensionKind::AskHuman {
+    if interrupt.kind != SuspensionKind::Approval {
         "answered".clone_into(&mut decision.action);
         if interrupt.form.is_some() {
             decision.data = Some(default);

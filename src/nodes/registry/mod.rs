@@ -24,7 +24,7 @@ use crate::domain::{
 };
 
 use super::{
-    Common, CompiledNode, CompiledWorkflow, approval_gate, ask_human, common,
+    Common, CompiledNode, CompiledWorkflow, approval_gate, ask_human, callback, common,
     config::{Compiled, Config},
     end, http, if_else, loops, merge, note, router,
     schema::{self, Schema, shorten},
@@ -45,6 +45,7 @@ const KINDS: &[Kind] = &[
     http::KIND,
     approval_gate::KIND,
     ask_human::KIND,
+    callback::KIND,
     note::KIND,
 ];
 

@@ -11,14 +11,15 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::Execution,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ExecutionId, InstanceId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        notification::{Notification, ResponseLink},
         schedule::{Schedule, Slot},
         suspension::Suspension,
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
     store::{
-        ApiKeyRecord, AuditFilter, ExecutionFilter, FeedCursor, FeedRow, Hint, LoadedExecution, Page, Repairs, Store,
-        StoreCounts, StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
+        ApiKeyRecord, AuditFilter, Delivery, ExecutionFilter, FeedCursor, FeedRow, Hint, LoadedExecution, Page,
+        Repairs, Store, StoreCounts, StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
         catalogue::{Change, IdempotentReply},
         commit::{Commit, CommitError},
         schedules::Settlement,
@@ -139,6 +140,45 @@ impl<B: Backend> Store for SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<Suspension>, StoreError> {
         Self::suspensions(self, workspace, filter, limit, cursor).await
+    }
+
+    async fn claim_notifications(
+        &self,
+        now: Instant,
+        lease_ms: i64,
+        limit: i64,
+    ) -> Result<Vec<Notification>, StoreError> {
+        Self::claim_notifications(self, now, lease_ms, limit).await
+    }
+
+    async fn next_notification(&self) -> Result<Option<Instant>, StoreError> {
+        Self::next_notification(self).await
+    }
+
+    async fn record_delivery(&self, delivery: &Delivery) -> Result<bool, StoreError> {
+        Self::record_delivery(self, delivery).await
+    }
+
+    async fn notifications(
+        &self,
+        workspace: WorkspaceId,
+        suspension: SuspensionId,
+    ) -> Result<Vec<Notification>, StoreError> {
+        Self::notifications(self, workspace, suspension).await
+    }
+
+    async fn redeliver(
+        &self,
+        workspace: WorkspaceId,
+        suspension: SuspensionId,
+        id: NotificationId,
+        now: Instant,
+    ) -> Result<Notification, StoreError> {
+        Self::redeliver(self, workspace, suspension, id, now).await
+    }
+
+    async fn response_link(&self, digest: &[u8]) -> Result<Option<ResponseLink>, StoreError> {
+        Self::response_link(self, digest).await
     }
 
     async fn feed(

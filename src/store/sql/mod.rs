@@ -17,6 +17,7 @@ mod executions;
 mod feed;
 mod instances;
 mod lanes;
+mod notifications;
 mod postgres;
 mod queue;
 mod schedules;

@@ -59,9 +59,9 @@ impl Schedules {
     pub fn start(&self) {
         let engine = &self.0.engine;
         let schedules = self.clone();
-        engine.run_beside("schedules", move || schedules.clone().run());
+        engine.beside("schedules", move || schedules.clone().run());
         let schedules = self.clone();
-        engine.run_beside("reconciler of schedules", move || schedules.clone().reconcile_loop());
+        engine.beside("reconciler of schedules", move || schedules.clone().reconcile_loop());
     }
 
     fn store(&self) -> &Arc<dyn Store> {

@@ -197,7 +197,7 @@ async fn a_quorum_counts_each_person_once_and_survives_a_restart(backend: Backen
     for _ in 0..2 {
         keyed.respond(json!({"approved": false, "reason": "no stock"})).await.expect(200);
     }
-    let repeated = by(&run, &room.bo.with("idempotency-key", "the same again"));
+    let repeated = by(&run, &room.bo.with("idempotency-key", "the-same-again"));
     for _ in 0..2 {
         repeated.respond(json!({"approved": false, "reason": "no stock"})).await.expect(200);
     }

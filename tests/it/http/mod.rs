@@ -2,6 +2,8 @@
 
 mod api_keys;
 mod bearer_tokens;
+mod browser;
+mod callbacks;
 pub mod decisions;
 mod event_schema;
 mod execution_actions;
@@ -19,11 +21,13 @@ mod invites;
 mod members;
 mod node_failures;
 mod nodes;
+mod notifications;
 mod openapi;
 mod paging;
 mod pods;
 mod records;
 mod refusals;
+mod respond;
 mod roles;
 mod schedule_clocks;
 mod schedule_slots;

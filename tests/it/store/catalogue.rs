@@ -12,7 +12,7 @@ use sluicegate::{
     store::{
         Store, StoreError, WorkflowFilter,
         catalogue::Change,
-        commit::{Commit, QueueRow, TimerChange},
+        commit::{Commit, Notices, QueueRow, TimerChange},
     },
 };
 
@@ -20,6 +20,7 @@ use super::fixture::{
     Fixture, Home, KEPT_MS, START, ada, append, create, definition, execution, new_home, open, pod, reply, suspension,
     workflow, workspace,
 };
+use super::notifications::{link, notification};
 
 async fn change(fixture: &Fixture, change: Change) -> Result<(), StoreError> {
     fixture.store.change(change, &ada(), None).await
@@ -323,7 +324,7 @@ pub async fn changes_with_a_key_happen_once(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM pods").await, 3);
 }
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 17] = [
     "workspaces",
     "members",
     "invites",
@@ -336,6 +337,8 @@ const TABLES: [&str; 15] = [
     "events",
     "snapshots",
     "suspensions",
+    "notifications",
+    "response_links",
     "queue",
     "timers",
     "feed",
@@ -345,7 +348,12 @@ const TABLES: [&str; 15] = [
 async fn fill(fixture: &Fixture, home: Home) {
     let execution = execution(fixture.id(), home, START);
     let mut commit = create(&execution);
-    commit.suspensions = vec![open(&suspension(fixture.id(), &execution, START))];
+    let asked = suspension(fixture.id(), &execution, START);
+    commit.suspensions = vec![open(&asked)];
+    commit.notices = Notices {
+        notifications: vec![notification(fixture, home.workspace, asked.id)],
+        links: vec![link(fixture, home.workspace, asked.id)],
+    };
     commit.queue = Some(QueueRow { priority: 0, queued_at: START });
     commit.timer = TimerChange::Set(START);
     commit.snapshot = Some("{}".to_owned());

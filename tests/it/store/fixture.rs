@@ -20,7 +20,9 @@ use sluicegate::{
     store::{
         Store,
         catalogue::{Change, IdempotentReply},
-        commit::{Commit, CommitError, EventRow, ExecutionWrite, NewChild, QueueRow, SuspensionChange, TimerChange},
+        commit::{
+            Commit, CommitError, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange, TimerChange,
+        },
         sql::{self, Options},
     },
 };
@@ -266,6 +268,7 @@ pub fn create(execution: &Execution) -> Commit {
         queue: None,
         timer: TimerChange::Keep,
         suspensions: Vec::new(),
+        notices: Notices::default(),
         children: Vec::new(),
         wake: None,
         idempotency: None,

@@ -8,6 +8,7 @@ mod differential;
 mod feed;
 mod fixture;
 mod instances;
+mod notifications;
 mod opening;
 mod oracle;
 mod queue;
@@ -92,6 +93,12 @@ contract! {
     feed {
         the_feed_has_status_events_in_order,
         the_feed_never_skips_under_concurrent_commits,
+    }
+    notifications {
+        what_is_due_is_claimed_once_until_its_lease_is_over,
+        two_senders_never_get_the_same,
+        nothing_is_sent_of_what_is_closed,
+        a_link_is_found_by_its_digest_alone,
     }
     audit {
         changes_and_commits_are_chained_with_what_they_tell_of,

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod contract;
 pub mod event_stream;
+pub mod mailbox;
 pub mod outside;
 pub mod peer;
 pub mod postgres;

@@ -209,6 +209,7 @@ fn question(expires_at: Option<Instant>, on_expiry: OnExpiry) -> Outcome {
         default_answer: None,
         policy: Policy::default(),
         timeline: Vec::new(),
+        notify: Vec::new(),
     }))
 }
 

@@ -30,6 +30,7 @@ use super::{
     blame,
     catalogue::reply,
     lanes::Lanes,
+    notifications::{ADD_LINKS, ADD_NOTIFICATIONS},
     run,
     schedules::{INSERT_SLOTS, MOVE_SCHEDULES},
     transact,
@@ -377,6 +378,8 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         // In this order: who may answer from now on is written anew.
         (&DROP_APPROVERS, Cow::Borrowed(&tables.approvers_gone)),
         (&ADD_APPROVERS, Cow::Borrowed(&tables.approvers)),
+        (&ADD_NOTIFICATIONS, Cow::Borrowed(&tables.notifications)),
+        (&ADD_LINKS, Cow::Borrowed(&tables.links)),
         (&ENQUEUE, Cow::Borrowed(&tables.queue)),
         (&ENQUEUE, wakes),
         (&SET_TIMERS, Cow::Borrowed(&tables.timers)),

@@ -19,6 +19,7 @@ use crate::{
 use super::super::{
     backend::{Cell, cells},
     batch::Rows,
+    notifications::add_notices,
     schedules,
 };
 
@@ -46,6 +47,8 @@ pub struct Tables {
     pub closed: Rows,
     pub approvers_gone: Rows,
     pub approvers: Rows,
+    pub notifications: Rows,
+    pub links: Rows,
     pub queue: Rows,
     pub wakes: Rows,
     pub timers: Rows,
@@ -100,6 +103,7 @@ pub fn holds_nul(member: &Commit) -> bool {
             }
             SuspensionChange::Close { .. } => false,
         })
+        || member.notices.links.iter().any(|link| some(&link.user_id))
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
         || member.slot.as_ref().is_some_and(|settlement| schedules::holds_nul(settlement))
 }
@@ -145,6 +149,7 @@ impl Prepared {
         for change in &commit.suspensions {
             tables.add_suspension(member, commit.workspace_id, change);
         }
+        add_notices(member, &commit.notices, &mut tables.notifications, &mut tables.links);
         if let Some(place) = commit.queue {
             tables.queue.push(member, cells![workspace, id, Some(place.priority), Some(place.queued_at)]);
         }
@@ -218,6 +223,8 @@ impl Tables {
             closed,
             approvers_gone,
             approvers,
+            notifications,
+            links,
             queue,
             wakes,
             timers,
@@ -240,6 +247,8 @@ impl Tables {
             closed,
             approvers_gone,
             approvers,
+            notifications,
+            links,
             queue,
             wakes,
             timers,
