@@ -70,6 +70,7 @@ async fn receive_callback(
     let body: Value = extract::parse_any_json(&parts.headers, &body)?;
     let suspension = store.suspension(link.workspace_id, link.suspension_id).await?;
     let answer = Answer {
+        pod_id: None,
         suspension_id: Some(suspension.id),
         node_id: None,
         actor: Actor { id: format!("link:{}", link.id), source: DecisionSource::Link, role: None },

@@ -169,7 +169,7 @@ impl Sender {
         match store.record_delivery(&delivery).await {
             Ok(true) => {}
             Ok(false) => {
-                tracing::info!(notification_id = %id, "a notification took so long that another sends it as well")
+                tracing::info!(notification_id = %id, "a notification took so long that another sends it as well");
             }
             // It is sent again when its claim is over.
             Err(error) => tracing::warn!(notification_id = %id, %error, "what became of a notification was not kept"),

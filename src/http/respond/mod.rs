@@ -105,20 +105,21 @@ async fn send_response_page(
         errors.extend(problems(forms::check_answer(asked, &input).err().unwrap_or_default(), &errors));
         return Ok(matter.page(StatusCode::UNPROCESSABLE_ENTITY, Some(&filled), &errors, now));
     }
-    let answer =
-        Answer { suspension_id: Some(matter.suspension.id), node_id: None, actor: matter.actor.clone(), input };
-    let (workspace, execution) = (matter.suspension.workspace_id, matter.suspension.execution_id);
-    let error = match engine.respond(workspace, execution, answer, None).await {
-        Ok(_) => return Ok(see(&token)),
-        Err(error) => error,
+    let answer = Answer {
+        pod_id: None,
+        suspension_id: Some(matter.suspension.id),
+        node_id: None,
+        actor: matter.actor.clone(),
+        input,
     };
+    let (workspace, execution) = (matter.suspension.workspace_id, matter.suspension.execution_id);
+    let Err(error) = engine.respond(workspace, execution, answer, None).await else { return Ok(see(&token)) };
     let status = match error {
         EngineError::Answer(problems) => {
             let errors = self::problems(problems, &[]);
             return Ok(matter.page(StatusCode::UNPROCESSABLE_ENTITY, Some(&filled), &errors, now));
         }
-        EngineError::AlreadyClosed(_) => StatusCode::CONFLICT,
-        EngineError::Claimed(_) | EngineError::ChangedTooOften => StatusCode::CONFLICT,
+        EngineError::AlreadyClosed(_) | EngineError::Claimed(_) | EngineError::ChangedTooOften => StatusCode::CONFLICT,
         EngineError::MayNotAnswer(..) => StatusCode::FORBIDDEN,
         EngineError::Conflict | EngineError::Busy | EngineError::Stopping | EngineError::Unwritten(_) => {
             let text = "Your answer may not have been saved. Go back and send it again.";

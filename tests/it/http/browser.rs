@@ -37,7 +37,7 @@ impl Browser {
                 break port.trim_end_matches('.').to_owned();
             }
         };
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).build().unwrap();
         let profile = tempfile::tempdir().unwrap();
         let mut arguments = vec![
             "--headless=new".to_owned(),
@@ -119,6 +119,7 @@ impl Browser {
     }
 
     /// Keeps a picture of the whole page where `SLUICEGATE_TEST_SHOTS` names a folder.
+    #[expect(clippy::disallowed_methods, reason = "where pictures are kept is no setting of the server")]
     async fn shoot(&self, name: &str) {
         assert!(!self.is_too_wide().await, "{name} is wider than the screen");
         let Ok(folder) = std::env::var("SLUICEGATE_TEST_SHOTS") else { return };

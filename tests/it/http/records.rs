@@ -79,7 +79,7 @@ async fn decisions_and_changes_are_in_the_audit_log(backend: Backend) {
         let forged = sluicegate(&["audit", "verify", "-"], &export.replacen(from, to, 1));
         assert!(!forged.status.success(), "{from}");
     }
-    let without_last: String = export.lines().take(8).map(|line| format!("{line}\n")).collect();
+    let without_last = export.lines().take(8).collect::<Vec<_>>().join("\n");
     let head = list[0]["hash"].as_str().unwrap();
     assert!(!sluicegate(&["audit", "verify", "-", "--head", head], &without_last).status.success());
     assert!(!sluicegate(&["audit", "verify", "-"], "").status.success());

@@ -118,8 +118,8 @@ async fn looking_changes_nothing(backend: Backend) {
                 assert_eq!(page.header(name), Some(value));
             }
         }
-        let head =
-            reqwest::Client::new().head(format!("{}{link}", desk.room.scene.app.address())).send().await.unwrap();
+        let client = reqwest::Client::builder().build().unwrap();
+        let head = client.head(format!("{}{link}", desk.room.scene.app.address())).send().await.unwrap();
         assert_eq!(head.status(), 200);
         let wrong = desk.visitor().json(reqwest::Method::POST, link, &json!({"action": "approved"})).await;
         wrong.problem(415, "unsupported_media_type");
