@@ -20,6 +20,8 @@ packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 { command -v setpriv && command -v setsid && command -v flock; } >/dev/null || packages+=(util-linux)
 "$root/scripts/test-postgres.sh" binaries >/dev/null 2>&1 || packages+=(postgresql)
+# The reviewer's page is looked at in a real browser.
+{ command -v chromium && command -v chromedriver; } >/dev/null || packages+=(chromium chromium-driver)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
