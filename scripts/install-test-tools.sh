@@ -15,11 +15,14 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-# The C compiler builds SQLite and aws-lc; setpriv, setsid and flock (util-linux) run the test cluster.
+# The C compiler builds SQLite and aws-lc; setpriv, setsid and flock (util-linux) run the test cluster; the reviewer's page is
+# looked at by Chromium.
 packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 { command -v setpriv && command -v setsid && command -v flock; } >/dev/null || packages+=(util-linux)
 "$root/scripts/test-postgres.sh" binaries >/dev/null 2>&1 || packages+=(postgresql)
+{ command -v chromium || command -v google-chrome; } >/dev/null || packages+=(chromium)
+command -v chromedriver >/dev/null || packages+=(chromium-driver)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

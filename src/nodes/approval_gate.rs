@@ -278,7 +278,6 @@ mod tests {
                 "escalation/0/to/users/0",
             ),
             (json!({ "message": "?", "assignees": { "users": ["a"] } }), "assignees"),
-            (json!({ "message": "?", "notify": [] }), "notify"),
             (json!({ "message": "?", "form": { "type": "text" } }), "form/type"),
             (json!({ "message": "?", "actions": [] }), "actions"),
             (json!({ "message": "?", "actions": [{ "id": "a" }] }), "actions/0/label"),
