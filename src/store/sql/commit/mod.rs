@@ -314,7 +314,7 @@ async fn write<B: Backend>(
 }
 
 /// Writes a small batch in which nothing is stale, refused or repeated in one trip to the database. False if it is another
-/// one: then nothing was written, and [`write`] finds out which members can be.
+/// one: then nothing was written, and [`write()`] finds out which members can be.
 async fn write_at_once<B: Backend>(
     lanes: &Arc<Lanes<B>>,
     backend: &B,
