@@ -37,6 +37,8 @@ const AT_A_TIME: usize = 32;
 const MAX_ATTEMPTS: usize = 50;
 /// How often the database is looked at without being told to, for what instances that are gone have left.
 const POLL: Duration = Duration::from_secs(5);
+/// When to look again after what was due was another's at that moment, or was cancelled.
+const TAKEN: Duration = Duration::from_millis(20);
 
 /// What goes out: the question, and the address to answer at.
 struct Message<'a> {
@@ -91,27 +93,25 @@ impl Sender {
                 continue;
             }
             let now = clock.now();
-            let next = match store.next_notification().await {
+            let (due, pause) = match store.next_notification().await {
                 Ok(Some(next)) if next <= now => match self.claim(now, AT_A_TIME - sending.len(), &mut sending).await {
-                    // What is due is another's at the moment, or was cancelled.
-                    Ok(0) => Some(now.plus_ms(20)),
+                    Ok(0) => (None, TAKEN),
                     Ok(_) => continue,
-                    Err(error) => Some(later(&error, now)),
+                    Err(error) => (None, away(&error)),
                 },
-                Ok(next) => next,
-                Err(error) => Some(later(&error, now)),
+                Ok(next) => (next, POLL),
+                Err(error) => (None, away(&error)),
             };
             let due = async {
-                match next {
-                    Some(next) if next <= now.plus_ms(1_000) => tokio::time::sleep(Duration::from_millis(20)).await,
-                    Some(next) => clock.sleep_until(next).await,
+                match due {
+                    Some(due) => clock.sleep_until(due).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
                 () = engine.notifications_rung() => {}
                 () = due => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -217,9 +217,10 @@ impl Sender {
     }
 }
 
-fn later(error: &StoreError, now: Instant) -> Instant {
+/// How long to leave a database alone that did not answer.
+fn away(error: &StoreError) -> Duration {
     tracing::warn!(%error, "notifications wait for the database");
-    now.plus_ms(250)
+    Duration::from_millis(250)
 }
 
 impl Message<'_> {

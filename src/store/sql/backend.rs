@@ -195,14 +195,15 @@ pub trait Backend: Send + Sync + 'static {
         rows: &Rows,
     ) -> impl Future<Output = Result<Vec<Self::Row>, sqlx::Error>> + Send;
 
-    /// Runs all of a transaction, its begin and its commit too, in one trip to the database. False if that can't be, or
-    /// something is not as the steps say: then nothing is written. An error leaves it unknown.
+    /// Runs all of a transaction, its begin and its commit too, in one trip to the database; answers the last row id that was
+    /// given when each step had run. None if that can't be, or something is not as the steps say: then nothing is written.
+    /// An error leaves it unknown.
     fn at_once(
         connection: &mut Self::Connection,
         steps: &[Step<'_>],
-    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+    ) -> impl Future<Output = Result<Option<Vec<i64>>, sqlx::Error>> + Send {
         _ = (connection, steps);
-        std::future::ready(Ok(false))
+        std::future::ready(Ok(None))
     }
 
     /// How many bytes a text column of a row has.

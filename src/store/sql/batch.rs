@@ -176,6 +176,11 @@ impl Rows {
         self.members.is_empty()
     }
 
+    /// Row after row.
+    pub fn iter(&self) -> impl Iterator<Item = &[Cell]> {
+        self.cells.chunks(self.width())
+    }
+
     /// All cells, row after row.
     pub fn cells(&self) -> &[Cell] {
         &self.cells

@@ -74,6 +74,9 @@ impl<B: Backend> SqlStore<B> {
         after: FeedCursor,
         limit: i64,
     ) -> Result<Vec<FeedRow>, StoreError> {
+        if let Some(rows) = self.memory.as_ref().and_then(|memory| memory.tail.read(workspace, pod, after, limit)) {
+            return Ok(rows);
+        }
         let mut cells = cells![workspace, after.transaction, after.position, limit];
         let dialect = match pod {
             Some(pod) => {

@@ -24,6 +24,7 @@ mod schedules;
 mod secrets;
 mod sqlite;
 mod suspensions;
+mod tail;
 
 use std::{
     path::{Path, PathBuf},
@@ -167,7 +168,24 @@ pub(crate) struct SqlStore<B: Backend> {
     sweep: Mutex<Sweep>,
     chain_ends: Arc<audit::ChainEnds>,
     /// None where others change the database too.
-    heads: Option<Arc<catalogue::Heads>>,
+    memory: Option<Arc<Memory>>,
+}
+
+/// What a store that has its database for itself need not read again.
+#[derive(Debug, Default)]
+struct Memory {
+    heads: catalogue::Heads,
+    tail: tail::FeedTail,
+}
+
+/// A change of the catalogue; to be dropped when its transaction has ended, whatever became of it and of its caller.
+struct Changing(Arc<Memory>);
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        self.0.heads.forget();
+        self.0.tail.forget();
+    }
 }
 
 /// The work of a transaction. It may be run more than once, each time in a new transaction.
@@ -186,7 +204,7 @@ impl<B: Backend> SqlStore<B> {
             tasks: TaskTracker::new(),
             sweep: Mutex::default(),
             chain_ends: Arc::default(),
-            heads: alone.then(Arc::default),
+            memory: alone.then(Arc::default),
         }
     }
 
@@ -205,7 +223,7 @@ impl<B: Backend> SqlStore<B> {
             tasks: TaskTracker::new(),
             sweep: Mutex::default(),
             chain_ends: Arc::default(),
-            heads: None,
+            memory: None,
         }
     }
 

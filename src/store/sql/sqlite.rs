@@ -210,33 +210,41 @@ impl Backend for Sqlite {
 
     /// Each statement is a trip to the connection's thread and back, which costs more than the statement; a text of many
     /// statements is one trip.
-    async fn at_once(connection: &mut SqliteConnection, steps: &[Step<'_>]) -> Result<bool, sqlx::Error> {
+    async fn at_once(connection: &mut SqliteConnection, steps: &[Step<'_>]) -> Result<Option<Vec<i64>>, sqlx::Error> {
         let Ok(arguments) = arguments(steps.iter().flat_map(|step| step.rows.cells().iter().cloned())) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let (mut text, mut left) = (String::from("BEGIN IMMEDIATE;\n"), 1);
+        let mut text = String::from("BEGIN IMMEDIATE;\n");
+        // How many statements there are up to the end of each step.
+        let (mut ends, mut statements) = (Vec::with_capacity(steps.len()), 1);
         for step in steps {
-            left += step.batch.sqlite_text(step.rows.len(), step.every, &mut text);
+            statements += step.batch.sqlite_text(step.rows.len(), step.every, &mut text);
+            ends.push(statements);
         }
         text.push_str("COMMIT");
-        let begin = left;
+        let (mut ids, mut done) = (Vec::with_capacity(steps.len()), 0);
         let failed = {
             let mut results = connection.fetch_many(sqlx::query_with(AssertSqlSafe(text), arguments));
             loop {
                 match results.try_next().await {
+                    // The end of a statement.
+                    Ok(Some(Either::Left(result))) => {
+                        done += 1;
+                        if ends.get(ids.len()) == Some(&done) {
+                            ids.push(result.last_insert_rowid());
+                        }
+                    }
                     Ok(Some(Either::Right(_))) => {}
-                    // The end of a statement; the last one is the commit.
-                    Ok(Some(Either::Left(_))) if left > 0 => left -= 1,
-                    Ok(_) => return Ok(true),
+                    Ok(None) => return Ok(Some(ids)),
                     Err(error) => break error,
                 }
             }
         };
         // A commit that failed may be on the disk all the same.
-        if left == 0 || (left < begin && Self::control(connection, "ROLLBACK").await.is_err()) {
+        if done == statements || (done > 0 && Self::control(connection, "ROLLBACK").await.is_err()) {
             return Err(failed);
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn text_bytes(row: &SqliteRow, index: usize) -> usize {

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::domain::{
@@ -44,20 +44,15 @@ impl Heads {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A change of the catalogue; to be dropped when its transaction has ended, whatever became of it and of its caller.
-#[derive(Debug)]
-pub struct Changing(pub Arc<Heads>);
-
-impl Drop for Changing {
-    fn drop(&mut self) {
-        let mut kept = self.0.kept();
+    /// Forgets everything, when the catalogue has changed.
+    pub fn forget(&self) {
+        let mut kept = self.kept();
         kept.changes += 1;
         kept.heads.clear();
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -71,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_was_read_before_a_change_ended_is_not_kept_after_it() {
-        let heads = Arc::new(Heads::default());
+        let heads = Heads::default();
         let key = (WorkspaceId(uuid::Uuid::from_u128(1)), WorkflowId(uuid::Uuid::from_u128(2)));
         let workflow = Workflow {
             id: key.1,
@@ -88,10 +83,9 @@ mod tests {
             updated_at: Instant(0),
         };
         let before = heads.find(key).unwrap_err();
-        let changing = Changing(Arc::clone(&heads));
         heads.keep(before, &workflow);
         assert_eq!(heads.find(key), Ok(workflow.clone()));
-        drop(changing);
+        heads.forget();
         assert!(heads.find(key).is_err());
         heads.keep(before, &workflow);
         let after = heads.find(key).unwrap_err();

@@ -20,9 +20,8 @@ use crate::{
     },
 };
 
-use self::heads::Changing;
 use super::{
-    SqlStore, audit,
+    Changing, SqlStore, audit,
     backend::{Backend, Cell, Columns, Dialect, cells},
 };
 
@@ -52,7 +51,7 @@ impl<B: Backend> SqlStore<B> {
         idempotency: Option<IdempotentReply>,
     ) -> Result<(), StoreError> {
         let entry = change.audit(author);
-        let changing = self.heads.clone().map(Changing);
+        let changing = self.memory.clone().map(Changing);
         let work = Arc::new((change, entry, idempotency, changing));
         self.write(move |connection| {
             let work = Arc::clone(&work);

@@ -92,7 +92,7 @@ impl<B: Backend> SqlStore<B> {
         workspace: WorkspaceId,
         id: WorkflowId,
     ) -> Result<Workflow, StoreError> {
-        let kept = self.heads.as_ref().map(|heads| (heads, heads.find((workspace, id))));
+        let kept = self.memory.as_ref().map(|memory| (&memory.heads, memory.heads.find((workspace, id))));
         if let Some((_, Ok(workflow))) = kept {
             return Ok(workflow);
         }

@@ -33,6 +33,7 @@ use super::{
     notifications::{ADD_LINKS, ADD_NOTIFICATIONS},
     run,
     schedules::{INSERT_SLOTS, MOVE_SCHEDULES},
+    tail::TailRow,
     transact,
 };
 use rows::{Member, Prepared, Tables, holds_nul};
@@ -160,7 +161,8 @@ static INSERT_EVENTS: Batch = Batch::new(
      SELECT workspace_id, execution_id, seq, body FROM batch",
 );
 
-static INSERT_FEED: Batch = Batch::new(
+/// What is numbered by the one writer of SQLite is known to [`super::tail`].
+static INSERT_FEED: Batch = Batch::differing(
     &[
         ("workspace_id", Kind::Id),
         ("pod_id", Kind::Id),
@@ -169,8 +171,12 @@ static INSERT_FEED: Batch = Batch::new(
         ("seq", Kind::Int),
         ("kind", Kind::Text),
     ],
-    "INSERT INTO feed (workspace_id, pod_id, workflow_id, execution_id, seq, kind)
+    Dialect {
+        sqlite: "INSERT INTO feed (workspace_id, pod_id, workflow_id, execution_id, seq, kind)
+     SELECT workspace_id, pod_id, workflow_id, execution_id, seq, kind FROM batch RETURNING position",
+        postgres: "INSERT INTO feed (workspace_id, pod_id, workflow_id, execution_id, seq, kind)
      SELECT workspace_id, pod_id, workflow_id, execution_id, seq, kind FROM batch",
+    },
 );
 
 /// Queue rows and wake-ups in one: a wake-up names no priority, it takes that of the execution. Nothing is queued that
@@ -223,16 +229,22 @@ impl<B: Backend> SqlStore<B> {
         while let Some(part) = parts.pop() {
             let prepared = Arc::new(Prepared::new(part.iter().map(|member| &batch[*member])));
             let (lanes, backend) = (Arc::clone(&self.committers), Arc::clone(&self.backend));
-            let chain_ends = Arc::clone(&self.chain_ends);
+            let (chain_ends, memory) = (Arc::clone(&self.chain_ends), self.memory.clone());
             let task = self.tasks.spawn(async move {
-                if write_at_once(&lanes, &*backend, &prepared, &chain_ends).await? {
-                    return Ok(prepared.members.iter().map(|_| Ok(())).collect());
+                let written = match write_at_once(&lanes, &*backend, &prepared, &chain_ends).await? {
+                    Some(written) => written,
+                    None => {
+                        transact(&lanes, &*backend, |connection| {
+                            Box::pin(write::<B>(connection, Arc::clone(&prepared)))
+                        })
+                        .await?
+                    }
+                };
+                chain_ends.note(written.ends);
+                if let Some(memory) = memory {
+                    memory.tail.push(written.tail);
                 }
-                let written =
-                    transact(&lanes, &*backend, |connection| Box::pin(write::<B>(connection, Arc::clone(&prepared))));
-                let (results, ends) = written.await?;
-                chain_ends.note(ends);
-                Ok(results)
+                Ok(written.results)
             });
             match task.await.map_err(|error| StoreError::Database(Box::new(error)))? {
                 Ok(answers) => {
@@ -280,11 +292,15 @@ fn rounds(batch: &[Commit], included: impl Fn(usize) -> bool) -> Vec<Vec<usize>>
     rounds
 }
 
+/// What came of a transaction.
+struct Written {
+    results: Results,
+    ends: Ends,
+    tail: Vec<TailRow>,
+}
+
 /// Writes a prepared batch inside a transaction.
-async fn write<B: Backend>(
-    connection: &mut B::Connection,
-    prepared: Arc<Prepared>,
-) -> Result<(Results, Ends), StoreError> {
+async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepared>) -> Result<Written, StoreError> {
     let members = &prepared.members;
     let mut results: Results = members.iter().map(|_| Ok(())).collect();
     let mut tables = Cow::Borrowed(&prepared.tables);
@@ -320,21 +336,27 @@ async fn write<B: Backend>(
     if run::<B>(connection, &INSERT_EXECUTIONS, &tables.children).await?.len() < tables.children.len() {
         return Err(StoreError::Refused("a child execution exists already"));
     }
+    let mut tail = Vec::new();
     for step in projections(&tables) {
-        run::<B>(connection, step.batch, &step.rows).await?;
+        let answers = run::<B>(connection, step.batch, &step.rows).await?;
+        if std::ptr::eq(step.batch, &INSERT_FEED) {
+            let positions = answers.iter().map(|row| Columns::<B>::new(row).next::<i64>());
+            tail =
+                positions.reduce(|last, next| Ok(last?.max(next?))).transpose()?.map_or(tail, |last| tables.tail(last));
+        }
     }
     let ends = audit::chain::<B>(connection, tables.audit.iter().map(|(_, entry)| entry)).await?;
-    Ok((results, ends))
+    Ok(Written { results, ends, tail })
 }
 
-/// Writes a small batch in which nothing is stale, refused or repeated in one trip to the database. False if it is another
-/// one: then nothing was written, and [`write`] finds out which members can be.
+/// Writes a small batch in which nothing is stale, refused or repeated in one trip to the database. None if it is another
+/// one: then nothing was written, and [`write()`] finds out which members can be.
 async fn write_at_once<B: Backend>(
     lanes: &Arc<Lanes<B>>,
     backend: &B,
     prepared: &Prepared,
     chain_ends: &ChainEnds,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Written>, StoreError> {
     let tables = &prepared.tables;
     let decisive = [
         (&TAKE_KEYS, &tables.keys),
@@ -348,20 +370,21 @@ async fn write_at_once<B: Backend>(
     let mut steps: Vec<_> =
         decisive.into_iter().chain(projections(tables)).filter(|step| !step.rows.is_empty()).collect();
     if steps.iter().map(|step| step.rows.len()).sum::<usize>() > B::AT_ONCE {
-        return Ok(false);
+        return Ok(None);
     }
-    let Some((records, ends)) = chain_ends.seal(tables.audit.iter().map(|(_, entry)| entry)) else { return Ok(false) };
+    let Some((records, ends)) = chain_ends.seal(tables.audit.iter().map(|(_, entry)| entry)) else { return Ok(None) };
     if !records.is_empty() {
         steps.push(Step { batch: &INSERT_AUDIT, rows: Cow::Owned(records), every: false });
     }
     let mut lane = lanes.take().await?;
-    let written = B::at_once(&mut lane, &steps).await?;
+    let ids = B::at_once(&mut lane, &steps).await?;
     lane.give_back();
-    if written {
-        chain_ends.note(ends);
-        backend.committed();
-    }
-    Ok(written)
+    let Some(ids) = ids else { return Ok(None) };
+    backend.committed();
+    let of_feed = steps.iter().zip(ids).find(|(step, _)| std::ptr::eq(step.batch, &INSERT_FEED));
+    let tail = of_feed.map_or_else(Vec::new, |(_, last)| tables.tail(last));
+    let results = prepared.members.iter().map(|_| Ok(())).collect();
+    Ok(Some(Written { results, ends, tail }))
 }
 
 /// What follows from the rows of the executions, in the order of the locks.

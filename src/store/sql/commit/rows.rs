@@ -21,6 +21,7 @@ use super::super::{
     batch::Rows,
     notifications::add_notices,
     schedules,
+    tail::TailRow,
 };
 
 /// What decides about one member.
@@ -205,6 +206,37 @@ impl Tables {
                 self.feed.push(member, cells![workspace, pod, workflow, execution, event.seq, kind]);
             }
         }
+    }
+
+    /// The rows of the feed as they were written, the last one at this position.
+    pub fn tail(&self, last: i64) -> Vec<TailRow> {
+        let mut events = self.events.iter();
+        let first = last + 1 - self.feed.len() as i64;
+        let rows = self.feed.iter().zip(first..).map(|(row, position)| match row {
+            [
+                Cell::Id(Some(workspace)),
+                Cell::Id(Some(pod)),
+                Cell::Id(Some(workflow)),
+                Cell::Id(Some(id)),
+                Cell::Int(Some(seq)),
+                Cell::Text(Some(kind)),
+            ] => {
+                // Events are in the order of the feed, which has some of them.
+                let body = events.find_map(|event| match event {
+                    [_, Cell::Id(Some(execution)), Cell::Int(Some(at)), Cell::Text(Some(body))]
+                        if (execution, at) == (id, seq) =>
+                    {
+                        Some(Arc::clone(body))
+                    }
+                    _ => None,
+                })?;
+                let (workspace, pod, workflow) = (WorkspaceId(*workspace), PodId(*pod), WorkflowId(*workflow));
+                let execution = ExecutionId(*id);
+                Some(TailRow { position, workspace, pod, workflow, execution, seq: *seq, kind: Arc::clone(kind), body })
+            }
+            _ => None,
+        });
+        rows.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Leaves out what belongs to members that failed.
