@@ -102,6 +102,7 @@ pub struct CreateSchedule {
 /// What changes about a schedule; what is missing stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "missing leaves a bound, null takes it away, a value sets it")]
 pub struct UpdateSchedule {
     /// The workflow to start.
     #[serde(default, deserialize_with = "present")]

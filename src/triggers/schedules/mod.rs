@@ -91,8 +91,7 @@ impl Schedules {
                         }
                         return;
                     }
-                    Ok(_) => {}
-                    Err(EngineError::Stopping) => {}
+                    Ok(_) | Err(EngineError::Stopping) => {}
                     Err(error) => tracing::warn!(%error, "schedules could not be looked at; trying again"),
                 }
                 tokio::time::sleep(PAUSE).await;

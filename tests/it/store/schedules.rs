@@ -114,7 +114,7 @@ pub async fn schedules_are_kept_changed_and_deleted(fixture: Fixture) {
     assert_eq!(store.schedule(home.workspace, made.id).await.unwrap(), made);
     let other = stored(&fixture).await;
     let page = store.schedules(home.workspace, home.pod, 1, None).await.unwrap();
-    assert_eq!(page.items, [other.clone()]);
+    assert_eq!(page.items, std::slice::from_ref(&other));
     let next = store.schedules(home.workspace, home.pod, 1, page.next.as_deref()).await.unwrap();
     assert_eq!((next.items, next.next), (vec![made.clone()], None));
 

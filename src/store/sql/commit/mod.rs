@@ -339,7 +339,7 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     let mut tail = Vec::new();
     for step in projections(&tables) {
         let answers = run::<B>(connection, step.batch, &step.rows).await?;
-        if std::ptr::eq(step.batch, &INSERT_FEED) {
+        if std::ptr::eq(step.batch, &raw const INSERT_FEED) {
             let positions = answers.iter().map(|row| Columns::<B>::new(row).next::<i64>());
             tail =
                 positions.reduce(|last, next| Ok(last?.max(next?))).transpose()?.map_or(tail, |last| tables.tail(last));
@@ -381,7 +381,7 @@ async fn write_at_once<B: Backend>(
     lane.give_back();
     let Some(ids) = ids else { return Ok(None) };
     backend.committed();
-    let of_feed = steps.iter().zip(ids).find(|(step, _)| std::ptr::eq(step.batch, &INSERT_FEED));
+    let of_feed = steps.iter().zip(ids).find(|(step, _)| std::ptr::eq(step.batch, &raw const INSERT_FEED));
     let tail = of_feed.map_or_else(Vec::new, |(_, last)| tables.tail(last));
     let results = prepared.members.iter().map(|_| Ok(())).collect();
     Ok(Some(Written { results, ends, tail }))
