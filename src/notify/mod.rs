@@ -197,12 +197,19 @@ impl Sender {
         }
     }
 
-    async fn post(&self, request: Request) -> Result<Option<u16>, Failed> {
+    async fn post(&self, mut request: Request) -> Result<Option<u16>, Failed> {
+        // What it says is for the address that somebody wrote down, and for no other.
+        request.follow_redirects = false;
         match self.0.outbound.send(request).await {
             Ok(reply) if (200..300).contains(&reply.status) => Ok(Some(reply.status)),
             Ok(reply) => Err(Failed {
                 status: Some(reply.status),
-                error: format!("the receiver answered {}", reply.status),
+                error: match reply.status {
+                    status @ 300..=399 => {
+                        format!("the receiver answered {status}: another address, which is not followed")
+                    }
+                    status => format!("the receiver answered {status}"),
+                },
                 // Gone: it asks for nothing more.
                 for_good: reply.status == 410,
             }),

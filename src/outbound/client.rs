@@ -70,6 +70,8 @@ pub struct Request {
     pub timeout: Duration,
     /// The largest body accepted, within the policy's own limit.
     pub max_body_bytes: usize,
+    /// Whether a redirect is followed; else it is a reply like any other.
+    pub follow_redirects: bool,
 }
 
 impl Request {
@@ -83,11 +85,12 @@ impl Request {
             body: None,
             timeout: Duration::from_secs(30),
             max_body_bytes: usize::MAX,
+            follow_redirects: true,
         }
     }
 }
 
-/// A complete reply, of any status that is not a redirect.
+/// A complete reply, of any status; a redirect only where it was not to be followed.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The HTTP status.
@@ -160,7 +163,11 @@ impl Client {
             }
             let reply = hop.send().await.map_err(|e| OutboundError::classify(&host, e))?;
             check_headers(reply.headers())?;
-            let Some(target) = redirect::target(&url, reply.status(), reply.headers())? else {
+            let target = match request.follow_redirects {
+                true => redirect::target(&url, reply.status(), reply.headers())?,
+                false => None,
+            };
+            let Some(target) = target else {
                 return read(reply, &host, max_body_bytes).await;
             };
             redirect::rewrite((&url, &target), reply.status(), &mut method, &mut headers, &mut body);

@@ -20,6 +20,7 @@ on_both! {
     a_webhook_is_signed_and_nothing_secret_is_shown,
     what_fails_is_sent_again_when_its_time_has_come,
     what_fails_for_good_is_not,
+    a_message_is_not_sent_on_to_another_address,
     after_the_last_attempt_it_has_failed_until_somebody_wants_it_sent_again,
     reminders_are_sent_while_it_is_open_and_not_after,
     who_crashes_between_sending_and_writing_sends_the_same_again,
@@ -117,6 +118,19 @@ async fn what_fails_for_good_is_not(backend: Backend) {
     let told = told(&scene, &suspension, |told| told[0]["state"] == "failed" && told[1]["state"] == "failed").await;
     assert_eq!((attempts(&told), &told[0]["attempts"][0]["error"]), (1, &json!("the receiver answered 410")));
     assert!(told[1]["attempts"][0]["error"].as_str().unwrap().contains("may not be called"), "{told}");
+}
+
+async fn a_message_is_not_sent_on_to_another_address(backend: Backend) {
+    let (scene, peer) = (Scene::on(backend).await, Peer::start().await);
+    // As a GET without the message, or as a POST with all of it.
+    for path in ["/moved/302", "/moved/307"] {
+        let notify = json!([{"type": "webhook", "url": peer.url(path), "secret": "s3cret"}]);
+        let (_, suspension) = telling(&scene, json!({"notify": notify})).await;
+        let told = told(&scene, &suspension, |told| attempts(told) == 1).await;
+        assert_eq!(told[0]["state"], "pending", "{told}");
+        assert!(told[0]["attempts"][0]["error"].as_str().unwrap().contains("another address"), "{told}");
+        assert_eq!((peer.hits(path), peer.hits("/elsewhere")), (1, 0));
+    }
 }
 
 async fn after_the_last_attempt_it_has_failed_until_somebody_wants_it_sent_again(backend: Backend) {

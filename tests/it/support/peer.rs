@@ -21,8 +21,8 @@ type Seen = HashMap<String, Vec<Value>>;
 
 /// A server that is reached by `http` nodes of tests.
 ///
-/// `/hang` never answers; `/gate` answers once it is opened; `/status/503` answers so; `/flaky/2` fails twice with 503, then
-/// answers. Everything else answers `{hits}`, the number of requests to this path.
+/// `/hang` never answers; `/gate` answers once it is opened; `/status/503` answers so; `/moved/302` leads to `/elsewhere`;
+/// `/flaky/2` fails twice with 503, then answers. Everything else answers `{hits}`, the number of requests to this path.
 pub struct Peer {
     url: String,
     seen: Arc<watch::Sender<Seen>>,
@@ -103,9 +103,10 @@ async fn answer(
             gate.notified().await;
             StatusCode::OK
         }
-        ("status", Some(status)) => StatusCode::from_u16(status as u16).unwrap(),
+        ("status" | "moved", Some(status)) => StatusCode::from_u16(status as u16).unwrap(),
         ("flaky", Some(failures)) if hits <= failures => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
-    (status, Json(json!({"hits": hits}))).into_response()
+    let location = (kind == "moved").then_some([("location", "/elsewhere")]);
+    (status, location.unwrap_or([("x-peer", "here")]), Json(json!({"hits": hits}))).into_response()
 }
