@@ -131,6 +131,11 @@ impl TriggeredBy {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
+
+    /// The priority of what nobody has given one: what somebody waits for goes before what runs by the clock.
+    pub fn default_priority(self) -> i32 {
+        if self == Self::Event { 10 } else { 0 }
+    }
 }
 
 /// The result that a node of a replay takes when it is reached.

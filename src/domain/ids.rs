@@ -55,6 +55,8 @@ ids! {
     InviteId,
     /// A schedule.
     ScheduleId,
+    /// An event from outside.
+    EventId,
     /// A message that something waits for an answer.
     NotificationId,
     /// A link by which somebody answers.

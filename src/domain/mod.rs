@@ -11,5 +11,6 @@ pub mod ids;
 pub mod notification;
 pub mod receipt;
 pub mod schedule;
+pub mod subscription;
 pub mod suspension;
 pub mod workflow;

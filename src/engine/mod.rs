@@ -36,10 +36,11 @@ use crate::{
     domain::{
         definition::Problem,
         identity::Role,
-        ids::{InstanceId, WorkspaceId},
+        ids::{InstanceId, WorkflowId, WorkspaceId},
         notification::LinkKey,
         suspension::{Approvers, Claim, Policy, Refusal, Standing, Suspension},
     },
+    nodes::CompiledWorkflow,
     outbound,
     store::{Store, StoreError, catalogue::IdempotentReply},
 };
@@ -301,6 +302,24 @@ impl Engine {
     /// Fires when the shutdown begins: nothing new is begun from then on.
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.soft
+    }
+
+    /// A version of a workflow, compiled.
+    pub async fn compiled(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        version: i64,
+    ) -> Result<Arc<CompiledWorkflow>, EngineError> {
+        self.0.workflows.compiled(workspace, workflow, version).await
+    }
+
+    /// Carries work out to its end, whatever becomes of the caller.
+    pub async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        self.0.tasks.spawn(work).await.map_err(|_| EngineError::Panicked)
     }
 
     /// How many executions run in this process.

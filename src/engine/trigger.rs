@@ -111,7 +111,7 @@ impl Engine {
             input: trigger.input,
             context: trigger.context,
             subject: trigger.subject,
-            priority: trigger.priority.unwrap_or(compiled.priority),
+            priority: trigger.priority.or(compiled.priority).unwrap_or(trigger.triggered_by.default_priority()),
             dedupe_key: trigger.dedupe_key,
             concurrency_key: trigger.concurrency_key,
             idempotency_key: trigger.idempotency_key,

@@ -244,6 +244,15 @@ impl Problem {
         self
     }
 
+    /// It in one sentence, with the first thing that is wrong.
+    pub(super) fn sentence(&self) -> String {
+        let detail = &self.0.detail;
+        match self.0.errors.first() {
+            Some(error) if error.message != *detail => format!("{detail}: {} {}", error.path, error.message),
+            _ => detail.clone().into_owned(),
+        }
+    }
+
     /// Its code.
     pub fn code(&self) -> Code {
         self.0.code

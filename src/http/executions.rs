@@ -174,7 +174,7 @@ pub(super) fn check_size(path: &str, value: &Value) -> Result<(), Problem> {
     Ok(())
 }
 
-fn short_text(path: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+pub(super) fn short_text(path: &str, text: Option<String>) -> Result<Option<String>, Problem> {
     match &text {
         Some(text) if text.is_empty() || text.len() > 255 || text.chars().any(char::is_control) => {
             let message = "must be 1 to 255 bytes without control characters";

@@ -27,6 +27,7 @@ pub mod validation;
 mod api_keys;
 mod audit;
 mod callbacks;
+mod events;
 mod execution_actions;
 mod execution_compare;
 mod execution_events;
@@ -85,6 +86,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(workflows::routes())
         .merge(workflow_versions::routes())
         .merge(schedules::routes())
+        .merge(events::routes())
         .merge(stream_tokens::routes())
         .merge(executions::routes())
         .merge(execution_actions::routes())

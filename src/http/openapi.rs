@@ -42,6 +42,7 @@ const TAGS: &[(&str, &str)] = &[
     ("pods", "Folders of workflows and executions."),
     ("workflows", "Node graphs and their versions."),
     ("executions", "Runs of workflows."),
+    ("events", "What has happened outside, and starts the workflows that subscribe to it."),
     ("schedules", "Workflows started by the clock, and the ledger of what became of each slot."),
     ("suspensions", "Approvals and questions that wait for people."),
     ("streams", "Server-sent events, as they happen and after the fact."),

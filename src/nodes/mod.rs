@@ -24,6 +24,7 @@ pub mod registry;
 mod router;
 mod schema;
 mod start;
+mod subscriptions;
 mod subworkflow;
 #[cfg(test)]
 mod testing;
@@ -54,6 +55,7 @@ use crate::{
 
 pub use schema::{MAX_VALUE_DEPTH, fits_depth};
 pub use start::check_input;
+pub use subscriptions::CompiledSubscription;
 
 /// A workflow version, compiled: the graph and for each of its nodes what it does.
 pub struct CompiledWorkflow {
@@ -63,8 +65,10 @@ pub struct CompiledWorkflow {
     pub nodes: Vec<CompiledNode>,
     /// How long an execution may be active.
     pub timeout_ms: Option<i64>,
-    /// The priority of executions that name none.
-    pub priority: i32,
+    /// The priority of executions that name none; without it, that of what triggers them.
+    pub priority: Option<i32>,
+    /// The events that start it.
+    pub subscriptions: Vec<CompiledSubscription>,
 }
 
 /// A node, compiled.

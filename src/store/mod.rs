@@ -308,6 +308,9 @@ pub trait Store: Send + Sync + 'static {
         now: Instant,
     ) -> Result<Option<IdempotentReply>, StoreError>;
 
+    /// Keeps a reply under its idempotency key, beside any change; `Repeated` with the one that is kept already.
+    async fn keep_reply(&self, reply: &IdempotentReply) -> Result<(), StoreError>;
+
     /// A page of the audit log, newest first.
     async fn audit(
         &self,
@@ -372,6 +375,15 @@ pub trait Store: Send + Sync + 'static {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Workflow>, StoreError>;
+
+    /// The deployed workflows of a pod that subscribe to events by one of these texts, and their deployed versions, in the
+    /// order of their ids; at most one more than [`crate::domain::subscription::MAX_SUBSCRIBERS`].
+    async fn subscribers(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        patterns: &[String],
+    ) -> Result<Vec<(WorkflowId, i64)>, StoreError>;
 
     /// One version of a workflow.
     async fn workflow_version(

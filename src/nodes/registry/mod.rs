@@ -28,7 +28,7 @@ use super::{
     config::{Compiled, Config},
     end, http, if_else, loops, merge, note, router,
     schema::{self, Schema, shorten},
-    start, subworkflow, transform, wait,
+    start, subscriptions, subworkflow, transform, wait,
 };
 
 /// Every node type, in the order in which editors offer them.
@@ -174,6 +174,7 @@ pub fn compile(definition: &Definition) -> Result<CompiledWorkflow, Vec<Problem>
     let mut problems = Vec::new();
     let graph = Graph::compile(definition).map_err(|found| problems.extend(found)).ok();
     check_settings(&definition.settings, &mut problems);
+    let subscriptions = subscriptions::compile(&definition.settings.subscriptions, &mut problems);
     if definition.nodes.len() > MAX_NODES {
         return Err(problems);
     }
@@ -191,7 +192,8 @@ pub fn compile(definition: &Definition) -> Result<CompiledWorkflow, Vec<Problem>
             graph,
             nodes,
             timeout_ms: definition.settings.timeout_ms,
-            priority: definition.settings.priority.unwrap_or_default(),
+            priority: definition.settings.priority,
+            subscriptions,
         }),
         _ => {
             debug_assert!(!problems.is_empty(), "a node was refused without a word");

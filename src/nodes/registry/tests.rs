@@ -219,7 +219,7 @@ fn gives_edges_their_canonical_ports() {
         Some("error"),
     ];
     assert_eq!(ports, expected);
-    assert_eq!((workflow.timeout_ms, workflow.priority), (Some(60_000), -3));
+    assert_eq!((workflow.timeout_ms, workflow.priority), (Some(60_000), Some(-3)));
     assert_eq!(workflow.find("Check"), Some(1));
     assert_eq!(workflow.node(2).kind, "approval-gate");
     assert_eq!(workflow.node(3).role, Role::End { terminate: false });

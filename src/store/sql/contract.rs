@@ -261,6 +261,10 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::change(self, change, author, idempotency).await
     }
 
+    async fn keep_reply(&self, reply: &IdempotentReply) -> Result<(), StoreError> {
+        Self::keep_reply(self, reply).await
+    }
+
     async fn audit(
         &self,
         workspace: WorkspaceId,
@@ -354,6 +358,15 @@ impl<B: Backend> Store for SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<Workflow>, StoreError> {
         Self::workflows(self, workspace, pod, filter, limit, cursor).await
+    }
+
+    async fn subscribers(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        patterns: &[String],
+    ) -> Result<Vec<(WorkflowId, i64)>, StoreError> {
+        Self::subscribers(self, workspace, pod, patterns).await
     }
 
     async fn workflow_version(

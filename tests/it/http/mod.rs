@@ -6,6 +6,7 @@ mod browser;
 mod callbacks;
 pub mod decisions;
 mod event_schema;
+mod events;
 mod execution_actions;
 mod execution_answers;
 mod execution_cancels;

@@ -198,6 +198,7 @@ async fn every_described_operation_succeeds() {
     let events = format!("{pod}/events");
     ann.post(&format!("{workspace}/stream-tokens"), json!({"path": events})).await.expect(201);
     ann.stream(&events).await;
+    ann.post(&events, json!({"type": "order.created"})).await.expect(202);
     ann.stream(&format!("{workspace}/suspensions/events")).await;
     let run = scene.trigger(&id, json!(null)).await;
     let asked = run.asked().await;

@@ -51,6 +51,7 @@ fn matrix(workspace: &str, pod: &str, workflow: &str) -> Vec<(&'static str, Stri
         ("GET", format!("{workflow}/versions"), none.clone(), "viewer"),
         ("GET", format!("{workflow}/versions/1"), none.clone(), "viewer"),
         ("POST", format!("{workflow}/versions/1/restore"), json!({}), "editor"),
+        ("POST", format!("{pod}/events"), json!({"type": "x"}), "editor"),
         ("POST", format!("{pod}/schedules"), hourly(workflow), "admin"),
         ("GET", format!("{pod}/schedules"), none.clone(), "viewer"),
         ("GET", format!("{pod}/schedules/{UNKNOWN}"), none.clone(), "viewer"),

@@ -14,6 +14,7 @@ mod oracle;
 mod queue;
 mod reading;
 mod schedules;
+mod subscriptions;
 
 use fixture::Fixture;
 
@@ -114,6 +115,12 @@ contract! {
         slots_of_many_schedules_are_one_batch,
         of_writers_that_race_for_a_slot_one_gets_it,
         what_is_due_or_ready_is_found_across_workspaces,
+    }
+    subscriptions {
+        they_are_those_of_the_deployed_version,
+        each_pod_has_its_own,
+        there_is_a_most_that_are_found,
+        a_reply_is_kept_by_itself_once,
     }
     catalogue {
         workspaces,

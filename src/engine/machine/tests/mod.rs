@@ -72,7 +72,8 @@ fn workflow(definition: &Value) -> Arc<CompiledWorkflow> {
         let common = Common { join, retry, timeout_ms: number("timeoutMs"), on_error: None };
         CompiledNode { kind, name: None, node: Box::new(Inert), role, common }
     });
-    Arc::new(CompiledWorkflow { nodes: nodes.collect(), graph, timeout_ms: None, priority: 0 })
+    let nodes = nodes.collect();
+    Arc::new(CompiledWorkflow { nodes, graph, timeout_ms: None, priority: None, subscriptions: Vec::new() })
 }
 
 fn origin() -> ExecutionOrigin {

@@ -5,6 +5,7 @@ mod heads;
 mod people;
 mod pods;
 mod schedules;
+mod subscriptions;
 mod workflows;
 
 use std::sync::Arc;
@@ -80,6 +81,15 @@ impl<B: Backend> SqlStore<B> {
         let rows = self.read(REPLY, cells![scope, key]).await?;
         let reply = rows.first().map(read_reply::<B>).transpose()?;
         Ok(reply.filter(|reply| reply.forget_at.is_none_or(|forget_at| forget_at > now)))
+    }
+
+    pub(super) async fn keep_reply(&self, reply: &IdempotentReply) -> Result<(), StoreError> {
+        let reply = Arc::new(reply.clone());
+        self.write(move |connection| {
+            let reply = Arc::clone(&reply);
+            Box::pin(async move { take_key::<B>(connection, &reply).await })
+        })
+        .await
     }
 }
 

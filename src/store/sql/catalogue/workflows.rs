@@ -19,6 +19,7 @@ use super::{
     },
     exists,
     pods::STILL_RUNS,
+    subscriptions::subscribe,
     write_row,
 };
 
@@ -165,7 +166,8 @@ pub(super) async fn create_workflow<B: Backend>(
         workflow.updated_at,
     ];
     write_row::<B>(connection, "workflow", "pod", CREATE, cells).await?;
-    create_version::<B>(connection, workflow, definition, created_by, workflow.created_at).await
+    create_version::<B>(connection, workflow, definition, created_by, workflow.created_at).await?;
+    subscribe::<B>(connection, workflow, Some(definition)).await
 }
 
 async fn create_version<B: Backend>(
@@ -207,12 +209,10 @@ pub(super) async fn update_workflow<B: Backend>(
             StoreError::NotFound("workflow")
         });
     }
-    match new_version {
-        Some((definition, created_by)) => {
-            create_version::<B>(connection, workflow, definition, created_by, workflow.updated_at).await
-        }
-        None => Ok(()),
+    if let Some((definition, created_by)) = new_version {
+        create_version::<B>(connection, workflow, definition, created_by, workflow.updated_at).await?;
     }
+    subscribe::<B>(connection, workflow, new_version.map(|(definition, _)| definition)).await
 }
 
 pub(super) async fn delete_workflow<B: Backend>(
