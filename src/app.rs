@@ -25,6 +25,7 @@ use crate::{
         Store,
         sql::{self, Options},
     },
+    triggers::schedules::Schedules,
 };
 
 /// How long connections may take to end once the engine has stopped.
@@ -57,6 +58,8 @@ impl App {
         let mail = config.smtp.as_ref().map(|(url, from)| Mail::new(url, from)).transpose()?;
         let engine = Engine::start(Arc::clone(&store), clock.clone(), engine_config, outbound.clone()).await?;
         notify::start(&engine, outbound, mail, config.public_url());
+        let schedules = Schedules::new(engine.clone(), config.schedule_min_interval);
+        schedules.start();
         let shutdown = Shutdown::default();
         let streams = Streams::new(
             config.streams_per_workspace,
@@ -69,7 +72,7 @@ impl App {
         let signer = Arc::new(Signer::shared(&*store, &clock).await.context("the key that signs receipts")?);
         let readiness = Readiness::default();
         let config = Arc::new(config);
-        let state = AppState { store, clock, config, auth, readiness, metrics, engine, streams, signer };
+        let state = AppState { store, clock, config, auth, readiness, metrics, engine, schedules, streams, signer };
         Ok(Self { state, shutdown })
     }
 

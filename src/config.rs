@@ -93,6 +93,9 @@ pub struct Settings {
     /// How long a stopping server waits for running nodes [default: 30s]
     #[arg(long, env = "SLUICEGATE_DRAIN_LIMIT", value_name = "DURATION")]
     pub drain_limit: Option<Span>,
+    /// Shortest time between two slots of a schedule, 1s to 1h [default: 1m]
+    #[arg(long, env = "SLUICEGATE_SCHEDULE_MIN_INTERVAL", value_name = "DURATION")]
+    pub schedule_min_interval: Option<Span>,
     /// Private networks that workflows may reach, such as `10.0.0.0/8`
     #[arg(long, env = "SLUICEGATE_OUTBOUND_NETWORKS", value_name = "NETWORK", value_delimiter = ',')]
     pub outbound_networks: Option<Vec<String>>,
@@ -137,6 +140,8 @@ pub struct Config {
     pub instance_lease: Duration,
     /// How long a stopping server waits for running nodes.
     pub drain_limit: Duration,
+    /// Shortest time between two slots of a schedule.
+    pub schedule_min_interval: Duration,
     /// Private networks that workflows may reach.
     pub outbound_networks: Vec<String>,
     /// How log lines look.
@@ -241,7 +246,7 @@ impl Settings {
         fill_gaps!(
             self, file: listen, store, public_url, smtp_url, smtp_from, stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
             jwt_secret, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, max_running, queue_limit,
-            instance_lease, drain_limit, outbound_networks, log_format, log,
+            instance_lease, drain_limit, schedule_min_interval, outbound_networks, log_format, log,
         );
     }
 
@@ -284,6 +289,7 @@ impl Settings {
             queue_limit: self.queue_limit.unwrap_or(100_000).into(),
             instance_lease,
             drain_limit: self.drain_limit.map_or(Duration::from_secs(30), |span| span.0),
+            schedule_min_interval: span("schedule-min-interval", self.schedule_min_interval, 60, 1, 3_600)?,
             outbound_networks: self.outbound_networks.unwrap_or_default(),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log: self.log.unwrap_or_else(|| "info".into()),

@@ -8,7 +8,8 @@
 //! | 1 | [`store`], [`outbound`] | the two databases behind one trait; the guarded HTTP client |
 //! | 2 | [`nodes`] | one file per node type, and their registry |
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
-//! | 4 | [`http`] | the API: thin handlers over the engine and the store |
+//! | 4 | [`triggers`] | what starts executions by itself: schedules |
+//! | 5 | [`http`] | the API: thin handlers over the floors below |
 //! | – | [`app`], [`config`], [`clock`], [`cli`] | composition root, settings, time and ids, commands |
 //!
 //! One way for the data: trigger → queue → driver → machine → committer → log → hub → SSE.
@@ -25,3 +26,4 @@ pub mod nodes;
 pub mod notify;
 pub mod outbound;
 pub mod store;
+pub mod triggers;

@@ -53,6 +53,8 @@ ids! {
     ApiKeyId,
     /// An invitation to a workspace.
     InviteId,
+    /// A schedule.
+    ScheduleId,
     /// A message that something waits for an answer.
     NotificationId,
     /// A link by which somebody answers.

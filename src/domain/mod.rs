@@ -10,5 +10,6 @@ pub mod identity;
 pub mod ids;
 pub mod notification;
 pub mod receipt;
+pub mod schedule;
 pub mod suspension;
 pub mod workflow;

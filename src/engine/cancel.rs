@@ -20,7 +20,7 @@ use super::{
     driver::Folded,
     machine::{Command, Machine},
     project::{self, Placement},
-    trigger::ReplyFor,
+    trigger::{ReplyFor, Riders},
 };
 
 /// How often a door decides anew when others are faster.
@@ -142,6 +142,7 @@ impl Engine {
                 idempotency: None,
                 snapshot: None,
                 audit: Vec::new(),
+                slot: None,
             };
             match self.0.committer.commit(commit).await {
                 Err(EngineError::Conflict) => {}
@@ -191,7 +192,7 @@ impl Engine {
             && let Ok(permit) = inner.places.clone().try_acquire_owned()
             && let Some(place) = self.take_place(id, permit)
         {
-            return self.open(folded, place, reply).await;
+            return self.open(folded, place, Riders { reply, slot: None }).await;
         }
         let engine = self.clone();
         // In a task of its own: a caller who goes away must not keep the driver from being woken.

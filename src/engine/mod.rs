@@ -106,6 +106,9 @@ pub enum EngineError {
     /// The request was carried out before: the reply it got.
     #[error("the idempotency key was used before")]
     Repeated(Box<IdempotentReply>),
+    /// The slot was settled by somebody else, or its schedule was changed: nothing was started.
+    #[error("the slot is settled, or its schedule was changed")]
+    SlotTaken,
     /// Too much is waiting to be written or run.
     #[error("too many executions are waiting")]
     Busy,
@@ -130,6 +133,9 @@ pub enum EngineError {
     /// The workflow is in the trash.
     #[error("the workflow is in the trash")]
     Trashed,
+    /// The workflow is not deployed, and only what is deployed may be started so.
+    #[error("the workflow is not deployed")]
+    NotDeployed,
     /// The execution has ended.
     #[error("the execution has ended")]
     Ended,
@@ -285,6 +291,16 @@ impl Engine {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// How it runs.
+    pub fn config(&self) -> &EngineConfig {
+        &self.0.config
+    }
+
+    /// Fires when the shutdown begins: nothing new is begun from then on.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.0.soft
     }
 
     /// How many executions run in this process.

@@ -16,6 +16,7 @@ use crate::{
     store::{
         catalogue::IdempotentReply,
         commit::{Commit, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange, TimerChange},
+        schedules::Settlement,
     },
 };
 
@@ -40,6 +41,8 @@ pub struct Placement {
     pub children: Vec<NewChild>,
     /// What is sent about suspensions that open with it.
     pub notices: Notices,
+    /// The slot of a schedule that it is started for.
+    pub slot: Option<Box<Settlement>>,
 }
 
 /// Where the writer stands.
@@ -123,6 +126,7 @@ pub fn commit(
         audit: audit(origin, events),
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,
+        slot: placement.slot,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
     }
 }

@@ -200,5 +200,6 @@ fn again(origin: &ExecutionOrigin) -> Trigger {
         presets: Presets::new(),
         run_at: None,
         created_by: origin.created_by.clone(),
+        slot: None,
     }
 }

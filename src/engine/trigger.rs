@@ -14,7 +14,7 @@ use crate::{
         workflow::WorkflowState,
     },
     nodes::{ChildRequest, check_input},
-    store::{StoreError, catalogue::IdempotentReply, commit::NewChild},
+    store::{StoreError, catalogue::IdempotentReply, commit::NewChild, schedules::Settlement},
 };
 
 use super::{
@@ -66,10 +66,21 @@ pub struct Trigger {
     pub run_at: Option<Instant>,
     /// Who triggers it.
     pub created_by: String,
+    /// The slot of a schedule that it is for: written with the execution, whose id the row gets, or neither is.
+    pub slot: Option<Box<Settlement>>,
 }
 
 /// Makes the reply to be kept for an idempotency key, from the execution as the commit leaves it. None: nothing is kept.
 pub type ReplyFor = Option<Arc<dyn Fn(&Execution) -> IdempotentReply + Send + Sync>>;
+
+/// What is written in one commit with what a door has decided.
+#[derive(Default)]
+pub struct Riders {
+    /// The reply to be kept for an idempotency key.
+    pub reply: ReplyFor,
+    /// The slot of a schedule.
+    pub slot: Option<Box<Settlement>>,
+}
 
 impl Engine {
     /// Creates an execution; when this returns it is durable.
@@ -114,7 +125,11 @@ impl Engine {
             created_at: now,
         };
         let machine = Machine::new(compiled, &origin, inner.config.limits);
-        self.create(machine, origin, now, reply).await
+        let mut slot = trigger.slot;
+        for row in slot.iter_mut().flat_map(|settlement| &mut settlement.slots) {
+            row.execution_id = Some(origin.id);
+        }
+        self.create(machine, origin, now, Riders { reply, slot }).await
     }
 
     async fn create(
@@ -122,13 +137,13 @@ impl Engine {
         mut machine: Machine,
         origin: ExecutionOrigin,
         now: Instant,
-        reply: ReplyFor,
+        riders: Riders,
     ) -> Result<Execution, EngineError> {
         let inner = &self.0;
         machine.decide(now, Command::Record);
         // The reply shows the execution as it is recorded; what follows, be it in the same commit, is for the stream.
         let execution = Execution { origin: origin.clone(), progress: machine.progress() };
-        let kept = reply.map(|reply| reply(&execution));
+        let kept = riders.reply.map(|reply| reply(&execution));
         let waits = origin.run_at.is_some();
         if !waits
             && inner.signals.queue_is_empty()
@@ -138,14 +153,14 @@ impl Engine {
             let place = self.take_place(folded.origin.id, permit).ok_or(EngineError::Conflict)?;
             let reply =
                 kept.map(|kept| -> Arc<dyn Fn(&Execution) -> _ + Send + Sync> { Arc::new(move |_| kept.clone()) });
-            self.open(folded, place, reply).await?;
+            self.open(folded, place, Riders { reply, slot: riders.slot }).await?;
             return Ok(execution);
         }
         if !waits && self.queue_length(origin.workspace_id, now).await? >= inner.config.queue_limit {
             return Err(EngineError::Busy);
         }
         let events = machine.take();
-        let placement = Placement { driver: None, queued: !waits, idempotency: kept, ..Placement::default() };
+        let placement = Placement { queued: !waits, idempotency: kept, slot: riders.slot, ..Placement::default() };
         let commit = project::commit(&machine, &execution.origin, &events, &Seen::NOTHING, now, placement);
         match inner.committer.commit(commit).await {
             Ok(()) => Ok(execution),

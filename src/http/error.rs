@@ -352,6 +352,7 @@ impl From<EngineError> for Problem {
             EngineError::Plan(problems) => Self::placed(Code::InvalidReplay, text, "", &problems),
             EngineError::Definition(problems) => Self::placed(Code::InvalidWorkflow, text, "/definition", &problems),
             EngineError::Trashed => Self::new(Code::WorkflowTrashed, text),
+            EngineError::NotDeployed => Self::new(Code::Conflict, "the workflow is not deployed; deploy it first"),
             EngineError::Ended => Self::new(Code::ExecutionEnded, text),
             EngineError::NotEnded => Self::new(Code::ExecutionNotEnded, text),
             EngineError::NotSuspended => Self::new(Code::NotSuspended, text),
@@ -381,7 +382,7 @@ impl From<EngineError> for Problem {
             EngineError::Reassignment(problems) => Self::placed(Code::InvalidValue, text, "", &problems),
             EngineError::Busy => Self::new(Code::TooManyRequests, text).retry_after_s(1),
             EngineError::Stopping => Self::new(Code::Unavailable, text).retry_after_s(1),
-            EngineError::Conflict | EngineError::Unwritten(_) => {
+            EngineError::Conflict | EngineError::SlotTaken | EngineError::Unwritten(_) => {
                 Self::new(Code::Unavailable, "the request was not confirmed; repeat it with the same idempotency key")
                     .retry_after_s(1)
                     .caused_by(text)

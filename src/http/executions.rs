@@ -129,6 +129,7 @@ async fn create_execution(
         presets: std::collections::BTreeMap::new(),
         run_at: body.run_at,
         created_by: pod.principal().id.clone(),
+        slot: None,
     };
     match engine.trigger(trigger, kept_created(&engine, &key)).await {
         Ok(execution) => Ok(created(engine.clock(), &execution)),

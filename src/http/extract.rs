@@ -13,7 +13,7 @@ use serde_path_to_error::Segment;
 
 use super::error::{Code, Problem};
 use crate::domain::ids::{
-    ApiKeyId, ExecutionId, InviteId, NotificationId, PodId, SuspensionId, WorkflowId, WorkspaceId,
+    ApiKeyId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId,
 };
 
 /// How long a body may take to arrive.
@@ -141,6 +141,7 @@ path_params! {
     ExecutionId, "executionId", "execution";
     SuspensionId, "suspensionId", "suspension";
     NotificationId, "notificationId", "notification";
+    ScheduleId, "scheduleId", "schedule";
     ApiKeyId, "apiKeyId", "API key";
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";

@@ -41,6 +41,7 @@ mod notifications;
 mod pods;
 mod receipts;
 mod respond;
+mod schedules;
 mod stream_tokens;
 mod suspensions;
 mod workflow_versions;
@@ -83,6 +84,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(pods::routes())
         .merge(workflows::routes())
         .merge(workflow_versions::routes())
+        .merge(schedules::routes())
         .merge(stream_tokens::routes())
         .merge(executions::routes())
         .merge(execution_actions::routes())

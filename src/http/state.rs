@@ -8,7 +8,7 @@ use std::sync::{
 use axum::extract::FromRef;
 
 use super::{auth::Authenticator, metrics::Metrics, signing::Signer, streams::Streams};
-use crate::{clock::Clock, config::Config, engine::Engine, store::Store};
+use crate::{clock::Clock, config::Config, engine::Engine, store::Store, triggers::schedules::Schedules};
 
 /// Everything the handlers share.
 #[derive(Clone, FromRef)]
@@ -27,6 +27,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// The engine.
     pub engine: Engine,
+    /// The schedules.
+    pub schedules: Schedules,
     /// The open event streams.
     pub streams: Streams,
     /// Signs receipts.

@@ -8,10 +8,16 @@ use crate::{
         audit::{AuditEntry, Author},
         definition::Definition,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ApiKeyId, InviteId, PodId, WorkflowId, WorkspaceId},
+        ids::{ApiKeyId, InviteId, PodId, ScheduleId, WorkflowId, WorkspaceId},
+        schedule::{Schedule, Slot},
         workflow::{Pod, Workflow, Workspace},
     },
 };
+
+use super::schedules::SeenSchedule;
+
+/// What `Refused` says of a schedule that is not as its writer has seen it.
+pub const SCHEDULE_CHANGED: &str = "the schedule has changed meanwhile";
 
 /// A change of the catalogue, carried out in one transaction. Rows are given whole: ids and times were made by the caller,
 /// so the reply is known before the change is made and can be stored with it.
@@ -62,6 +68,19 @@ pub enum Change {
     },
     /// The workflow, its versions and its executions. `Refused` while an execution of it is live.
     DeleteWorkflow(WorkspaceId, WorkflowId),
+    /// A schedule.
+    CreateSchedule(Box<Schedule>),
+    /// The whole row as it is afterwards. `Refused` with [`SCHEDULE_CHANGED`] if it is not as it was seen.
+    UpdateSchedule {
+        /// The row afterwards.
+        schedule: Box<Schedule>,
+        /// What the caller has seen of it.
+        seen: SeenSchedule,
+        /// Slots of before that the change settles.
+        dropped: Vec<Slot>,
+    },
+    /// The schedule and its ledger. What it has started stays.
+    DeleteSchedule(WorkspaceId, ScheduleId),
 }
 
 impl Change {
@@ -111,11 +130,25 @@ impl Change {
                 (workflow.workspace_id, "workflow.updated", workflow.id.to_string(), detail)
             }
             Self::DeleteWorkflow(workspace, id) => (*workspace, "workflow.deleted", id.to_string(), json!({})),
+            Self::CreateSchedule(schedule) => {
+                (schedule.workspace_id, "schedule.created", schedule.id.to_string(), told_of(schedule))
+            }
+            Self::UpdateSchedule { schedule, .. } => {
+                (schedule.workspace_id, "schedule.updated", schedule.id.to_string(), told_of(schedule))
+            }
+            Self::DeleteSchedule(workspace, id) => (*workspace, "schedule.deleted", id.to_string(), json!({})),
         };
         let Author { id, at } = author.clone();
         let detail = detail.as_object().cloned().unwrap_or_default();
         Some(AuditEntry { workspace_id, at, actor: id, action, subject, detail })
     }
+}
+
+fn told_of(schedule: &Schedule) -> serde_json::Value {
+    json!({
+        "name": schedule.name, "workflowId": schedule.workflow_id, "cronExpression": schedule.cron_expression,
+        "timezone": schedule.timezone, "enabled": schedule.enabled,
+    })
 }
 
 /// The reply that an idempotency key got, kept for repetitions.

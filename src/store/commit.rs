@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::catalogue::IdempotentReply;
+use super::{catalogue::IdempotentReply, schedules::Settlement};
 
 /// One atomic write to one execution (and the children it creates).
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub struct Commit {
     pub snapshot: Option<String>,
     /// What of the events belongs into the audit log.
     pub audit: Vec<AuditEntry>,
+    /// The slot of a schedule that the execution is started for.
+    pub slot: Option<Box<Settlement>>,
 }
 
 /// What is sent about suspensions that open, and the links in it.
@@ -166,6 +168,9 @@ pub enum CommitError {
     /// The idempotency key was used: the reply it got.
     #[error("the idempotency key was used before")]
     Repeated(Box<IdempotentReply>),
+    /// The slot was settled by somebody else, or the schedule was changed.
+    #[error("the slot is settled, or the schedule was changed")]
+    SlotTaken,
     /// The database refused this member alone.
     #[error("refused by the database: {0}")]
     Refused(String),

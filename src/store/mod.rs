@@ -1,14 +1,16 @@
 //! What is kept, behind one object-safe trait; nothing above it is generic over a database.
 //!
 //! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
-//! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`sql`] is the one
-//! implementation, over a small backend for each database.
+//! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds
+//! what settles a slot. [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
 pub mod catalogue;
 pub mod commit;
 mod filters;
+mod rows;
+pub mod schedules;
 pub mod sql;
 
 use std::collections::HashMap;
@@ -21,8 +23,9 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::Execution,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ExecutionId, InstanceId, NotificationId, PodId, SuspensionId, WorkflowId, WorkspaceId},
-        notification::{Attempt, Notification, NotificationState, ResponseLink},
+        ids::{ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        notification::{Notification, ResponseLink},
+        schedule::{Schedule, Slot},
         suspension::Suspension,
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
@@ -30,6 +33,8 @@ use crate::{
 use catalogue::{Change, IdempotentReply};
 use commit::{Commit, CommitError};
 pub use filters::{AuditFilter, ExecutionFilter, SuspensionFilter, WorkflowFilter};
+pub use rows::{ApiKeyRecord, Delivery, FeedCursor, FeedRow, LoadedExecution, Repairs, StoreCounts, StoredEvent};
+use schedules::Settlement;
 
 /// [`Store::events`] stops at the event that fills this many bytes of bodies.
 pub const EVENTS_BYTES: usize = 4 << 20;
@@ -72,105 +77,6 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; none at the end. Opaque above the store.
     pub next: Option<String>,
-}
-
-/// One event as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredEvent {
-    /// Its position in the execution's log.
-    pub seq: i64,
-    /// The exact JSON of the wire.
-    pub body: String,
-}
-
-/// A position in the feed: `(transaction, position)`, ordered so that a reader who has seen one never misses an earlier
-/// one. On SQLite, where one writer commits in order, `transaction` is 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FeedCursor {
-    /// The writing transaction (PostgreSQL's `xid8`).
-    pub transaction: i64,
-    /// The row's number.
-    pub position: i64,
-}
-
-/// One row of the feed of status-level events of a workspace.
-#[derive(Clone, Debug)]
-pub struct FeedRow {
-    /// Where it is.
-    pub cursor: FeedCursor,
-    /// The pod of the execution.
-    pub pod_id: PodId,
-    /// The workflow of the execution.
-    pub workflow_id: WorkflowId,
-    /// The execution.
-    pub execution_id: ExecutionId,
-    /// The event's position in the execution's log.
-    pub seq: i64,
-    /// The event's type.
-    pub kind: String,
-    /// The event as it is stored.
-    pub body: String,
-}
-
-/// What is loaded to fold an execution.
-#[derive(Clone, Debug)]
-pub struct LoadedExecution {
-    /// The row.
-    pub execution: Execution,
-    /// The instance that drives it.
-    pub driver: Option<InstanceId>,
-    /// The latest snapshot: the position it was taken at, and the state.
-    pub snapshot: Option<(i64, String)>,
-    /// The events after the snapshot, in order.
-    pub tail: Vec<StoredEvent>,
-}
-
-/// An API key's row with what is needed to check and scope it.
-#[derive(Clone, Debug)]
-pub struct ApiKeyRecord {
-    /// The key as the API shows it.
-    pub key: ApiKey,
-    /// SHA-256 of the whole key.
-    pub digest: Vec<u8>,
-}
-
-/// What has become of one attempt to deliver a notification.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    /// The workspace.
-    pub workspace_id: WorkspaceId,
-    /// Which.
-    pub id: NotificationId,
-    /// Its `next_at` as it was claimed: it counts only while nobody else has claimed it since.
-    pub leased_until: Instant,
-    /// What it is from now on.
-    pub state: NotificationState,
-    /// When it is tried next.
-    pub next_at: Option<Instant>,
-    /// All attempts, oldest first.
-    pub attempts: Vec<Attempt>,
-}
-
-/// What the reconciler found and mended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Repairs {
-    /// Executions taken back from instances that are gone.
-    pub taken_over: u64,
-    /// Live executions that nothing would ever have woken, put on the queue.
-    pub requeued: u64,
-}
-
-/// Counts for `/metrics`.
-#[derive(Clone, Debug, Default)]
-pub struct StoreCounts {
-    /// Rows in the queue.
-    pub queue_depth: i64,
-    /// When the oldest queue row was put there.
-    pub queue_oldest: Option<Instant>,
-    /// Open suspensions.
-    pub open_suspensions: i64,
-    /// Timers that are due and not yet moved to the queue.
-    pub timers_late: i64,
 }
 
 /// The database.
@@ -331,6 +237,57 @@ pub trait Store: Send + Sync + 'static {
 
     /// The end of the workspace's feed: where a stream that wants only news begins.
     async fn feed_end(&self, workspace: WorkspaceId) -> Result<FeedCursor, StoreError>;
+
+    // --- schedules ------------------------------------------------------------------------------------------------------
+
+    /// Up to `limit` schedules whose next slot is due at `now`, the earliest first.
+    async fn due_schedules(&self, now: Instant, limit: i64) -> Result<Vec<Schedule>, StoreError>;
+
+    /// When the next slot of any schedule is due.
+    async fn next_due_slot(&self) -> Result<Option<Instant>, StoreError>;
+
+    /// Up to `limit` schedules with a slot that waits for executions that have ended by now, the oldest slot first.
+    async fn ready_schedules(&self, limit: i64) -> Result<Vec<Schedule>, StoreError>;
+
+    /// Up to `limit` schedules of all workspaces behind this one, in the order of their keys.
+    async fn schedules_after(
+        &self,
+        after: Option<(WorkspaceId, ScheduleId)>,
+        limit: i64,
+    ) -> Result<Vec<Schedule>, StoreError>;
+
+    /// Settles slots without an execution; `false` (and nothing is written) if the schedule is not as the writer has seen it.
+    /// A slot that has a row keeps it.
+    async fn settle(&self, settlement: &Settlement) -> Result<bool, StoreError>;
+
+    /// Up to `limit` executions that a schedule, webhook or event has started and that have not ended, newest first.
+    async fn live_executions_of(
+        &self,
+        workspace: WorkspaceId,
+        trigger_id: &str,
+        limit: i64,
+    ) -> Result<Vec<ExecutionId>, StoreError>;
+
+    /// A schedule.
+    async fn schedule(&self, workspace: WorkspaceId, id: ScheduleId) -> Result<Schedule, StoreError>;
+
+    /// A page of a pod's schedules, newest first.
+    async fn schedules(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Schedule>, StoreError>;
+
+    /// A page of a schedule's ledger, newest first.
+    async fn slots(
+        &self,
+        workspace: WorkspaceId,
+        id: ScheduleId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Slot>, StoreError>;
 
     // --- catalogue ------------------------------------------------------------------------------------------------------
 

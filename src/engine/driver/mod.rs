@@ -271,7 +271,7 @@ impl Driver {
         let now = self.now();
         let children = std::mem::take(&mut self.children);
         let notices = std::mem::take(&mut self.notices);
-        let placement = Placement { driver, queued: false, idempotency: None, children, notices };
+        let placement = Placement { driver, children, notices, ..Placement::default() };
         let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, now, placement);
         match self.write(commit).await {
             Ok(()) => Ok(Flushed::Written),

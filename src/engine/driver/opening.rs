@@ -16,7 +16,7 @@ use crate::{
         Engine, EngineError,
         drivers::Entry,
         project::{self, Placement},
-        trigger::ReplyFor,
+        trigger::Riders,
     },
     store::commit::Commit,
 };
@@ -36,7 +36,7 @@ pub struct Place {
 
 /// A door that waits for the first commit of the drive it began.
 pub struct Opening {
-    reply: ReplyFor,
+    riders: Riders,
     told: oneshot::Sender<Result<Execution, EngineError>>,
 }
 
@@ -53,10 +53,10 @@ impl Engine {
         &self,
         folded: Folded,
         place: Place,
-        reply: ReplyFor,
+        riders: Riders,
     ) -> Result<Execution, EngineError> {
         let (told, opened) = oneshot::channel();
-        self.spawn_driver(place, folded, Some(Opening { reply, told }));
+        self.spawn_driver(place, folded, Some(Opening { riders, told }));
         // Nobody tells only if the drive panicked.
         opened.await.map_err(|_| EngineError::Panicked)?
     }
@@ -65,8 +65,8 @@ impl Engine {
 impl Driver {
     /// Writes the first commit and tells the door. `false` if the drive is over with it.
     pub(super) async fn open(&mut self, opening: Opening) -> Result<bool, EngineError> {
-        let Opening { reply, told } = opening;
-        let (execution, commit) = match self.first_commit(reply).await {
+        let Opening { riders, told } = opening;
+        let (execution, commit) = match self.first_commit(riders).await {
             Ok(first) => first,
             Err(error) => {
                 _ = told.send(Err(error));
@@ -93,7 +93,7 @@ impl Driver {
         Ok(goes_on)
     }
 
-    async fn first_commit(&mut self, reply: ReplyFor) -> Result<(Execution, Commit), EngineError> {
+    async fn first_commit(&mut self, riders: Riders) -> Result<(Execution, Commit), EngineError> {
         self.begin().await?;
         self.step_until(OPENING_EVENTS).await?;
         let events = self.machine.take();
@@ -101,9 +101,10 @@ impl Driver {
         let placement = Placement {
             driver: (!self.is_idle()).then_some(self.epoch.instance),
             queued: false,
-            idempotency: reply.map(|reply| reply(&execution)),
+            idempotency: riders.reply.map(|reply| reply(&execution)),
             children: std::mem::take(&mut self.children),
             notices: std::mem::take(&mut self.notices),
+            slot: riders.slot,
         };
         let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, self.now(), placement);
         Ok((execution, commit))

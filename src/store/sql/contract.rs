@@ -11,8 +11,9 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::Execution,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ExecutionId, InstanceId, NotificationId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
         notification::{Notification, ResponseLink},
+        schedule::{Schedule, Slot},
         suspension::Suspension,
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
@@ -21,6 +22,7 @@ use crate::{
         Repairs, Store, StoreCounts, StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
         catalogue::{Change, IdempotentReply},
         commit::{Commit, CommitError},
+        schedules::Settlement,
     },
 };
 
@@ -191,6 +193,63 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn feed_end(&self, workspace: WorkspaceId) -> Result<FeedCursor, StoreError> {
         Self::feed_end(self, workspace).await
+    }
+
+    async fn due_schedules(&self, now: Instant, limit: i64) -> Result<Vec<Schedule>, StoreError> {
+        Self::due_schedules(self, now, limit).await
+    }
+
+    async fn next_due_slot(&self) -> Result<Option<Instant>, StoreError> {
+        Self::next_due_slot(self).await
+    }
+
+    async fn ready_schedules(&self, limit: i64) -> Result<Vec<Schedule>, StoreError> {
+        Self::ready_schedules(self, limit).await
+    }
+
+    async fn schedules_after(
+        &self,
+        after: Option<(WorkspaceId, ScheduleId)>,
+        limit: i64,
+    ) -> Result<Vec<Schedule>, StoreError> {
+        Self::schedules_after(self, after, limit).await
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<bool, StoreError> {
+        Self::settle(self, settlement).await
+    }
+
+    async fn live_executions_of(
+        &self,
+        workspace: WorkspaceId,
+        trigger_id: &str,
+        limit: i64,
+    ) -> Result<Vec<ExecutionId>, StoreError> {
+        Self::live_executions_of(self, workspace, trigger_id, limit).await
+    }
+
+    async fn schedule(&self, workspace: WorkspaceId, id: ScheduleId) -> Result<Schedule, StoreError> {
+        Self::schedule(self, workspace, id).await
+    }
+
+    async fn schedules(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Schedule>, StoreError> {
+        Self::schedules(self, workspace, pod, limit, cursor).await
+    }
+
+    async fn slots(
+        &self,
+        workspace: WorkspaceId,
+        id: ScheduleId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Slot>, StoreError> {
+        Self::slots(self, workspace, id, limit, cursor).await
     }
 
     async fn change(

@@ -20,6 +20,7 @@ mod lanes;
 mod notifications;
 mod postgres;
 mod queue;
+mod schedules;
 mod secrets;
 mod sqlite;
 mod suspensions;

@@ -7,4 +7,5 @@ mod faults;
 mod idle;
 mod kills;
 pub mod load;
+mod schedules;
 mod shutdown;

@@ -51,10 +51,23 @@ fn matrix(workspace: &str, pod: &str, workflow: &str) -> Vec<(&'static str, Stri
         ("GET", format!("{workflow}/versions"), none.clone(), "viewer"),
         ("GET", format!("{workflow}/versions/1"), none.clone(), "viewer"),
         ("POST", format!("{workflow}/versions/1/restore"), json!({}), "editor"),
+        ("POST", format!("{pod}/schedules"), hourly(workflow), "admin"),
+        ("GET", format!("{pod}/schedules"), none.clone(), "viewer"),
+        ("GET", format!("{pod}/schedules/{UNKNOWN}"), none.clone(), "viewer"),
+        ("PATCH", format!("{pod}/schedules/{UNKNOWN}"), json!({}), "admin"),
+        ("PATCH", format!("{pod}/schedules/{UNKNOWN}/toggle"), json!({}), "admin"),
+        ("POST", format!("{pod}/schedules/{UNKNOWN}/run"), json!({}), "editor"),
+        ("GET", format!("{pod}/schedules/{UNKNOWN}/slots"), none.clone(), "viewer"),
+        ("GET", format!("{pod}/schedules/{UNKNOWN}/preview"), none.clone(), "viewer"),
+        ("DELETE", format!("{pod}/schedules/{UNKNOWN}"), none.clone(), "admin"),
         ("DELETE", workflow.into(), none.clone(), "editor"),
         ("DELETE", pod.into(), none.clone(), "admin"),
         ("DELETE", workspace.into(), none, "owner"),
     ]
+}
+
+fn hourly(workflow: &str) -> Value {
+    json!({"workflowId": workflow.rsplit('/').next().unwrap(), "name": "S", "cronExpression": "0 * * * *"})
 }
 
 const UNKNOWN: &str = "0190163d-8694-739b-aea5-966c26f8ad90";
@@ -153,6 +166,8 @@ async fn foreign_ids_are_not_found_under_the_own_workspace() {
     let invite = json!({"email": "a@b", "role": "viewer"});
     let invite = victim.post(&format!("{}/invites", place.workspace()), invite).await;
     let (key, invite) = (key.expect(201), invite.expect(201));
+    let schedule = victim.post(&format!("{}/schedules", place.pod()), hourly(&workflow)).await.expect(201);
+    let schedule_id = schedule["id"].as_str().unwrap();
 
     let own = app.workspace("thief").await;
     let thief = app.user("thief");
@@ -162,6 +177,8 @@ async fn foreign_ids_are_not_found_under_the_own_workspace() {
         format!("{stolen_pod}/workflows"),
         format!("{stolen_pod}/workflows/{workflow_id}"),
         format!("{}/workflows/{workflow_id}", own.pod()),
+        format!("{}/schedules/{schedule_id}", own.pod()),
+        format!("{stolen_pod}/schedules/{schedule_id}"),
         format!("{}/workflows/{workflow_id}/versions", own.pod()),
         format!("{}/workflows/{workflow_id}/versions/1", own.pod()),
         format!("{}/members/victim", own.workspace()),
@@ -177,6 +194,14 @@ async fn foreign_ids_are_not_found_under_the_own_workspace() {
     let stolen = format!("{}/workflows/{workflow_id}", own.pod());
     thief.patch(&stolen, json!({"name": "mine"})).await.problem(404, "not_found");
     thief.post(&format!("{stolen}/deploy"), json!({})).await.problem(404, "not_found");
+    thief.post(&format!("{}/schedules", own.pod()), hourly(&workflow)).await.problem(404, "not_found");
+    let stolen = format!("{}/schedules/{schedule_id}", own.pod());
+    thief.patch(&stolen, json!({"enabled": false})).await.problem(404, "not_found");
+    thief.patch(&format!("{stolen}/toggle"), json!({})).await.problem(404, "not_found");
+    thief.post(&format!("{stolen}/run"), json!({})).await.problem(404, "not_found");
+    for part in ["slots", "preview"] {
+        thief.get(&format!("{stolen}/{part}")).await.problem(404, "not_found");
+    }
     thief.get(&format!("/workspaces/{UNKNOWN}")).await.problem(404, "not_found");
     assert_eq!(victim.get(&workflow).await.expect(200)["name"], "W");
 }

@@ -67,6 +67,7 @@ async fn a_trigger_whose_caller_goes_away_is_driven(backend: Backend) {
             presets: std::collections::BTreeMap::new(),
             run_at: None,
             created_by: "ann".to_owned(),
+            slot: None,
         };
         abandon(scene.app.state.engine.trigger(trigger, None), async || executions().await.len() > round).await;
         let id = executions().await[0]["id"].as_str().unwrap().to_owned();

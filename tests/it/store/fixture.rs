@@ -274,6 +274,7 @@ pub fn create(execution: &Execution) -> Commit {
         idempotency: None,
         snapshot: None,
         audit: Vec::new(),
+        slot: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod opening;
 mod oracle;
 mod queue;
 mod reading;
+mod schedules;
 
 use fixture::Fixture;
 
@@ -104,6 +105,15 @@ contract! {
         what_fails_leaves_no_record,
         writers_of_one_workspace_take_turns,
         workspaces_have_chains_of_their_own,
+    }
+    schedules {
+        schedules_are_kept_changed_and_deleted,
+        slots_are_settled_once_without_an_execution,
+        a_commit_takes_its_slot_or_is_not_written,
+        a_schedule_does_not_stand_still_before_a_slot_that_has_its_row,
+        slots_of_many_schedules_are_one_batch,
+        of_writers_that_race_for_a_slot_one_gets_it,
+        what_is_due_or_ready_is_found_across_workspaces,
     }
     catalogue {
         workspaces,

@@ -4,6 +4,7 @@ mod groups;
 mod heads;
 mod people;
 mod pods;
+mod schedules;
 mod workflows;
 
 use std::sync::Arc;
@@ -110,6 +111,11 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
             workflows::update_workflow::<B>(connection, workflow, *expected_updated_at, new_version.as_ref()).await
         }
         Change::DeleteWorkflow(workspace, id) => workflows::delete_workflow::<B>(connection, *workspace, *id).await,
+        Change::CreateSchedule(schedule) => schedules::create_schedule::<B>(connection, schedule).await,
+        Change::UpdateSchedule { schedule, seen, dropped } => {
+            schedules::update_schedule::<B>(connection, schedule, seen, dropped).await
+        }
+        Change::DeleteSchedule(workspace, id) => schedules::delete_schedule::<B>(connection, *workspace, *id).await,
     }
 }
 

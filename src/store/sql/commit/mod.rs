@@ -1,7 +1,7 @@
 //! The hot path: many members, one transaction, as many statements as there are tables in it.
 //!
-//! The order is the lock order of every transaction on PostgreSQL: idempotency keys, executions, then the queue, each in
-//! the order of their keys. Members that turn out to be stale are left out of what follows; the others go on.
+//! The order is the lock order of every transaction on PostgreSQL: idempotency keys, schedules, executions, then the queue,
+//! each in the order of their keys. Members that turn out to be stale are left out of what follows; the others go on.
 
 mod rows;
 mod suspensions;
@@ -14,9 +14,12 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::store::{
-    StoreError,
-    commit::{Commit, CommitError},
+use crate::{
+    domain::ids::ScheduleId,
+    store::{
+        StoreError,
+        commit::{Commit, CommitError},
+    },
 };
 
 use super::{
@@ -29,10 +32,11 @@ use super::{
     lanes::Lanes,
     notifications::{ADD_LINKS, ADD_NOTIFICATIONS},
     run,
+    schedules::{INSERT_SLOTS, MOVE_SCHEDULES},
     tail::TailRow,
     transact,
 };
-use rows::{Prepared, Tables, holds_nul};
+use rows::{Member, Prepared, Tables, holds_nul};
 use suspensions::{ADD_APPROVERS, CLOSE_SUSPENSIONS, DROP_APPROVERS, OPEN_SUSPENSIONS, UPDATE_SUSPENSIONS};
 
 /// A key is free when it was never used, or so long ago that its reply no longer counts.
@@ -268,16 +272,18 @@ fn is_of_a_member<B: Backend>(error: &StoreError) -> bool {
     matches!(error, StoreError::Refused(_)) || blame::<B>(error) == Some(Blame::Values)
 }
 
-/// The members in as few transactions as keep two of the same idempotency key apart.
+/// The members in as few transactions as keep two of the same idempotency key or the same schedule apart.
 fn rounds(batch: &[Commit], included: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
     let mut rounds: Vec<Vec<usize>> = Vec::new();
-    let mut uses: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut keys: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut schedules: HashMap<ScheduleId, usize> = HashMap::new();
     for (member, commit) in batch.iter().enumerate().filter(|(member, _)| included(*member)) {
-        let round = commit.idempotency.as_ref().map_or(0, |reply| {
-            let used = uses.entry((&reply.scope, &reply.key)).or_default();
-            *used += 1;
-            *used - 1
-        });
+        let key = commit.idempotency.as_ref().map(|reply| keys.entry((&reply.scope, &reply.key)).or_default());
+        let schedule = commit.slot.as_ref().map(|settlement| schedules.entry(settlement.schedule_id).or_default());
+        // The first round in which neither is used.
+        let mut used = [key, schedule];
+        let round = used.iter().flatten().map(|next| **next).max().unwrap_or_default();
+        used.iter_mut().flatten().for_each(|next| **next = round + 1);
         if rounds.len() <= round {
             rounds.resize_with(round + 1, Vec::new);
         }
@@ -301,6 +307,7 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
 
     take_keys::<B>(connection, &prepared, &mut results).await?;
     leave_out_failed(&mut tables, &results);
+    take_slots::<B>(connection, members, &mut tables, &mut results).await?;
 
     let mut written = HashSet::new();
     for (batch, rows) in [(&APPEND_TO_EXECUTIONS, &tables.appends), (&INSERT_EXECUTIONS, &tables.creates)] {
@@ -310,11 +317,17 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     }
     let mut freed = Rows::default();
     for (index, member) in members.iter().enumerate() {
-        if results[index].is_ok() && !written.contains(&member.execution) {
-            results[index] = Err(CommitError::Conflict);
-            if let Some((scope, key)) = &member.key {
-                freed.push(index, cells![Arc::clone(scope), Arc::clone(key)]);
+        let conflicts = results[index].is_ok() && !written.contains(&member.execution);
+        if conflicts {
+            if member.schedule.is_some() {
+                return Err(StoreError::Refused("the execution of a slot exists already"));
             }
+            results[index] = Err(CommitError::Conflict);
+        }
+        if let Some((scope, key)) = &member.key
+            && (conflicts || matches!(results[index], Err(CommitError::SlotTaken)))
+        {
+            freed.push(index, cells![Arc::clone(scope), Arc::clone(key)]);
         }
     }
     run::<B>(connection, &FREE_KEYS, &freed).await?;
@@ -326,7 +339,7 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     let mut tail = Vec::new();
     for step in projections(&tables) {
         let answers = run::<B>(connection, step.batch, &step.rows).await?;
-        if std::ptr::eq(step.batch, &INSERT_FEED) {
+        if std::ptr::eq(step.batch, &raw const INSERT_FEED) {
             let positions = answers.iter().map(|row| Columns::<B>::new(row).next::<i64>());
             tail =
                 positions.reduce(|last, next| Ok(last?.max(next?))).transpose()?.map_or(tail, |last| tables.tail(last));
@@ -347,6 +360,8 @@ async fn write_at_once<B: Backend>(
     let tables = &prepared.tables;
     let decisive = [
         (&TAKE_KEYS, &tables.keys),
+        (&MOVE_SCHEDULES, &tables.schedules),
+        (&INSERT_SLOTS, &tables.slots),
         (&APPEND_TO_EXECUTIONS, &tables.appends),
         (&INSERT_EXECUTIONS, &tables.creates),
         (&INSERT_EXECUTIONS, &tables.children),
@@ -366,7 +381,7 @@ async fn write_at_once<B: Backend>(
     lane.give_back();
     let Some(ids) = ids else { return Ok(None) };
     backend.committed();
-    let of_feed = steps.iter().zip(ids).find(|(step, _)| std::ptr::eq(step.batch, &INSERT_FEED));
+    let of_feed = steps.iter().zip(ids).find(|(step, _)| std::ptr::eq(step.batch, &raw const INSERT_FEED));
     let tail = of_feed.map_or_else(Vec::new, |(_, last)| tables.tail(last));
     let results = prepared.members.iter().map(|_| Ok(())).collect();
     Ok(Some(Written { results, ends, tail }))
@@ -401,6 +416,32 @@ fn leave_out_failed(tables: &mut Cow<'_, Tables>, results: &Results) {
     if results.iter().any(Result::is_err) {
         tables.to_mut().retain(|member| results[member].is_ok());
     }
+}
+
+/// Takes the slots: a member whose schedule is not as it was seen, or whose slot has its row, fails. A schedule that was as
+/// it was seen moves on in either case, so that it never stands still before a slot that has its row.
+async fn take_slots<B: Backend>(
+    connection: &mut B::Connection,
+    members: &[Member],
+    tables: &mut Cow<'_, Tables>,
+    results: &mut Results,
+) -> Result<(), StoreError> {
+    if tables.schedules.is_empty() {
+        return Ok(());
+    }
+    for (batch, rows) in [(&MOVE_SCHEDULES, tables.schedules.clone()), (&INSERT_SLOTS, tables.slots.clone())] {
+        let mut taken = HashSet::new();
+        for row in &run::<B>(connection, batch, &rows).await? {
+            taken.insert(Columns::<B>::new(row).next::<Uuid>()?);
+        }
+        for (member, result) in members.iter().zip(results.iter_mut()) {
+            if result.is_ok() && member.schedule.is_some_and(|schedule| !taken.contains(&schedule)) {
+                *result = Err(CommitError::SlotTaken);
+            }
+        }
+        leave_out_failed(tables, results);
+    }
+    Ok(())
 }
 
 /// Takes the idempotency keys; a member whose key is taken gets the stored reply.

@@ -20,6 +20,7 @@ use super::super::{
     backend::{Cell, cells},
     batch::Rows,
     notifications::add_notices,
+    schedules,
     tail::TailRow,
 };
 
@@ -28,12 +29,15 @@ use super::super::{
 pub struct Member {
     pub execution: Uuid,
     pub key: Option<(Arc<str>, Arc<str>)>,
+    pub schedule: Option<Uuid>,
 }
 
 /// The rows of a batch, by table.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     pub keys: Rows,
+    pub schedules: Rows,
+    pub slots: Rows,
     pub appends: Rows,
     pub creates: Rows,
     pub children: Rows,
@@ -102,6 +106,7 @@ pub fn holds_nul(member: &Commit) -> bool {
         })
         || member.notices.links.iter().any(|link| some(&link.user_id))
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
+        || member.slot.as_ref().is_some_and(|settlement| schedules::holds_nul(settlement))
 }
 
 impl Prepared {
@@ -118,6 +123,9 @@ impl Prepared {
         let (workspace, id) = (commit.workspace_id, commit.execution_id);
         let tables = &mut self.tables;
         let key = commit.idempotency.as_ref().map(|reply| tables.add_key(member, reply));
+        if let Some(settlement) = &commit.slot {
+            schedules::add_rows(settlement, member, &mut tables.schedules, &mut tables.slots);
+        }
         let (pod, workflow, progress) = match &commit.write {
             ExecutionWrite::Create(execution) => {
                 tables.creates.push(member, execution_row(execution, commit.driver));
@@ -159,7 +167,8 @@ impl Prepared {
             tables.snapshots.push(member, cells![workspace, id, progress.last_seq, state]);
         }
         tables.audit.extend(commit.audit.iter().map(|entry| (member, entry.clone())));
-        self.members.push(Member { execution: id.0, key });
+        let schedule = commit.slot.as_ref().map(|settlement| settlement.schedule_id.0);
+        self.members.push(Member { execution: id.0, key, schedule });
     }
 }
 
@@ -234,6 +243,8 @@ impl Tables {
     pub fn retain(&mut self, alive: impl Fn(usize) -> bool) {
         let Self {
             keys,
+            schedules,
+            slots,
             appends,
             creates,
             children,
@@ -256,6 +267,8 @@ impl Tables {
         audit.retain(|(member, _)| alive(*member));
         for rows in [
             keys,
+            schedules,
+            slots,
             appends,
             creates,
             children,

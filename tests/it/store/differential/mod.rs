@@ -176,6 +176,7 @@ impl Run {
                 Ok(()) => "ok".to_owned(),
                 Err(CommitError::Refused(_)) => "refused".to_owned(),
                 Err(CommitError::Conflict) => "conflict".to_owned(),
+                Err(CommitError::SlotTaken) => "slot taken".to_owned(),
                 Err(CommitError::Repeated(reply)) => format!("repeated {reply:?}"),
             };
             results.iter().map(name).collect()

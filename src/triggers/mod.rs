@@ -1,0 +1,4 @@
+//! What starts executions without a caller at the door: schedules. A trigger decides that something is to be started; what
+//! becomes of it is the engine's.
+
+pub mod schedules;
