@@ -57,6 +57,8 @@ ids! {
     ScheduleId,
     /// An event from outside.
     EventId,
+    /// A bulk job.
+    BulkJobId,
     /// A message that something waits for an answer.
     NotificationId,
     /// A link by which somebody answers.

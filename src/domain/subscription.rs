@@ -112,9 +112,7 @@ mod tests {
 
     #[test]
     fn types_are_dotted_names() {
-        for good in
-            ["a", "order.created", "com.example.x_1-y", "A.b", &"x.".repeat(14).trim_end_matches('.').to_owned()]
-        {
+        for good in ["a", "order.created", "com.example.x_1-y", "A.b", &["x"; 15].join(".")] {
             assert_eq!(check_type(good), Ok(()), "{good}");
             assert_eq!(check_pattern(good), Ok(()), "{good}");
         }

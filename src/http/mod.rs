@@ -26,6 +26,7 @@ pub mod validation;
 
 mod api_keys;
 mod audit;
+mod bulk_jobs;
 mod callbacks;
 mod events;
 mod execution_actions;
@@ -90,6 +91,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(stream_tokens::routes())
         .merge(executions::routes())
         .merge(execution_actions::routes())
+        .merge(bulk_jobs::routes())
         .merge(execution_compare::routes())
         .merge(execution_events::routes())
         .merge(execution_logs::routes())

@@ -6,9 +6,10 @@ use crate::{
     clock::Instant,
     domain::{
         audit::{AuditEntry, Author},
+        bulk::BulkJob,
         definition::Definition,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ApiKeyId, InviteId, PodId, ScheduleId, WorkflowId, WorkspaceId},
+        ids::{ApiKeyId, BulkJobId, ExecutionId, InviteId, PodId, ScheduleId, WorkflowId, WorkspaceId},
         schedule::{Schedule, Slot},
         workflow::{Pod, Workflow, Workspace},
     },
@@ -81,6 +82,10 @@ pub enum Change {
     },
     /// The schedule and its ledger. What it has started stays.
     DeleteSchedule(WorkspaceId, ScheduleId),
+    /// A bulk job and the executions it is about.
+    CreateBulkJob(Box<BulkJob>, Vec<ExecutionId>),
+    /// A job begins no further item. `Refused` if it has ended, or is being cancelled.
+    CancelBulkJob(WorkspaceId, BulkJobId, Instant),
 }
 
 impl Change {
@@ -137,6 +142,11 @@ impl Change {
                 (schedule.workspace_id, "schedule.updated", schedule.id.to_string(), told_of(schedule))
             }
             Self::DeleteSchedule(workspace, id) => (*workspace, "schedule.deleted", id.to_string(), json!({})),
+            Self::CreateBulkJob(job, items) => {
+                let detail = json!({ "bulkAction": job.action, "podId": job.pod_id, "executions": items.len() });
+                (job.workspace_id, "bulk_job.created", job.id.to_string(), detail)
+            }
+            Self::CancelBulkJob(workspace, id, _) => (*workspace, "bulk_job.cancelled", id.to_string(), json!({})),
         };
         let Author { id, at } = author.clone();
         let detail = detail.as_object().cloned().unwrap_or_default();

@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     SqlStore,
-    backend::{Backend, Columns, cells},
+    backend::{Backend, Cell, Columns, cells},
     batch::{Batch, Kind, Rows},
     page,
 };
@@ -63,12 +63,10 @@ static LAST_SEQS: Batch = Batch::new(
      JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.id",
 );
 
-/// A list, led by the column of one index; all other filters are applied to what that index gives.
-macro_rules! list {
+/// A walk down one index, whose column leads; all other filters are applied to what that index gives.
+macro_rules! walk {
     ($lead:literal) => {
         concat!(
-            "SELECT ",
-            columns!("'null'", "'null'", "NULL"),
             " FROM executions AS e WHERE e.workspace_id = $1 AND e.id < $2",
             $lead,
             " AND ($4 IS NULL OR e.pod_id = $4) AND ($5 IS NULL OR e.workflow_id = $5)
@@ -80,29 +78,46 @@ macro_rules! list {
     };
 }
 
-const LIST: &str = list!("");
-const LIST_BY_POD: &str = list!(" AND e.pod_id = $4");
-const LIST_BY_WORKFLOW: &str = list!(" AND e.workflow_id = $5");
-const LIST_BY_SUBJECT: &str = list!(" AND e.subject = $7");
-const LIST_BY_ORIGIN: &str = list!(" AND e.replay_of = $8");
-const LIST_BY_PARENT: &str = list!(" AND e.parent_execution_id = $9");
-const LIST_BY_STATUS: &str = list!(" AND e.status = $12");
+/// The same walk for a list and for ids alone.
+struct Walk {
+    list: &'static str,
+    ids: &'static str,
+}
 
-fn list_for(filter: &ExecutionFilter) -> &'static str {
+macro_rules! walks {
+    ($($name:ident: $lead:literal;)+) => {$(
+        const $name: Walk = Walk {
+            list: concat!("SELECT ", columns!("'null'", "'null'", "NULL"), walk!($lead)),
+            ids: concat!("SELECT e.id", walk!($lead)),
+        };
+    )+};
+}
+
+walks! {
+    ALL: "";
+    BY_POD: " AND e.pod_id = $4";
+    BY_WORKFLOW: " AND e.workflow_id = $5";
+    BY_SUBJECT: " AND e.subject = $7";
+    BY_ORIGIN: " AND e.replay_of = $8";
+    BY_PARENT: " AND e.parent_execution_id = $9";
+    BY_STATUS: " AND e.status = $12";
+}
+
+fn walk_for(filter: &ExecutionFilter) -> Walk {
     if filter.parent_execution_id.is_some() {
-        LIST_BY_PARENT
+        BY_PARENT
     } else if filter.replay_of.is_some() {
-        LIST_BY_ORIGIN
+        BY_ORIGIN
     } else if filter.subject.is_some() {
-        LIST_BY_SUBJECT
+        BY_SUBJECT
     } else if !filter.statuses.is_empty() {
-        LIST_BY_STATUS
+        BY_STATUS
     } else if filter.workflow_id.is_some() {
-        LIST_BY_WORKFLOW
+        BY_WORKFLOW
     } else if filter.pod_id.is_some() {
-        LIST_BY_POD
+        BY_POD
     } else {
-        LIST
+        ALL
     }
 }
 
@@ -165,34 +180,37 @@ impl<B: Backend> SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<Execution>, StoreError> {
         let before = read_cursor(cursor)?;
-        let statuses: Vec<Option<ExecutionStatus>> = match filter.statuses.as_slice() {
-            [] => vec![None],
-            statuses => statuses.iter().copied().map(Some).collect(),
-        };
         let mut found = Vec::new();
         // One walk down the index for each status; together they hold the page.
-        for status in statuses {
-            let cells = cells![
-                workspace,
-                before,
-                limit + 1,
-                filter.pod_id,
-                filter.workflow_id,
-                filter.triggered_by.map(TriggeredBy::as_str),
-                filter.subject.as_deref(),
-                filter.replay_of,
-                filter.parent_execution_id,
-                filter.created_after,
-                filter.created_before,
-                status.map(ExecutionStatus::as_str),
-            ];
-            for row in &self.read(list_for(filter), cells).await? {
+        for status in statuses(filter) {
+            let cells = walk_cells(workspace, before, limit + 1, filter, status);
+            for row in &self.read(walk_for(filter).list, cells).await? {
                 found.push(read_execution(&mut Columns::<B>::new(row))?);
             }
         }
         found.sort_by_key(|execution| std::cmp::Reverse(execution.origin.id));
         found.dedup_by_key(|execution| execution.origin.id);
         Ok(page(found, limit, |execution| cursor_at(execution.origin.id.0)))
+    }
+
+    /// Up to `limit` ids of a list, newest first.
+    pub(super) async fn ids_of_list(
+        &self,
+        workspace: WorkspaceId,
+        filter: &ExecutionFilter,
+        limit: i64,
+    ) -> Result<Vec<ExecutionId>, StoreError> {
+        let mut found: Vec<ExecutionId> = Vec::new();
+        for status in statuses(filter) {
+            let cells = walk_cells(workspace, Uuid::max(), limit, filter, status);
+            for row in &self.read(walk_for(filter).ids, cells).await? {
+                found.push(Columns::<B>::new(row).id()?);
+            }
+        }
+        found.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+        found.dedup();
+        found.truncate(usize::try_from(limit).unwrap_or_default());
+        Ok(found)
     }
 
     pub(super) async fn events(
@@ -240,6 +258,37 @@ impl<B: Backend> SqlStore<B> {
             })
             .collect()
     }
+}
+
+/// The statuses to walk for; one walk for any.
+fn statuses(filter: &ExecutionFilter) -> Vec<Option<ExecutionStatus>> {
+    match filter.statuses.as_slice() {
+        [] => vec![None],
+        statuses => statuses.iter().copied().map(Some).collect(),
+    }
+}
+
+fn walk_cells(
+    workspace: WorkspaceId,
+    before: Uuid,
+    limit: i64,
+    filter: &ExecutionFilter,
+    status: Option<ExecutionStatus>,
+) -> Vec<Cell> {
+    cells![
+        workspace,
+        before,
+        limit,
+        filter.pod_id,
+        filter.workflow_id,
+        filter.triggered_by.map(TriggeredBy::as_str),
+        filter.subject.as_deref(),
+        filter.replay_of,
+        filter.parent_execution_id,
+        filter.created_after,
+        filter.created_before,
+        status.map(ExecutionStatus::as_str),
+    ]
 }
 
 fn read_event<B: Backend>(row: &B::Row) -> Result<StoredEvent, StoreError> {
@@ -295,18 +344,20 @@ mod tests {
     /// A list walks down one index from where the page begins, and sorts nothing.
     #[tokio::test]
     async fn lists_are_bound_by_an_index() {
-        for (list, index) in [
-            (LIST, "sqlite_autoindex_executions_1 (workspace_id=? AND id<?)"),
-            (LIST_BY_POD, "executions_by_pod (workspace_id=? AND pod_id=? AND id<?)"),
-            (LIST_BY_WORKFLOW, "executions_by_workflow (workspace_id=? AND workflow_id=? AND id<?)"),
-            (LIST_BY_SUBJECT, "executions_by_subject (workspace_id=? AND subject=? AND id<?)"),
-            (LIST_BY_ORIGIN, "executions_by_origin (workspace_id=? AND replay_of=? AND id<?)"),
-            (LIST_BY_PARENT, "executions_by_parent (workspace_id=? AND parent_execution_id=? AND id<?)"),
-            (LIST_BY_STATUS, "executions_by_status (status=? AND workspace_id=? AND id<?)"),
+        for (walk, index) in [
+            (ALL, "sqlite_autoindex_executions_1 (workspace_id=? AND id<?)"),
+            (BY_POD, "executions_by_pod (workspace_id=? AND pod_id=? AND id<?)"),
+            (BY_WORKFLOW, "executions_by_workflow (workspace_id=? AND workflow_id=? AND id<?)"),
+            (BY_SUBJECT, "executions_by_subject (workspace_id=? AND subject=? AND id<?)"),
+            (BY_ORIGIN, "executions_by_origin (workspace_id=? AND replay_of=? AND id<?)"),
+            (BY_PARENT, "executions_by_parent (workspace_id=? AND parent_execution_id=? AND id<?)"),
+            (BY_STATUS, "executions_by_status (status=? AND workspace_id=? AND id<?)"),
         ] {
-            let steps = plan(list).await;
-            assert_eq!(steps.len(), 1, "{steps:?}");
-            assert!(steps[0].ends_with(index), "{steps:?}");
+            for sql in [walk.list, walk.ids] {
+                let steps = plan(sql).await;
+                assert_eq!(steps.len(), 1, "{steps:?}");
+                assert!(steps[0].ends_with(index), "{steps:?}");
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 mod audit;
 mod backend;
 mod batch;
+mod bulk;
 mod catalogue;
 mod commit;
 mod contract;

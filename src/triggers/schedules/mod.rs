@@ -26,7 +26,7 @@ use crate::{
         workflow::WorkflowState,
     },
     engine::{Engine, EngineError, ReplyFor, Trigger},
-    store::{Store, StoreError, schedules::Settlement},
+    store::{Store, schedules::Settlement},
 };
 
 /// How many schedules are read at a time.
@@ -235,22 +235,4 @@ impl Schedules {
             slot: None,
         })
     }
-}
-
-/// Whether the same may work a moment later, without anybody changing anything.
-fn may_pass(error: &EngineError) -> bool {
-    matches!(error, EngineError::Stopping | EngineError::Unwritten(_) | EngineError::Store(StoreError::Database(_)))
-}
-
-/// An error as it is shown beside a slot.
-fn shown(error: &EngineError) -> String {
-    const MAX_CHARS: usize = 500;
-    let first = match error {
-        EngineError::Input(problems) => {
-            problems.first().map(|problem| format!(": {} {}", problem.path, problem.message))
-        }
-        _ => None,
-    };
-    let text = format!("{error}{}", first.unwrap_or_default());
-    text.chars().filter(|c| *c != '\0').take(MAX_CHARS).collect()
 }

@@ -2,9 +2,9 @@
 //! was read of the schedule and written only if it is still so.
 
 use super::{
+    super::{may_pass, shown},
     Schedules,
     due::{ON_TIME_MS, Step, next_step},
-    may_pass, shown,
 };
 use crate::{
     clock::Instant,

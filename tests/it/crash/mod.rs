@@ -2,6 +2,7 @@
 //!
 //! `SLUICEGATE_TEST_KILLS` says how often each database's server is killed, `SLUICEGATE_TEST_CUTS` how often streams are cut.
 
+mod bulk;
 mod cuts;
 mod faults;
 mod idle;

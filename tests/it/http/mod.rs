@@ -3,6 +3,7 @@
 mod api_keys;
 mod bearer_tokens;
 mod browser;
+mod bulk_jobs;
 mod callbacks;
 pub mod decisions;
 mod event_schema;

@@ -232,6 +232,19 @@ async fn every_described_operation_succeeds() {
     last.cancel().await.expect(204);
     last.end().await;
 
+    for action in ["cancel", "replay", "retry"] {
+        let bulk = format!("{}/bulk/{action}", scene.executions());
+        ann.post(&bulk, json!({"filter": {"status": ["skipped"]}})).await.expect(202);
+    }
+    let bulk = ann.post(&format!("{}/bulk/cancel", scene.executions()), json!({"ids": [last.id]})).await.expect(202);
+    let jobs = format!("{pod}/bulk-jobs");
+    let job = format!("{jobs}/{}", bulk["id"].as_str().unwrap());
+    ann.get(&jobs).await.expect(200);
+    ann.get(&job).await.expect(200);
+    ann.get(&format!("{job}/items")).await.expect(200);
+    let many: Vec<String> = (0..200).map(|_| app.clock.new_id().to_string()).collect();
+    let bulk = ann.post(&format!("{}/bulk/cancel", scene.executions()), json!({"ids": many})).await.expect(202);
+    ann.post(&format!("{jobs}/{}/cancel", bulk["id"].as_str().unwrap()), json!({})).await.expect(200);
     ann.delete(&pod).await.expect(204);
     ann.delete(&workspace).await.expect(204);
     assert_eq!(Contract::get().unanswered(), Vec::<String>::new());

@@ -2,6 +2,7 @@
 
 mod asking;
 mod audit;
+mod bulk;
 mod catalogue;
 mod commit;
 mod differential;
@@ -121,6 +122,13 @@ contract! {
         each_pod_has_its_own,
         there_is_a_most_that_are_found,
         a_reply_is_kept_by_itself_once,
+    }
+    bulk {
+        a_job_is_claimed_by_one_until_its_lease_is_over,
+        items_are_settled_once_and_counted,
+        a_job_that_is_cancelled_skips_the_rest,
+        jobs_are_listed_by_pod_and_go_with_it,
+        ids_are_those_of_the_list,
     }
     catalogue {
         workspaces,

@@ -1,5 +1,6 @@
 //! The catalogue: changes in one transaction with the reply of their idempotency key, and what is read of it.
 
+mod bulk;
 mod groups;
 mod heads;
 mod people;
@@ -125,6 +126,8 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
         Change::UpdateSchedule { schedule, seen, dropped } => {
             schedules::update_schedule::<B>(connection, schedule, seen, dropped).await
         }
+        Change::CreateBulkJob(job, items) => bulk::create_bulk_job::<B>(connection, job, items).await,
+        Change::CancelBulkJob(workspace, id, at) => bulk::cancel_bulk_job::<B>(connection, *workspace, *id, *at).await,
         Change::DeleteSchedule(workspace, id) => schedules::delete_schedule::<B>(connection, *workspace, *id).await,
     }
 }
