@@ -6,8 +6,8 @@ CREATE TABLE subscriptions (
     event_type TEXT NOT NULL,
     workflow_id UUID NOT NULL,
     version BIGINT NOT NULL,
-    PRIMARY KEY (workspace_id, pod_id, event_type, workflow_id),
+    PRIMARY KEY (workspace_id, workflow_id, event_type),
     FOREIGN KEY (workspace_id, workflow_id) REFERENCES workflows (workspace_id, id) ON DELETE CASCADE
 );
 
-CREATE INDEX subscriptions_by_workflow ON subscriptions (workspace_id, workflow_id);
+CREATE INDEX subscriptions_by_type ON subscriptions (workspace_id, pod_id, event_type, workflow_id, version);

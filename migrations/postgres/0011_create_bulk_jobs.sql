@@ -5,6 +5,7 @@ CREATE TABLE bulk_jobs (
     pod_id UUID NOT NULL,
     action TEXT NOT NULL,
     from_node_id TEXT,
+    version TEXT NOT NULL,
     state TEXT NOT NULL,
     total BIGINT NOT NULL,
     done BIGINT NOT NULL,

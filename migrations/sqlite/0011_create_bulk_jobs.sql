@@ -5,6 +5,7 @@ CREATE TABLE bulk_jobs (
     pod_id BLOB NOT NULL,
     action TEXT NOT NULL,
     from_node_id TEXT,
+    version TEXT NOT NULL,
     state TEXT NOT NULL,
     total INTEGER NOT NULL,
     done INTEGER NOT NULL,
@@ -34,6 +35,6 @@ CREATE TABLE bulk_items (
     settled_at INTEGER,
     PRIMARY KEY (workspace_id, job_id, position),
     FOREIGN KEY (workspace_id, job_id) REFERENCES bulk_jobs (workspace_id, id) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX bulk_items_by_state ON bulk_items (workspace_id, job_id, state, position);

@@ -199,6 +199,11 @@ The others:
   curl -s $POD/executions -H "x-api-key: $KEY" -H 'content-type: application/json' \
     -d '{{"workflowId":"{http}","input":{{"url":"{url}/healthz"}}}}'
 
+One by the clock, every minute; `$POD/schedules/<id>/slots` tells what became of each:
+
+  curl -s $POD/schedules -H "x-api-key: $KEY" -H 'content-type: application/json' \
+    -d '{{"workflowId":"{linear}","name":"Every minute","cronExpression":"* * * * *","input":{{"items":[{{"price":3}}]}}}}'
+
 Ctrl-C stops the server; everything is kept.
 "#,
         workspace = kept.workspace_id,

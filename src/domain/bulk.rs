@@ -32,6 +32,17 @@ impl BulkAction {
     }
 }
 
+/// The version of its workflow that a replay runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BulkVersion {
+    /// That of the original.
+    #[default]
+    Original,
+    /// The workflow's latest.
+    Latest,
+}
+
 /// Where a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +71,8 @@ pub struct BulkJob {
     pub action: BulkAction,
     /// The node that replays begin at.
     pub from_node_id: Option<String>,
+    /// The version that replays run.
+    pub version: BulkVersion,
     /// Where it is.
     pub state: BulkState,
     /// How its items stand.

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     clock::{Clock, Instant},
     domain::{
-        bulk::{BulkAction, BulkCounts, BulkItem, BulkItemState, BulkJob, BulkState, MAX_ITEMS},
+        bulk::{BulkAction, BulkCounts, BulkItem, BulkItemState, BulkJob, BulkState, BulkVersion, MAX_ITEMS},
         execution::{ExecutionStatus, TriggeredBy},
         ids::{BulkJobId, ExecutionId, WorkflowId},
     },
@@ -70,6 +70,10 @@ pub struct BulkReplay {
     #[serde(default)]
     #[schema(max_length = 64)]
     from_node_id: Option<String>,
+    /// The version of its workflow that each runs: its own, or the latest.
+    #[serde(default)]
+    #[schema(inline, default = "original")]
+    version: BulkVersion,
 }
 
 /// The filter of the list of executions. What is missing fits any.
@@ -121,13 +125,13 @@ async fn cancel_executions(
     State(state): State<AppState>,
     Idempotent { body: BulkSelection { ids, filter }, key }: Idempotent<BulkSelection>,
 ) -> Result<Reply, Problem> {
-    create(&pod, &state, &key, Wish { action: BulkAction::Cancel, ids, filter, from_node_id: None }).await
+    create(&pod, &state, &key, Wish::plain(BulkAction::Cancel, ids, filter)).await
 }
 
 /// Replay many executions
 ///
-/// Editors and higher. As a bulk cancellation. Each is replayed in its own version, with its own input; one that has not ended
-/// is skipped, one that has no such node fails.
+/// Editors and higher. As a bulk cancellation. Each is replayed with its own input, in its own version unless the latest is
+/// asked for; one that has not ended is skipped, one that has no such node fails.
 #[utoipa::path(
     post, path = "/workspaces/{workspaceId}/pods/{podId}/executions/bulk/replay", tag = "bulk", request_body = BulkReplay,
     responses((status = 202, description = "The job", body = BulkJob)),
@@ -135,12 +139,12 @@ async fn cancel_executions(
 async fn replay_executions(
     pod: InPod<Editor>,
     State(state): State<AppState>,
-    Idempotent { body: BulkReplay { ids, filter, from_node_id }, key }: Idempotent<BulkReplay>,
+    Idempotent { body: BulkReplay { ids, filter, from_node_id, version }, key }: Idempotent<BulkReplay>,
 ) -> Result<Reply, Problem> {
     if from_node_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 64 || id.contains('\0')) {
         return Err(Problem::field(Code::InvalidValue, "/fromNodeId", "must be 1 to 64 bytes"));
     }
-    create(&pod, &state, &key, Wish { action: BulkAction::Replay, ids, filter, from_node_id }).await
+    create(&pod, &state, &key, Wish { from_node_id, version, ..Wish::plain(BulkAction::Replay, ids, filter) }).await
 }
 
 /// Retry many executions
@@ -155,7 +159,7 @@ async fn retry_executions(
     State(state): State<AppState>,
     Idempotent { body: BulkSelection { ids, filter }, key }: Idempotent<BulkSelection>,
 ) -> Result<Reply, Problem> {
-    create(&pod, &state, &key, Wish { action: BulkAction::Retry, ids, filter, from_node_id: None }).await
+    create(&pod, &state, &key, Wish::plain(BulkAction::Retry, ids, filter)).await
 }
 
 /// List bulk jobs
@@ -249,6 +253,13 @@ struct Wish {
     ids: Option<Vec<ExecutionId>>,
     filter: Option<BulkFilter>,
     from_node_id: Option<String>,
+    version: BulkVersion,
+}
+
+impl Wish {
+    fn plain(action: BulkAction, ids: Option<Vec<ExecutionId>>, filter: Option<BulkFilter>) -> Self {
+        Self { action, ids, filter, from_node_id: None, version: BulkVersion::Original }
+    }
 }
 
 async fn create<R>(pod: &InPod<R>, state: &AppState, key: &ReplyKey, wish: Wish) -> Result<Reply, Problem> {
@@ -268,6 +279,7 @@ async fn create<R>(pod: &InPod<R>, state: &AppState, key: &ReplyKey, wish: Wish)
         pod_id: pod.pod_id(),
         action: wish.action,
         from_node_id: wish.from_node_id,
+        version: wish.version,
         state,
         counts: BulkCounts { total, pending: total, ..BulkCounts::default() },
         created_by: pod.principal().id.clone(),

@@ -15,11 +15,11 @@ use tokio::sync::Notify;
 use crate::{
     clock::{Clock, Instant},
     domain::{
-        bulk::{BulkAction, BulkItem, BulkItemState, BulkJob, BulkState},
+        bulk::{BulkAction, BulkItem, BulkItemState, BulkJob, BulkState, BulkVersion},
         execution::{Execution, ExecutionStatus},
         ids::ExecutionId,
     },
-    engine::{CancelRequest, Engine, EngineError, Replay, Replayed, ReplyFor},
+    engine::{CancelRequest, Engine, EngineError, Replay, ReplayVersion, Replayed, ReplyFor},
     store::{Store, StoreError, bulk::ClaimedJob, catalogue::IdempotentReply},
 };
 
@@ -91,11 +91,13 @@ impl BulkWork {
             let worked = self.work_through().await;
             let rest = async {
                 match worked {
-                    Ok(next) => tokio::select! {
+                    Ok(next) if next.is_none_or(|next| next > self.clock().now()) => tokio::select! {
                         () = self.clock().sleep_until(next.unwrap_or(Instant(i64::MAX))) => {}
                         () = self.0.bell.notified() => {}
                         () = tokio::time::sleep(LOOK_EVERY) => {}
                     },
+                    // Another instance is about to claim it.
+                    Ok(_) => tokio::time::sleep(PAUSE).await,
                     Err(error) => {
                         tracing::warn!(%error, "bulk jobs could not be worked on; trying again");
                         tokio::time::sleep(PAUSE).await;
@@ -113,12 +115,16 @@ impl BulkWork {
 
     /// Gives each job that is due its turn, until the engine stops. Answers when the next one is due.
     pub async fn work_through(&self) -> Result<Option<Instant>, EngineError> {
-        while !self.0.engine.stopping().is_cancelled()
-            && let Some(claimed) = self.store().claim_bulk_job(self.clock().now(), LEASE_MS).await?
-        {
+        loop {
+            // Nobody writes to see that there is nothing to do.
+            let next = self.store().next_bulk_job().await?;
+            let now = self.clock().now();
+            if next.is_none_or(|next| next > now) || self.0.engine.stopping().is_cancelled() {
+                return Ok(next);
+            }
+            let Some(claimed) = self.store().claim_bulk_job(now, LEASE_MS).await? else { return Ok(next) };
             self.turn(&claimed).await?;
         }
-        Ok(self.store().next_bulk_job().await?)
     }
 
     /// Works on a page of a job.
@@ -170,8 +176,12 @@ impl BulkWork {
         let created = match job.action {
             BulkAction::Cancel => return self.cancel(job, &before).await,
             BulkAction::Replay => {
-                let request =
-                    Replay { from_node_id: job.from_node_id.clone(), by: job.created_by.clone(), ..Replay::default() };
+                let request = Replay {
+                    from_node_id: job.from_node_id.clone(),
+                    version: (job.version == BulkVersion::Latest).then_some(ReplayVersion::Latest),
+                    by: job.created_by.clone(),
+                    ..Replay::default()
+                };
                 match engine.replay(job.workspace_id, id, request, reply).await {
                     Ok(Replayed::Execution(execution)) => Ok(execution.origin.id),
                     Ok(Replayed::Plan { .. }) => return Ok(failed("it was planned only")),

@@ -26,8 +26,8 @@ use super::{
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT id, workspace_id, pod_id, action, from_node_id, state, total, done, failed, skipped, created_by,
-         created_at, updated_at, finished_at FROM bulk_jobs ",
+            "SELECT id, workspace_id, pod_id, action, from_node_id, version, state, total, done, failed, skipped,
+         created_by, created_at, updated_at, finished_at FROM bulk_jobs ",
             $rest
         )
     };
@@ -218,8 +218,8 @@ impl<B: Backend> BulkJobs for SqlStore<B> {
 fn read_job<B: Backend>(row: &B::Row) -> Result<BulkJob, StoreError> {
     let mut columns = Columns::<B>::new(row);
     let (id, workspace_id, pod_id) = (columns.id()?, columns.id()?, columns.id()?);
-    let (action, from_node_id, state) =
-        (columns.name("action")?, columns.next()?, columns.name("state of a bulk job")?);
+    let (action, from_node_id, version) = (columns.name("action")?, columns.next()?, columns.name("version")?);
+    let state = columns.name("state of a bulk job")?;
     let (total, done, failed, skipped) = (columns.next::<i64>()?, columns.next()?, columns.next()?, columns.next()?);
     let counts = BulkCounts { total, pending: total - done - failed - skipped, done, failed, skipped };
     let (created_by, created_at, updated_at) = (columns.next()?, columns.at()?, columns.at()?);
@@ -230,6 +230,7 @@ fn read_job<B: Backend>(row: &B::Row) -> Result<BulkJob, StoreError> {
         pod_id,
         action,
         from_node_id,
+        version,
         state,
         counts,
         created_by,
@@ -249,4 +250,26 @@ fn read_item<B: Backend>(row: &B::Row) -> Result<BulkItem, StoreError> {
         reason: columns.next()?,
         settled_at: columns.maybe_at()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::sqlite::plan;
+
+    /// However many jobs there were, and items there are: what is read is found by an index, and nothing is sorted.
+    #[tokio::test]
+    async fn what_is_read_is_bound_by_an_index() {
+        for (sql, index) in [
+            (PICK.sqlite, "bulk_jobs_by_next (next_at<?)"),
+            (NEXT, "bulk_jobs_by_next (next_at>?)"),
+            (LIST, "bulk_jobs_by_pod (workspace_id=? AND pod_id=? AND id<?)"),
+            (ITEMS, "sqlite_autoindex_bulk_items_1 (workspace_id=? AND job_id=? AND position>?)"),
+            (ITEMS_IN_STATE, "bulk_items_by_state (workspace_id=? AND job_id=? AND state=? AND position>?)"),
+        ] {
+            let steps = plan(sql).await;
+            let reads: Vec<_> = steps.iter().filter(|step| !step.starts_with("CO-ROUTINE")).collect();
+            assert!(reads.len() == 1 && reads[0].ends_with(index), "{sql}: {steps:?}");
+        }
+    }
 }

@@ -184,7 +184,7 @@ async fn a_replay_begins_at_its_node(backend: Backend) {
     let live = waiting(&scene, &scene.workflow(gate()).await, 1).await.remove(0);
     let body = json!({"filter": {"workflowId": workflow, "status": ["completed"]}, "fromNodeId": "second"});
     let job = bulk(&scene, "replay", body).await;
-    assert_eq!(job["fromNodeId"], "second");
+    assert_eq!((&job["fromNodeId"], &job["version"]), (&json!("second"), &json!("original")));
     let job = ended(&scene, &job).await;
     assert_eq!(counts(&job), [3, 0, 3, 0, 0]);
     for (item, run) in items(&scene, &job, "").await.iter().zip(&runs) {
@@ -196,6 +196,13 @@ async fn a_replay_begins_at_its_node(backend: Backend) {
         assert_eq!((&view["triggeredBy"], &view["createdBy"]), (&json!("replay"), &json!("ann")));
         assert_eq!(view["input"], run.view().await["input"]);
     }
+    // In the version that mends what was wrong.
+    let path = format!("{}/workflows/{workflow}", scene.place.pod());
+    scene.ann.patch(&path, json!({"definition": line([])})).await.expect(200);
+    let job = bulk(&scene, "replay", json!({"ids": [runs[0].id], "version": "latest"})).await;
+    assert_eq!(counts(&ended(&scene, &job).await), [1, 0, 1, 0, 0]);
+    let replay = items(&scene, &job, "").await[0]["newExecutionId"].as_str().unwrap().to_owned();
+    assert_eq!(scene.run_at(&replay).view().await["workflowVersion"], 2);
     // One that runs is skipped; one without such a node fails, and its neighbour does not.
     let named = json!({"ids": [live.id, runs[0].id], "fromNodeId": "gate"});
     let job = bulk(&scene, "replay", named).await;
@@ -375,6 +382,7 @@ async fn what_can_not_be_taken_is_named(backend: Backend) {
         ("cancel", json!({"ids": [id], "fromNodeId": "x"}), "/fromNodeId"),
         ("retry", json!({"ids": [id], "fromNodeId": "x"}), "/fromNodeId"),
         ("replay", json!({"filter": {"createdAfter": "soon"}}), "/filter/createdAfter"),
+        ("replay", json!({"ids": [id], "version": "newest"}), "/version"),
     ] {
         let problem = scene.ann.post(&path(action), body).await.problem(400, "invalid_body");
         assert_eq!(error_paths(&problem), [place]);

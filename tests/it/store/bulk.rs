@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use sluicegate::{
     domain::{
-        bulk::{BulkAction, BulkCounts, BulkItem, BulkItemState, BulkJob, BulkState},
+        bulk::{BulkAction, BulkCounts, BulkItem, BulkItemState, BulkJob, BulkState, BulkVersion},
         execution::ExecutionStatus,
         ids::{BulkJobId, ExecutionId},
     },
@@ -21,6 +21,7 @@ fn job(id: BulkJobId, home: Home, total: i64) -> BulkJob {
         pod_id: home.pod,
         action: BulkAction::Replay,
         from_node_id: Some("n".to_owned()),
+        version: BulkVersion::Latest,
         state: BulkState::Running,
         counts: BulkCounts { total, pending: total, ..BulkCounts::default() },
         created_by: "ada ü".to_owned(),

@@ -19,9 +19,9 @@ use super::{
 };
 
 const CREATE: &str =
-    "INSERT INTO bulk_jobs (workspace_id, id, pod_id, action, from_node_id, state, total, done, failed,
-         skipped, created_by, created_at, updated_at, finished_at, next_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, $8, $9, $9, $10, $11)";
+    "INSERT INTO bulk_jobs (workspace_id, id, pod_id, action, from_node_id, version, state, total, done,
+         failed, skipped, created_by, created_at, updated_at, finished_at, next_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $10, $11, $12)";
 static ADD_ITEMS: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("job_id", Kind::Id), ("position", Kind::Int), ("execution_id", Kind::Id)],
     "INSERT INTO bulk_items (workspace_id, job_id, position, execution_id, state)
@@ -44,6 +44,7 @@ pub(super) async fn create_bulk_job<B: Backend>(
         job.pod_id,
         job.action.as_str(),
         job.from_node_id.as_deref(),
+        Cell::name(&job.version),
         Cell::name(&job.state),
         job.counts.total,
         &job.created_by,

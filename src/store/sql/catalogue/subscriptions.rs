@@ -94,3 +94,22 @@ pub(super) async fn subscribe<B: Backend>(
     }
     run::<B>(connection, &SUBSCRIBE, &rows).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::sqlite::plan;
+
+    /// An event looks up its types, however many workflows there are.
+    #[tokio::test]
+    async fn subscribers_are_found_by_an_index() {
+        let (_, sql) = SUBSCRIBERS.sqlite(3).next().expect("a statement");
+        let steps = plan(sql).await;
+        let found =
+            "SEARCH s USING COVERING INDEX subscriptions_by_type (workspace_id=? AND pod_id=? AND event_type=?)";
+        assert!(steps.iter().any(|step| step == found), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN s")), "{steps:?}");
+        let steps = plan(FORGET).await;
+        assert!(steps[0].ends_with("PRIMARY KEY (workspace_id=? AND workflow_id=?)"), "{steps:?}");
+    }
+}
