@@ -226,6 +226,9 @@ async fn a_retry_runs_again_what_is_named(backend: Backend) {
         let again = replays_of(&scene, run).await;
         assert_eq!(again.len(), 1);
         assert_eq!((&again[0]["id"], &again[0]["triggeredBy"]), (&item["newExecutionId"], &json!("retry")));
+        if run.id == failed.id {
+            scene.run_at(item["newExecutionId"].as_str().unwrap()).failure().await;
+        }
     }
     // Without a status: those that have ended. The retry of the gate waits, and is none of them.
     let job = bulk(&scene, "retry", json!({"filter": {"triggeredBy": "retry"}})).await;
