@@ -71,8 +71,14 @@ pub(super) fn parse_json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8])
         return Err(Problem::field(Code::InvalidBody, "", "the body must be a JSON object"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| refusal(&pointer(error.path()), error.inner()))?;
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = pointer(error.path());
+        // Where a name of a closed list is expected, serde_json calls any other shape a mistake of syntax.
+        if error.inner().is_syntax() && serde_json::from_slice::<serde_json::Value>(bytes).is_ok() {
+            return Problem::field(Code::InvalidBody, pointer, "the value is of a wrong type");
+        }
+        refusal(&pointer, error.inner())
+    })?;
     deserializer.end().map_err(|error| refusal("", &error))?;
     Ok(value)
 }
@@ -289,6 +295,22 @@ mod tests {
             assert!(refused.errors[0].message.contains(message), "{}", refused.errors[0].message);
             assert!(!refused.detail.contains(" at line"), "{}", refused.detail);
         }
+    }
+
+    #[test]
+    fn another_shape_than_a_name_of_a_closed_list_is_no_mistake_of_syntax() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Body {
+            _overlap: crate::domain::schedule::Overlap,
+        }
+        for wrong in ["1", "null", "true", "[]"] {
+            let body = format!(r#"{{"_overlap": {wrong}}}"#);
+            let refused = parse_json::<Body>(&json_headers(), body.as_bytes()).unwrap_err().body("r");
+            assert_eq!((refused.status, refused.code.as_str()), (400, "invalid_body"), "{wrong}");
+            assert_eq!(refused.errors[0].path, "/_overlap");
+        }
+        let broken = parse_json::<Body>(&json_headers(), br#"{"_overlap": 1"#).unwrap_err();
+        assert_eq!(broken.code(), Code::MalformedJson);
     }
 
     #[test]

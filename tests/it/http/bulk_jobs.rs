@@ -386,6 +386,7 @@ async fn what_can_not_be_taken_is_named(backend: Backend) {
         ("retry", json!({"ids": [id], "fromNodeId": "x"}), "/fromNodeId"),
         ("replay", json!({"filter": {"createdAfter": "soon"}}), "/filter/createdAfter"),
         ("replay", json!({"ids": [id], "version": "newest"}), "/version"),
+        ("replay", json!({"ids": [id], "version": 2}), "/version"),
     ] {
         let problem = scene.ann.post(&path(action), body).await.problem(400, "invalid_body");
         assert_eq!(error_paths(&problem), [place]);
