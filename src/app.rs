@@ -52,6 +52,7 @@ impl App {
             lease: config.instance_lease,
             drain: config.drain_limit,
             queue_limit: config.queue_limit,
+            trigger_rate: config.trigger_rate,
             alone: sqlite_path(config.store.expose()).is_some(),
             ..EngineConfig::default()
         };

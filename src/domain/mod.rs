@@ -1,5 +1,6 @@
 //! What things are: workflows, graphs, executions, events, suspensions, identities. No I/O, no async, no SQL.
 
+pub mod admission;
 pub mod audit;
 pub mod definition;
 pub mod event;

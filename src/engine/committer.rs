@@ -194,6 +194,7 @@ impl From<CommitError> for EngineError {
         match error {
             CommitError::Conflict => Self::Conflict,
             CommitError::Repeated(reply) => Self::Repeated(reply),
+            CommitError::Duplicate(of) => Self::Duplicate(of),
             CommitError::SlotTaken => Self::SlotTaken,
             CommitError::Refused(reason) => Self::Refused(reason),
         }

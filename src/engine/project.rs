@@ -15,7 +15,10 @@ use crate::{
     },
     store::{
         catalogue::IdempotentReply,
-        commit::{Commit, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange, TimerChange},
+        commit::{
+            Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange,
+            TimerChange,
+        },
         schedules::Settlement,
     },
 };
@@ -37,6 +40,10 @@ pub struct Placement {
     pub queued: bool,
     /// The reply to be kept for an idempotency key.
     pub idempotency: Option<IdempotentReply>,
+    /// The key that the new execution is to stand for.
+    pub dedupe: Option<DedupeKey>,
+    /// The burst that the new execution is the last one of.
+    pub debounce: Option<Debounced>,
     /// Children that are created with it.
     pub children: Vec<NewChild>,
     /// What is sent about suspensions that open with it.
@@ -126,6 +133,8 @@ pub fn commit(
         audit: audit(origin, events),
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,
+        dedupe: placement.dedupe,
+        debounce: placement.debounce,
         slot: placement.slot,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
     }

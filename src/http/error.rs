@@ -378,7 +378,11 @@ impl From<EngineError> for Problem {
             EngineError::MayNotAnswer(..) => Self::new(Code::NotAnApprover, text),
             EngineError::ReassignForbidden => Self::new(Code::Forbidden, text),
             EngineError::Claimed(_) => Self::new(Code::SuspensionClaimed, text),
-            EngineError::NotClaimable | EngineError::ChangedTooOften => Self::new(Code::Conflict, text),
+            // The engine answers a duplicate itself.
+            EngineError::NotClaimable | EngineError::ChangedTooOften | EngineError::Duplicate(_) => {
+                Self::new(Code::Conflict, text)
+            }
+            EngineError::TooFast(seconds) => Self::new(Code::TooManyRequests, text).retry_after_s(seconds),
             EngineError::Reassignment(problems) => Self::placed(Code::InvalidValue, text, "", &problems),
             EngineError::Busy => Self::new(Code::TooManyRequests, text).retry_after_s(1),
             EngineError::Stopping => Self::new(Code::Unavailable, text).retry_after_s(1),

@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Instant,
     domain::{
+        admission::{Dedupe, OnLimit},
         definition::Problem,
         event::{DeltaChannel, LogLevel},
         failure::Failure,
@@ -48,7 +49,7 @@ use crate::{
         notification::Target,
         suspension::{Action, OnExpiry, Policy, SuspensionKind, TimelineStep},
     },
-    expression::Scope,
+    expression::{Scope, Template},
     outbound,
 };
 
@@ -65,6 +66,20 @@ pub struct CompiledWorkflow {
     pub timeout_ms: Option<i64>,
     /// The priority of executions that name none.
     pub priority: i32,
+    /// How many executions may run at a time.
+    pub concurrency: Option<CompiledConcurrency>,
+    /// What becomes of triggers with the same dedupe key.
+    pub dedupe: Dedupe,
+}
+
+/// `settings.concurrency`, compiled.
+pub struct CompiledConcurrency {
+    /// How many.
+    pub limit: i64,
+    /// What makes the key.
+    pub key: Option<Template>,
+    /// What becomes of those for which there is no room.
+    pub on_limit: OnLimit,
 }
 
 /// A node, compiled.

@@ -6,6 +6,7 @@
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
+pub mod admission;
 pub mod catalogue;
 pub mod commit;
 mod filters;
@@ -13,7 +14,7 @@ mod rows;
 pub mod schedules;
 pub mod sql;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 
@@ -30,10 +31,13 @@ use crate::{
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
 };
+use admission::Admitted;
 use catalogue::{Change, IdempotentReply};
-use commit::{Commit, CommitError};
+use commit::{Commit, CommitError, Debounced};
 pub use filters::{AuditFilter, ExecutionFilter, SuspensionFilter, WorkflowFilter};
-pub use rows::{ApiKeyRecord, Delivery, FeedCursor, FeedRow, LoadedExecution, Repairs, StoreCounts, StoredEvent};
+pub use rows::{
+    ApiKeyRecord, Delivery, FeedCursor, FeedRow, Fired, LoadedExecution, Repairs, StoreCounts, StoredEvent,
+};
 use schedules::Settlement;
 
 /// [`Store::events`] stops at the event that fills this many bytes of bodies.
@@ -91,15 +95,16 @@ pub trait Store: Send + Sync + 'static {
     /// written.
     async fn commit(&self, batch: &[Commit]) -> Result<Vec<Result<(), CommitError>>, StoreError>;
 
-    /// Takes up to `limit` executions off the queue for `instance` (priority, then age) and names it their driver.
-    /// Rows of executions that another instance drives are left to it. Answers `(workspace, execution)` in order.
+    /// Takes up to `limit` executions off the queue for `instance` (priority and age) and names it their driver.
+    /// Rows that are held stay. Rows of executions that another instance drives are left to it. Answers `(workspace, execution)` in order.
     async fn claim(&self, instance: InstanceId, limit: i64) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError>;
 
     /// How many executions of a workspace are in the queue.
     async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError>;
 
-    /// Moves up to `limit` timers that are due at `now` to the queue; answers how many.
-    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError>;
+    /// Moves up to `limit` timers that are due at `now` to the queue, except those of executions that have expired before they
+    /// could begin: they are to be ended, which takes the timer back.
+    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<Fired, StoreError>;
 
     /// When the next timer is due.
     async fn next_timer(&self) -> Result<Option<Instant>, StoreError>;
@@ -112,6 +117,24 @@ pub trait Store: Send + Sync + 'static {
         executions: &[(WorkspaceId, ExecutionId)],
         now: Instant,
     ) -> Result<(), StoreError>;
+
+    /// Lets in rows of the queue that are held, as far as there is room for them: those of these lanes, or of all. The locks
+    /// see to it that two servers never fill the same room.
+    async fn admit(&self, workspace: WorkspaceId, lanes: Option<BTreeSet<String>>) -> Result<Admitted, StoreError>;
+
+    /// The workspaces in which rows of the queue are held.
+    async fn held_workspaces(&self) -> Result<Vec<WorkspaceId>, StoreError>;
+
+    /// Whether the pod, or its workspace, has a limit of its own.
+    async fn is_limited(&self, workspace: WorkspaceId, pod: PodId) -> Result<bool, StoreError>;
+
+    /// The last execution of a burst of triggers, the burst, and whether that execution has yet to begin.
+    async fn burst(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        key: &str,
+    ) -> Result<Option<(ExecutionId, Debounced, bool)>, StoreError>;
 
     // --- instances ------------------------------------------------------------------------------------------------------
 

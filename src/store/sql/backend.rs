@@ -280,6 +280,15 @@ impl<'r, B: Backend> Columns<'r, B> {
         parse(what, &self.next::<String>()?)
     }
 
+    /// The next one, the name of a value of a closed list, or nothing.
+    pub fn maybe_name<T: DeserializeOwned>(&mut self, what: &'static str) -> Result<Option<T>, StoreError> {
+        let read = |name: String| {
+            T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(&name))
+                .map_err(|error| StoreError::Damaged { what, reason: error.to_string() })
+        };
+        self.next::<Option<String>>()?.map(read).transpose()
+    }
+
     /// The next one, JSON text or nothing.
     pub fn maybe_json<T: DeserializeOwned>(&mut self, what: &'static str) -> Result<Option<T>, StoreError> {
         self.next::<Option<String>>()?.map(|text| parse(what, &text)).transpose()

@@ -1,6 +1,6 @@
 //! The trait, method by method: each is the inherent method of the same name in the file of its subject.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -18,10 +18,11 @@ use crate::{
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
     store::{
-        ApiKeyRecord, AuditFilter, Delivery, ExecutionFilter, FeedCursor, FeedRow, Hint, LoadedExecution, Page,
+        ApiKeyRecord, AuditFilter, Delivery, ExecutionFilter, FeedCursor, FeedRow, Fired, Hint, LoadedExecution, Page,
         Repairs, Store, StoreCounts, StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
+        admission::Admitted,
         catalogue::{Change, IdempotentReply},
-        commit::{Commit, CommitError},
+        commit::{Commit, CommitError, Debounced},
         schedules::Settlement,
     },
 };
@@ -42,8 +43,29 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::queue_length(self, workspace).await
     }
 
-    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
+    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<Fired, StoreError> {
         Self::fire_timers(self, now, limit).await
+    }
+
+    async fn admit(&self, workspace: WorkspaceId, lanes: Option<BTreeSet<String>>) -> Result<Admitted, StoreError> {
+        Self::admit(self, workspace, lanes).await
+    }
+
+    async fn held_workspaces(&self) -> Result<Vec<WorkspaceId>, StoreError> {
+        Self::held_workspaces(self).await
+    }
+
+    async fn is_limited(&self, workspace: WorkspaceId, pod: PodId) -> Result<bool, StoreError> {
+        Self::is_limited(self, workspace, pod).await
+    }
+
+    async fn burst(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        key: &str,
+    ) -> Result<Option<(ExecutionId, Debounced, bool)>, StoreError> {
+        Self::burst(self, workspace, workflow, key).await
     }
 
     async fn next_timer(&self) -> Result<Option<Instant>, StoreError> {

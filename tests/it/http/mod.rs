@@ -1,5 +1,6 @@
 //! The HTTP API against the true server, laid out like the URL tree.
 
+mod admission;
 mod api_keys;
 mod bearer_tokens;
 mod browser;

@@ -12,7 +12,7 @@ use crate::{
     },
     store::{
         catalogue::IdempotentReply,
-        commit::{Commit, EventRow, ExecutionWrite, SuspensionChange, TimerChange},
+        commit::{Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, SuspensionChange, TimerChange},
     },
 };
 
@@ -36,6 +36,8 @@ pub struct Member {
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     pub keys: Rows,
+    pub dedupes: Rows,
+    pub debounces: Rows,
     pub schedules: Rows,
     pub slots: Rows,
     pub appends: Rows,
@@ -81,9 +83,11 @@ pub fn holds_nul(member: &Commit) -> bool {
                 &origin.concurrency_key,
                 &origin.idempotency_key,
                 &origin.from_node_id,
+                &origin.debounce_key,
             ]
             .into_iter()
             .any(some)
+            || origin.lane.as_ref().is_some_and(|lane| nul(&lane.name))
     };
     matches!(&member.write, ExecutionWrite::Create(created) if execution(created))
         || member.children.iter().any(|child| execution(&child.execution))
@@ -104,6 +108,7 @@ pub fn holds_nul(member: &Commit) -> bool {
             }
             SuspensionChange::Close { .. } => false,
         })
+        || member.dedupe.as_ref().is_some_and(|dedupe| nul(&dedupe.key))
         || member.notices.links.iter().any(|link| some(&link.user_id))
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
         || member.slot.as_ref().is_some_and(|settlement| schedules::holds_nul(settlement))
@@ -138,6 +143,12 @@ impl Prepared {
                 (*pod_id, *workflow_id, &**progress)
             }
         };
+        if let Some(DedupeKey { key, now, forget_at }) = &commit.dedupe {
+            tables.dedupes.push(member, cells![workspace, workflow, key, id, *now, *forget_at]);
+        }
+        if let Some(Debounced { key, first_at, run_at }) = &commit.debounce {
+            tables.debounces.push(member, cells![workspace, workflow, key, id, *first_at, *run_at]);
+        }
         tables.add_events(member, workspace, pod, workflow, id, &commit.events);
         for child in &commit.children {
             let origin = &child.execution.origin;
@@ -243,6 +254,8 @@ impl Tables {
     pub fn retain(&mut self, alive: impl Fn(usize) -> bool) {
         let Self {
             keys,
+            dedupes,
+            debounces,
             schedules,
             slots,
             appends,
@@ -267,6 +280,8 @@ impl Tables {
         audit.retain(|(member, _)| alive(*member));
         for rows in [
             keys,
+            dedupes,
+            debounces,
             schedules,
             slots,
             appends,
@@ -322,6 +337,12 @@ fn execution_row(execution: &Execution, driver: Option<InstanceId>) -> Vec<Cell>
         progress.finished_at,
         progress.suspended_at,
         progress.waited_ms,
+        origin.lane.as_ref().map(|lane| lane.name.as_str()),
+        origin.lane.as_ref().and_then(|lane| lane.limit),
+        origin.lane.as_ref().map(|lane| lane.on_limit.as_str()),
+        origin.expires_at,
+        origin.debounce_key.as_deref(),
+        progress.duplicate_of,
         Cell::json(&progress.stats),
         Cell::json(&origin.input),
         Cell::json(&origin.context),
@@ -340,6 +361,7 @@ fn progress_row(progress: &ExecutionProgress) -> Vec<Cell> {
         progress.finished_at,
         progress.suspended_at,
         progress.waited_ms,
+        progress.duplicate_of,
         Cell::json(&progress.stats),
         progress.output.as_ref().map_or(Cell::Text(None), Cell::json),
         progress.error.as_ref().map_or(Cell::Text(None), Cell::json),
