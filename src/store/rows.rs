@@ -110,6 +110,8 @@ pub struct Fired {
 pub struct StoreCounts {
     /// Rows in the queue.
     pub queue_depth: i64,
+    /// Those among them that wait for room.
+    pub queue_held: i64,
     /// When the oldest queue row was put there.
     pub queue_oldest: Option<Instant>,
     /// Open suspensions.

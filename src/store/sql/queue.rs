@@ -90,7 +90,8 @@ static RELEASE: Batch = Batch::differing(
     },
 );
 
-const COUNTS: &str = "SELECT (SELECT count(*) FROM queue), (SELECT min(queued_at) FROM queue),
+const COUNTS: &str =
+    "SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM queue WHERE held), (SELECT min(queued_at) FROM queue),
      (SELECT count(*) FROM suspensions WHERE state = 'open'), (SELECT count(*) FROM timers WHERE due_at <= $1)";
 
 impl<B: Backend> SqlStore<B> {
@@ -195,6 +196,7 @@ impl<B: Backend> SqlStore<B> {
         let mut columns = Columns::<B>::new(&row);
         Ok(StoreCounts {
             queue_depth: columns.next()?,
+            queue_held: columns.next()?,
             queue_oldest: columns.maybe_at()?,
             open_suspensions: columns.next()?,
             timers_late: columns.next()?,

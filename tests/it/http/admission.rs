@@ -1,5 +1,6 @@
 //! What stands between a trigger and a place to run: limits, duplicates, bursts, and time.
 
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -16,6 +17,7 @@ on_both! {
     pods_and_workspaces_have_limits_of_their_own,
     children_share_the_limit_of_their_workflow,
     what_waits_runs_by_priority,
+    a_thousand_of_mixed_priorities_run_in_order_and_none_waits_for_ever,
     duplicates_are_skipped_until_the_key_is_forgotten,
     duplicates_may_join,
     what_can_not_begin_in_time_is_cancelled,
@@ -45,13 +47,16 @@ async fn looked_at(scene: &Scene, workflow: &str, peer: &Peer, calls: usize) -> 
 }
 
 /// Opens the gate until all of these are over; at no time do more of them run than may.
-async fn until_over(peer: &Peer, runs: &[Run], at_most: usize) {
+async fn until_over(scene: &Scene, peer: &Peer, runs: &[Run], at_most: usize) {
     let over = async {
         loop {
-            let statuses = statuses(runs).await;
-            let running = statuses.iter().filter(|status| *status == "running").count();
-            assert!(running <= at_most, "{statuses:?}");
-            if statuses.iter().all(|status| status == "completed") {
+            // One look at all of them: one after the other, each would be seen at another time.
+            let all = scene.ann.get(&format!("{}?limit=100", scene.executions())).await.expect(200);
+            let of_runs = all.as_array().unwrap().iter().filter(|one| runs.iter().any(|run| one["id"] == run.id));
+            let statuses: Vec<&str> = of_runs.map(|one| one["status"].as_str().unwrap()).collect();
+            let running = statuses.iter().filter(|status| **status == "running").count();
+            assert!(running <= at_most && statuses.len() == runs.len(), "{statuses:?}");
+            if statuses.iter().all(|status| *status == "completed") {
                 return;
             }
             peer.open_gate();
@@ -83,8 +88,8 @@ async fn a_limit_per_key_is_kept_and_what_is_free_is_filled(backend: Backend) {
     let keyed = scene.run_of(&scene.ann.post(&scene.executions(), body).await);
     let of_a = [&runs[..5], &[keyed]].concat();
     let others = [runs[5].clone(), last];
-    until_over(&peer, &of_a, 2).await;
-    until_over(&peer, &others, 2).await;
+    until_over(&scene, &peer, &of_a, 2).await;
+    until_over(&scene, &peer, &others, 2).await;
     assert_eq!(peer.hits("/gate"), 8);
 }
 
@@ -239,6 +244,42 @@ async fn what_waits_runs_by_priority(backend: Backend) {
     for (_, run) in &waiting {
         run.output().await;
     }
+}
+
+/// One place to run, held by a call until everything is queued.
+async fn a_thousand_of_mixed_priorities_run_in_order_and_none_waits_for_ever(backend: Backend) {
+    let scene = Scene::with(backend, |settings| settings.max_running = Some(1)).await;
+    let peer = Peer::start().await;
+    let holder = scene.run(line([call("call", &peer, "/gate")]), json!({})).await;
+    peer.arrived("/gate", 1).await;
+    let workflow = scene.workflow(line([])).await;
+    let queue = |priority: i64| {
+        let body = json!({"workflowId": workflow, "priority": priority});
+        let (ann, path) = (scene.app.user("ann"), scene.executions());
+        async move { (priority, ann.post(&path, body).await.expect(201)["id"].as_str().unwrap().to_owned()) }
+    };
+    // So early that its wait outweighs every priority of those that come 201 minutes later.
+    let patient = queue(-100).await;
+    scene.app.clock.advance_ms(201 * 60_000);
+    let mut queued = Vec::new();
+    let mut random = StdRng::seed_from_u64(5);
+    for _ in 0..1_000 {
+        queued.push(queue(random.random_range(-100..=100)).await);
+    }
+    let path = format!("{}/events?types=execution_complete", scene.place.pod());
+    let mut ends = scene.app.user("ann").stream(&path).await;
+    peer.open_gate();
+    let mut order = Vec::new();
+    while order.len() < 1_002 {
+        let frame = ends.next().await.unwrap();
+        if frame.kind() == "execution_complete" {
+            order.push(frame.event["executionId"].as_str().unwrap().to_owned());
+        }
+    }
+    // First come first served within a priority.
+    queued.sort_by_key(|(priority, _)| -priority);
+    let expected = [holder.id, patient.1].into_iter().chain(queued.into_iter().map(|(_, id)| id));
+    assert_eq!(order, expected.collect::<Vec<_>>());
 }
 
 async fn duplicates_are_skipped_until_the_key_is_forgotten(backend: Backend) {
@@ -435,7 +476,7 @@ async fn rooms_are_let_again_after_a_restart(backend: Backend) {
     // The first call is made again.
     peer.arrived("/gate", 2).await;
     let runs: Vec<Run> = runs.iter().map(|run| scene.run_at(&run.id)).collect();
-    until_over(&peer, &runs, 1).await;
+    until_over(&scene, &peer, &runs, 1).await;
 }
 
 async fn a_workspace_that_triggers_too_much_is_told_when_to_go_on(backend: Backend) {
