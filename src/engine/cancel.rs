@@ -143,6 +143,7 @@ impl Engine {
                 snapshot: None,
                 audit: Vec::new(),
                 slot: None,
+                delivery: None,
             };
             match self.0.committer.commit(commit).await {
                 Err(EngineError::Conflict) => {}
@@ -192,7 +193,7 @@ impl Engine {
             && let Ok(permit) = inner.places.clone().try_acquire_owned()
             && let Some(place) = self.take_place(id, permit)
         {
-            return self.open(folded, place, Riders { reply, slot: None }).await;
+            return self.open(folded, place, Riders { reply, ..Riders::default() }).await;
         }
         let engine = self.clone();
         // In a task of its own: a caller who goes away must not keep the driver from being woken.

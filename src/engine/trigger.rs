@@ -11,6 +11,7 @@ use crate::{
         execution::{Execution, ExecutionOrigin, Presets, TriggeredBy},
         failure::{Failure, FailureCode},
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
+        webhook::WebhookDelivery,
         workflow::WorkflowState,
     },
     nodes::{ChildRequest, check_input},
@@ -80,11 +81,24 @@ pub struct Riders {
     pub reply: ReplyFor,
     /// The slot of a schedule.
     pub slot: Option<Box<Settlement>>,
+    /// The delivery to a webhook.
+    pub delivery: Option<Box<WebhookDelivery>>,
 }
 
 impl Engine {
     /// Creates an execution; when this returns it is durable.
     pub async fn trigger(&self, trigger: Trigger, reply: ReplyFor) -> Result<Execution, EngineError> {
+        self.trigger_for(trigger, reply, None).await
+    }
+
+    /// As [`Self::trigger`], for a delivery to a webhook: its row gets the id of the execution and is written with it, or
+    /// neither is.
+    pub async fn trigger_for(
+        &self,
+        trigger: Trigger,
+        reply: ReplyFor,
+        mut delivery: Option<Box<WebhookDelivery>>,
+    ) -> Result<Execution, EngineError> {
         let inner = &self.0;
         if inner.soft.is_cancelled() {
             return Err(EngineError::Stopping);
@@ -129,7 +143,10 @@ impl Engine {
         for row in slot.iter_mut().flat_map(|settlement| &mut settlement.slots) {
             row.execution_id = Some(origin.id);
         }
-        self.create(machine, origin, now, Riders { reply, slot }).await
+        if let Some(row) = &mut delivery {
+            row.execution_id = Some(origin.id);
+        }
+        self.create(machine, origin, now, Riders { reply, slot, delivery }).await
     }
 
     async fn create(
@@ -143,7 +160,7 @@ impl Engine {
         machine.decide(now, Command::Record);
         // The reply shows the execution as it is recorded; what follows, be it in the same commit, is for the stream.
         let execution = Execution { origin: origin.clone(), progress: machine.progress() };
-        let kept = riders.reply.map(|reply| reply(&execution));
+        let kept = riders.reply.as_ref().map(|reply| reply(&execution));
         let waits = origin.run_at.is_some();
         if !waits
             && inner.signals.queue_is_empty()
@@ -153,14 +170,15 @@ impl Engine {
             let place = self.take_place(folded.origin.id, permit).ok_or(EngineError::Conflict)?;
             let reply =
                 kept.map(|kept| -> Arc<dyn Fn(&Execution) -> _ + Send + Sync> { Arc::new(move |_| kept.clone()) });
-            self.open(folded, place, Riders { reply, slot: riders.slot }).await?;
+            self.open(folded, place, Riders { reply, ..riders }).await?;
             return Ok(execution);
         }
         if !waits && self.queue_length(origin.workspace_id, now).await? >= inner.config.queue_limit {
             return Err(EngineError::Busy);
         }
         let events = machine.take();
-        let placement = Placement { queued: !waits, idempotency: kept, slot: riders.slot, ..Placement::default() };
+        let Riders { slot, delivery, .. } = riders;
+        let placement = Placement { queued: !waits, idempotency: kept, slot, delivery, ..Placement::default() };
         let commit = project::commit(&machine, &execution.origin, &events, &Seen::NOTHING, now, placement);
         match inner.committer.commit(commit).await {
             Ok(()) => Ok(execution),

@@ -275,6 +275,7 @@ pub fn create(execution: &Execution) -> Commit {
         snapshot: None,
         audit: Vec::new(),
         slot: None,
+        delivery: None,
     }
 }
 

@@ -35,6 +35,7 @@ use super::{
     schedules::{INSERT_SLOTS, MOVE_SCHEDULES},
     tail::TailRow,
     transact,
+    webhooks::INSERT_DELIVERIES,
 };
 use rows::{Member, Prepared, Tables, holds_nul};
 use suspensions::{ADD_APPROVERS, CLOSE_SUSPENSIONS, DROP_APPROVERS, OPEN_SUSPENSIONS, UPDATE_SUSPENSIONS};
@@ -403,6 +404,7 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         (&ADD_APPROVERS, Cow::Borrowed(&tables.approvers)),
         (&ADD_NOTIFICATIONS, Cow::Borrowed(&tables.notifications)),
         (&ADD_LINKS, Cow::Borrowed(&tables.links)),
+        (&INSERT_DELIVERIES, Cow::Borrowed(&tables.deliveries)),
         (&ENQUEUE, Cow::Borrowed(&tables.queue)),
         (&ENQUEUE, wakes),
         (&SET_TIMERS, Cow::Borrowed(&tables.timers)),
