@@ -9,3 +9,4 @@ mod kills;
 pub mod load;
 mod schedules;
 mod shutdown;
+mod webhooks;
