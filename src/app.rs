@@ -25,7 +25,7 @@ use crate::{
         Store,
         sql::{self, Options},
     },
-    triggers::schedules::Schedules,
+    triggers::{schedules::Schedules, webhooks::Webhooks},
 };
 
 /// How long connections may take to end once the engine has stopped.
@@ -61,6 +61,8 @@ impl App {
         notify::start(&engine, outbound, mail, config.public_url());
         let schedules = Schedules::new(engine.clone(), config.schedule_min_interval);
         schedules.start();
+        let webhooks = Webhooks::new(engine.clone());
+        webhooks.start();
         let shutdown = Shutdown::default();
         let streams = Streams::new(
             config.streams_per_workspace,
@@ -73,7 +75,8 @@ impl App {
         let signer = Arc::new(Signer::shared(&*store, &clock).await.context("the key that signs receipts")?);
         let readiness = Readiness::default();
         let config = Arc::new(config);
-        let state = AppState { store, clock, config, auth, readiness, metrics, engine, schedules, streams, signer };
+        let state =
+            AppState { store, clock, config, auth, readiness, metrics, engine, schedules, webhooks, streams, signer };
         Ok(Self { state, shutdown })
     }
 

@@ -55,6 +55,10 @@ ids! {
     InviteId,
     /// A schedule.
     ScheduleId,
+    /// A webhook; it is its public address.
+    WebhookId,
+    /// One delivery to a webhook.
+    DeliveryId,
     /// A message that something waits for an answer.
     NotificationId,
     /// A link by which somebody answers.

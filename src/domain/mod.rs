@@ -13,4 +13,5 @@ pub mod notification;
 pub mod receipt;
 pub mod schedule;
 pub mod suspension;
+pub mod webhook;
 pub mod workflow;

@@ -145,6 +145,7 @@ impl Engine {
                 snapshot: None,
                 audit: Vec::new(),
                 slot: None,
+                delivery: None,
             };
             match self.0.committer.commit(commit).await {
                 Err(EngineError::Conflict) => {}

@@ -9,7 +9,10 @@ use std::{
 
 use crate::clock::Instant;
 
-const MINUTE_MS: i64 = 60_000;
+/// A minute, in milliseconds.
+pub const MINUTE_MS: i64 = 60_000;
+/// An hour, in milliseconds.
+pub const HOUR_MS: i64 = 3_600_000;
 /// From so many keys on, those that have rested are forgotten.
 const MANY: usize = 4_096;
 
@@ -19,7 +22,7 @@ pub struct Pace<K>(Mutex<HashMap<K, Bucket>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
-    /// How much may be done now, in parts of one: a minute's milliseconds.
+    /// How much may be done now, in parts of one: the milliseconds in which the bucket fills.
     tokens: i64,
     filled_at: Instant,
 }
@@ -31,21 +34,22 @@ impl<K> Default for Pace<K> {
 }
 
 impl<K: Hash + Eq> Pace<K> {
-    /// Does it once more; or tells after how many seconds it may be done. What may be done in a minute may be done at once.
-    pub fn take(&self, key: K, per_minute: i64, now: Instant) -> Result<(), u64> {
+    /// Does it once more; or tells after how many seconds it may be done. It may be done `count` times in so many
+    /// milliseconds, and all of these at once.
+    pub fn take(&self, key: K, count: i64, in_ms: i64, now: Instant) -> Result<(), u64> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MANY {
-            buckets.retain(|_, bucket| now.ms_since(bucket.filled_at) < MINUTE_MS);
+            buckets.retain(|_, bucket| now.ms_since(bucket.filled_at) < in_ms);
         }
-        let full = per_minute * MINUTE_MS;
+        let full = count * in_ms;
         let bucket = buckets.entry(key).or_insert(Bucket { tokens: full, filled_at: now });
-        let gained = now.ms_since(bucket.filled_at).saturating_mul(per_minute);
+        let gained = now.ms_since(bucket.filled_at).saturating_mul(count);
         *bucket = Bucket { tokens: bucket.tokens.saturating_add(gained).min(full), filled_at: now };
-        if bucket.tokens >= MINUTE_MS {
-            bucket.tokens -= MINUTE_MS;
+        if bucket.tokens >= in_ms {
+            bucket.tokens -= in_ms;
             return Ok(());
         }
-        let missing_ms = (MINUTE_MS - bucket.tokens) / per_minute.max(1);
+        let missing_ms = (in_ms - bucket.tokens) / count.max(1);
         Err(u64::try_from(missing_ms / 1_000).unwrap_or_default() + 1)
     }
 }
@@ -60,25 +64,25 @@ mod tests {
     fn a_minutes_worth_may_be_done_at_once_and_then_one_by_one() {
         let pace = Pace::default();
         for _ in 0..30 {
-            pace.take(1, 30, START).unwrap();
+            pace.take(1, 30, MINUTE_MS, START).unwrap();
         }
-        assert_eq!(pace.take(1, 30, START), Err(3), "two seconds, rounded up");
-        pace.take(2, 30, START).unwrap();
-        assert_eq!(pace.take(1, 30, START.plus_ms(1_999)), Err(1));
-        pace.take(1, 30, START.plus_ms(2_000)).unwrap();
-        assert!(pace.take(1, 30, START.plus_ms(2_000)).is_err());
-        let taken = (0..100).filter(|_| pace.take(1, 30, START.plus_ms(3_600_000)).is_ok()).count();
+        assert_eq!(pace.take(1, 30, MINUTE_MS, START), Err(3), "two seconds, rounded up");
+        pace.take(2, 30, MINUTE_MS, START).unwrap();
+        assert_eq!(pace.take(1, 30, MINUTE_MS, START.plus_ms(1_999)), Err(1));
+        pace.take(1, 30, MINUTE_MS, START.plus_ms(2_000)).unwrap();
+        assert!(pace.take(1, 30, MINUTE_MS, START.plus_ms(2_000)).is_err());
+        let taken = (0..100).filter(|_| pace.take(1, 30, MINUTE_MS, START.plus_ms(3_600_000)).is_ok()).count();
         assert_eq!(taken, 30);
         // A clock that steps back takes nothing away.
-        pace.take(3, 1, START).unwrap();
-        assert!(pace.take(3, 1, START.plus_ms(-3_600_000)).is_err());
+        pace.take(3, 1, MINUTE_MS, START).unwrap();
+        assert!(pace.take(3, 1, MINUTE_MS, START.plus_ms(-3_600_000)).is_err());
     }
 
     #[test]
     fn what_has_rested_is_forgotten() {
         let pace = Pace::default();
         for key in 0..2 * MANY {
-            pace.take(key, 30, START.plus_ms(key as i64 * MINUTE_MS)).unwrap();
+            pace.take(key, 30, MINUTE_MS, START.plus_ms(key as i64 * MINUTE_MS)).unwrap();
         }
         assert!(pace.0.lock().unwrap().len() <= MANY + 1);
     }

@@ -12,6 +12,7 @@ use crate::{
         execution::{Execution, ExecutionOrigin},
         ids::InstanceId,
         suspension::{Interrupt, Standing, Suspension, SuspensionState},
+        webhook::WebhookDelivery,
     },
     store::{
         catalogue::IdempotentReply,
@@ -50,6 +51,8 @@ pub struct Placement {
     pub notices: Notices,
     /// The slot of a schedule that it is started for.
     pub slot: Option<Box<Settlement>>,
+    /// The delivery to a webhook that it is started for.
+    pub delivery: Option<Box<WebhookDelivery>>,
 }
 
 /// Where the writer stands.
@@ -136,6 +139,7 @@ pub fn commit(
         dedupe: placement.dedupe,
         debounce: placement.debounce,
         slot: placement.slot,
+        delivery: placement.delivery,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         execution::{Execution, ExecutionOrigin, Presets, TriggeredBy},
         failure::{Failure, FailureCode},
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
+        webhook::WebhookDelivery,
         workflow::WorkflowState,
     },
     nodes::{ChildRequest, check_input},
@@ -28,6 +29,7 @@ use super::{
     admission::{DUPLICATE, Wanted},
     driver::Folded,
     machine::{Command, Machine},
+    pace::MINUTE_MS,
     project::{self, Placement, Seen},
 };
 
@@ -113,16 +115,38 @@ pub struct Riders {
     pub dedupe: Option<DedupeKey>,
     /// The burst that the new execution is the last one of.
     pub debounce: Option<Debounced>,
+    /// The delivery to a webhook.
+    pub delivery: Option<Box<WebhookDelivery>>,
 }
 
 impl Engine {
     /// Creates an execution, or finds the one that it would duplicate; when this returns it is durable.
     pub async fn trigger(&self, trigger: Trigger, reply: ReplyFor) -> Result<Execution, EngineError> {
-        Ok(Box::pin(self.trigger_or_join(trigger, reply)).await?.into_execution())
+        self.trigger_for(trigger, reply, None).await
     }
 
-    /// The same, and says which of the two it was.
+    /// As [`Self::trigger`], for a delivery to a webhook: its row gets the id of the execution and is written with it, or
+    /// neither is.
+    pub async fn trigger_for(
+        &self,
+        trigger: Trigger,
+        reply: ReplyFor,
+        delivery: Option<Box<WebhookDelivery>>,
+    ) -> Result<Execution, EngineError> {
+        Ok(Box::pin(self.create_or_join(trigger, reply, delivery)).await?.into_execution())
+    }
+
+    /// As [`Self::trigger`], and says whether the execution is a new one.
     pub async fn trigger_or_join(&self, trigger: Trigger, reply: ReplyFor) -> Result<Triggered, EngineError> {
+        self.create_or_join(trigger, reply, None).await
+    }
+
+    async fn create_or_join(
+        &self,
+        trigger: Trigger,
+        reply: ReplyFor,
+        mut delivery: Option<Box<WebhookDelivery>>,
+    ) -> Result<Triggered, EngineError> {
         let inner = &self.0;
         if inner.soft.is_cancelled() {
             return Err(EngineError::Stopping);
@@ -130,7 +154,7 @@ impl Engine {
         let rate = inner.config.trigger_rate;
         // A slot of a schedule is due when it is due.
         if rate > 0 && trigger.triggered_by != TriggeredBy::Schedule {
-            inner.pace.take(trigger.workspace_id, rate, inner.clock.now()).map_err(EngineError::TooFast)?;
+            inner.pace.take(trigger.workspace_id, rate, MINUTE_MS, inner.clock.now()).map_err(EngineError::TooFast)?;
         }
         let workflow = inner.store.workflow_head(trigger.workspace_id, trigger.workflow_id).await?;
         if workflow.pod_id != trigger.pod_id {
@@ -194,7 +218,10 @@ impl Engine {
         for row in slot.iter_mut().flat_map(|settlement| &mut settlement.slots) {
             row.execution_id = Some(origin.id);
         }
-        let riders = Riders { reply: reply.clone(), slot, dedupe, debounce: burst };
+        if let Some(row) = &mut delivery {
+            row.execution_id = Some(origin.id);
+        }
+        let riders = Riders { reply: reply.clone(), slot, dedupe, debounce: burst, delivery };
         let machine = || Machine::new(Arc::clone(&compiled), &origin, inner.config.limits);
         match self.create(machine(), &origin, now, riders).await {
             Err(EngineError::Duplicate(of)) => match compiled.dedupe.mode {
@@ -240,7 +267,7 @@ impl Engine {
         machine.decide(now, Command::Record);
         // The reply shows the execution as it is recorded; what follows, be it in the same commit, is for the stream.
         let execution = Execution { origin: origin.clone(), progress: machine.progress() };
-        let kept = riders.reply.map(|reply| reply(&execution));
+        let kept = riders.reply.as_ref().map(|reply| reply(&execution));
         let waits = origin.run_at.is_some();
         if !waits
             && origin.lane.is_none()
@@ -258,8 +285,9 @@ impl Engine {
             return Err(EngineError::Busy);
         }
         let events = machine.take();
-        let Riders { slot, dedupe, debounce, .. } = riders;
-        let placement = Placement { queued: !waits, idempotency: kept, slot, dedupe, debounce, ..Placement::default() };
+        let Riders { slot, dedupe, debounce, delivery, .. } = riders;
+        let placement =
+            Placement { queued: !waits, idempotency: kept, slot, dedupe, debounce, delivery, ..Placement::default() };
         let commit = project::commit(&machine, &execution.origin, &events, &Seen::NOTHING, now, placement);
         match inner.committer.commit(commit).await {
             Ok(()) => {

@@ -340,6 +340,24 @@ pub(super) async fn in_pod<R>(pod: &OfPod<R>, store: &Arc<dyn Store>, id: Execut
     }
 }
 
+/// Whether an execution that has not ended ends in time.
+pub(super) async fn ended_within(engine: &Engine, execution: &Execution, limit: Duration) -> Result<bool, Problem> {
+    let last = execution.progress.last_seq;
+    let mut events = engine.hub().subscribe(execution.origin.workspace_id, execution.origin.id, last, last);
+    let end = async {
+        loop {
+            match events.next().await {
+                Ok((_, chunk)) if !chunk.is_end() => {}
+                other => return other.map(|_| ()),
+            }
+        }
+    };
+    match tokio::time::timeout(limit, end).await {
+        Ok(ended) => ended.map(|()| true).map_err(Problem::from),
+        Err(_) => Ok(false),
+    }
+}
+
 /// How a cancellation is answered.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -383,22 +401,11 @@ async fn cancel_execution(
         .iter()
         .filter_map(|value| value.to_str().ok())
         .any(|value| value.split([',', ';']).any(|part| part.trim().eq_ignore_ascii_case("return=representation")));
-    if !execution.progress.status.is_terminal() && wait > 0 {
-        let last = execution.progress.last_seq;
-        let mut events = engine.hub().subscribe(pod.workspace_id(), id, last, last);
-        let end = async {
-            loop {
-                match events.next().await {
-                    Ok((_, chunk)) if !chunk.is_end() => {}
-                    other => return other.map(|_| ()),
-                }
-            }
-        };
-        match tokio::time::timeout(Duration::from_secs(wait.into()), end).await {
-            Ok(Ok(())) => execution = store.execution(pod.workspace_id(), id).await?,
-            Ok(Err(error)) => return Err(error.into()),
-            Err(_) => {}
-        }
+    if !execution.progress.status.is_terminal()
+        && wait > 0
+        && ended_within(&engine, &execution, Duration::from_secs(wait.into())).await?
+    {
+        execution = store.execution(pod.workspace_id(), id).await?;
     }
     if !represent {
         return Ok(StatusCode::NO_CONTENT.into_response());

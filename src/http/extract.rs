@@ -13,7 +13,8 @@ use serde_path_to_error::Segment;
 
 use super::error::{Code, Problem};
 use crate::domain::ids::{
-    ApiKeyId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId,
+    ApiKeyId, DeliveryId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SuspensionId, WebhookId,
+    WorkflowId, WorkspaceId,
 };
 
 /// How long a body may take to arrive.
@@ -150,6 +151,8 @@ path_params! {
     SuspensionId, "suspensionId", "suspension";
     NotificationId, "notificationId", "notification";
     ScheduleId, "scheduleId", "schedule";
+    WebhookId, "webhookId", "webhook";
+    DeliveryId, "deliveryId", "delivery";
     ApiKeyId, "apiKeyId", "API key";
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";

@@ -8,7 +8,13 @@ use std::sync::{
 use axum::extract::FromRef;
 
 use super::{auth::Authenticator, metrics::Metrics, signing::Signer, streams::Streams};
-use crate::{clock::Clock, config::Config, engine::Engine, store::Store, triggers::schedules::Schedules};
+use crate::{
+    clock::Clock,
+    config::Config,
+    engine::Engine,
+    store::Store,
+    triggers::{schedules::Schedules, webhooks::Webhooks},
+};
 
 /// Everything the handlers share.
 #[derive(Clone, FromRef)]
@@ -29,6 +35,8 @@ pub struct AppState {
     pub engine: Engine,
     /// The schedules.
     pub schedules: Schedules,
+    /// The webhooks.
+    pub webhooks: Webhooks,
     /// The open event streams.
     pub streams: Streams,
     /// Signs receipts.

@@ -9,6 +9,7 @@ use crate::{
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
         notification::{Notification, ResponseLink},
         suspension::{Decision, Standing, Suspension, SuspensionState},
+        webhook::WebhookDelivery,
     },
 };
 
@@ -51,6 +52,8 @@ pub struct Commit {
     pub audit: Vec<AuditEntry>,
     /// The slot of a schedule that the execution is started for.
     pub slot: Option<Box<Settlement>>,
+    /// The delivery to a webhook that it is started for.
+    pub delivery: Option<Box<WebhookDelivery>>,
 }
 
 /// A key that stands for an execution of a workflow.

@@ -24,10 +24,14 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::Execution,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{
+            DeliveryId, ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WebhookId,
+            WorkflowId, WorkspaceId,
+        },
         notification::{Notification, ResponseLink},
         schedule::{Schedule, Slot},
         suspension::Suspension,
+        webhook::{Webhook, WebhookDelivery},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
 };
@@ -311,6 +315,55 @@ pub trait Store: Send + Sync + 'static {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Slot>, StoreError>;
+
+    // --- webhooks -------------------------------------------------------------------------------------------------------
+
+    /// A webhook.
+    async fn webhook(&self, workspace: WorkspaceId, id: WebhookId) -> Result<Webhook, StoreError>;
+
+    /// The webhook of this id, in whatever workspace.
+    async fn webhook_anywhere(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError>;
+
+    /// A page of a pod's webhooks, newest first.
+    async fn webhooks(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Webhook>, StoreError>;
+
+    /// Adds the row of a delivery that has started nothing.
+    async fn note_delivery(&self, delivery: &WebhookDelivery) -> Result<(), StoreError>;
+
+    /// Notes the status that a delivery was answered with, if that was not known when its row was written.
+    async fn delivery_answered(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
+        id: DeliveryId,
+        status: u16,
+    ) -> Result<(), StoreError>;
+
+    /// Deletes up to `limit` deliveries, of all webhooks, that need not be kept at `now`; answers how many.
+    async fn forget_deliveries(&self, now: Instant, limit: i64) -> Result<u64, StoreError>;
+
+    /// A page of a webhook's ledger, newest first, without headers, queries and bodies.
+    async fn webhook_deliveries(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<WebhookDelivery>, StoreError>;
+
+    /// A delivery.
+    async fn webhook_delivery(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
+        id: DeliveryId,
+    ) -> Result<WebhookDelivery, StoreError>;
 
     // --- catalogue ------------------------------------------------------------------------------------------------------
 

@@ -107,6 +107,7 @@ impl Driver {
             slot: riders.slot,
             dedupe: riders.dedupe,
             debounce: riders.debounce,
+            delivery: riders.delivery,
         };
         let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, self.now(), placement);
         Ok((execution, commit))

@@ -11,10 +11,14 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::Execution,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{
+            DeliveryId, ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WebhookId,
+            WorkflowId, WorkspaceId,
+        },
         notification::{Notification, ResponseLink},
         schedule::{Schedule, Slot},
         suspension::Suspension,
+        webhook::{Webhook, WebhookDelivery},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
     store::{
@@ -272,6 +276,61 @@ impl<B: Backend> Store for SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<Slot>, StoreError> {
         Self::slots(self, workspace, id, limit, cursor).await
+    }
+
+    async fn webhook(&self, workspace: WorkspaceId, id: WebhookId) -> Result<Webhook, StoreError> {
+        Self::webhook(self, workspace, id).await
+    }
+
+    async fn webhook_anywhere(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        Self::webhook_anywhere(self, id).await
+    }
+
+    async fn webhooks(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Webhook>, StoreError> {
+        Self::webhooks(self, workspace, pod, limit, cursor).await
+    }
+
+    async fn note_delivery(&self, delivery: &WebhookDelivery) -> Result<(), StoreError> {
+        Self::note_delivery(self, delivery).await
+    }
+
+    async fn delivery_answered(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
+        id: DeliveryId,
+        status: u16,
+    ) -> Result<(), StoreError> {
+        Self::delivery_answered(self, workspace, webhook, id, status).await
+    }
+
+    async fn forget_deliveries(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
+        Self::forget_deliveries(self, now, limit).await
+    }
+
+    async fn webhook_deliveries(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<WebhookDelivery>, StoreError> {
+        Self::webhook_deliveries(self, workspace, webhook, limit, cursor).await
+    }
+
+    async fn webhook_delivery(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
+        id: DeliveryId,
+    ) -> Result<WebhookDelivery, StoreError> {
+        Self::webhook_delivery(self, workspace, webhook, id).await
     }
 
     async fn change(

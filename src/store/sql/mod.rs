@@ -26,6 +26,7 @@ mod secrets;
 mod sqlite;
 mod suspensions;
 mod tail;
+mod webhooks;
 
 use std::{
     path::{Path, PathBuf},

@@ -10,3 +10,4 @@ mod limits;
 pub mod load;
 mod schedules;
 mod shutdown;
+mod webhooks;

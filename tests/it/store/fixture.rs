@@ -283,6 +283,7 @@ pub fn create(execution: &Execution) -> Commit {
         snapshot: None,
         audit: Vec::new(),
         slot: None,
+        delivery: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod oracle;
 mod queue;
 mod reading;
 mod schedules;
+mod webhooks;
 
 use fixture::Fixture;
 
@@ -123,6 +124,12 @@ contract! {
         slots_of_many_schedules_are_one_batch,
         of_writers_that_race_for_a_slot_one_gets_it,
         what_is_due_or_ready_is_found_across_workspaces,
+    }
+    webhooks {
+        webhooks_are_kept_changed_and_deleted,
+        deliveries_are_listed_answered_and_forgotten,
+        a_commit_has_its_delivery_or_is_not_written,
+        of_servers_that_get_one_delivery_one_starts_it,
     }
     catalogue {
         workspaces,

@@ -5,6 +5,7 @@ mod heads;
 mod people;
 mod pods;
 mod schedules;
+mod webhooks;
 mod workflows;
 
 use std::sync::Arc;
@@ -116,6 +117,12 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
             schedules::update_schedule::<B>(connection, schedule, seen, dropped).await
         }
         Change::DeleteSchedule(workspace, id) => schedules::delete_schedule::<B>(connection, *workspace, *id).await,
+        Change::CreateWebhook(webhook) => webhooks::create_webhook::<B>(connection, webhook).await,
+        Change::UpdateWebhook { webhook, expected_updated_at }
+        | Change::RotateWebhook { webhook, expected_updated_at } => {
+            webhooks::update_webhook::<B>(connection, webhook, *expected_updated_at).await
+        }
+        Change::DeleteWebhook(workspace, id) => webhooks::delete_webhook::<B>(connection, *workspace, *id).await,
     }
 }
 

@@ -28,6 +28,7 @@ use super::{
     schedules::{INSERT_SLOTS, MOVE_SCHEDULES},
     tail::TailRow,
     transact,
+    webhooks::INSERT_DELIVERIES,
 };
 use keys::{DEBOUNCE, FREE_KEYS, TAKE_DEDUPES, TAKE_KEYS, rounds, take_dedupes, take_keys, take_slots};
 use rows::{Prepared, Tables, holds_nul};
@@ -369,6 +370,7 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         (&ADD_APPROVERS, Cow::Borrowed(&tables.approvers)),
         (&ADD_NOTIFICATIONS, Cow::Borrowed(&tables.notifications)),
         (&ADD_LINKS, Cow::Borrowed(&tables.links)),
+        (&INSERT_DELIVERIES, Cow::Borrowed(&tables.deliveries)),
         (&ENQUEUE, Cow::Borrowed(&tables.queue)),
         (&ENQUEUE, wakes),
         (&SET_TIMERS, Cow::Borrowed(&tables.timers)),

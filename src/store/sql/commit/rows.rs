@@ -22,6 +22,7 @@ use super::super::{
     notifications::add_notices,
     schedules,
     tail::TailRow,
+    webhooks,
 };
 
 /// What decides about one member.
@@ -52,6 +53,7 @@ pub struct Tables {
     pub approvers: Rows,
     pub notifications: Rows,
     pub links: Rows,
+    pub deliveries: Rows,
     pub queue: Rows,
     pub wakes: Rows,
     pub timers: Rows,
@@ -112,6 +114,7 @@ pub fn holds_nul(member: &Commit) -> bool {
         || member.notices.links.iter().any(|link| some(&link.user_id))
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
         || member.slot.as_ref().is_some_and(|settlement| schedules::holds_nul(settlement))
+        || member.delivery.as_ref().is_some_and(|delivery| webhooks::holds_nul(delivery))
 }
 
 impl Prepared {
@@ -162,6 +165,9 @@ impl Prepared {
             tables.add_suspension(member, commit.workspace_id, change);
         }
         add_notices(member, &commit.notices, &mut tables.notifications, &mut tables.links);
+        if let Some(delivery) = &commit.delivery {
+            tables.deliveries.push(member, webhooks::delivery_row(delivery));
+        }
         if let Some(place) = commit.queue {
             tables.queue.push(member, cells![workspace, id, Some(place.priority), Some(place.queued_at)]);
         }
@@ -270,6 +276,7 @@ impl Tables {
             approvers,
             notifications,
             links,
+            deliveries,
             queue,
             wakes,
             timers,
@@ -296,6 +303,7 @@ impl Tables {
             approvers,
             notifications,
             links,
+            deliveries,
             queue,
             wakes,
             timers,
