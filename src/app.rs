@@ -25,7 +25,7 @@ use crate::{
         Store,
         sql::{self, Options},
     },
-    triggers::{bulk::BulkWork, schedules::Schedules},
+    triggers::{bulk::BulkWork, schedules::Schedules, webhooks::Webhooks},
 };
 
 /// How long connections may take to end once the engine has stopped.
@@ -52,6 +52,7 @@ impl App {
             lease: config.instance_lease,
             drain: config.drain_limit,
             queue_limit: config.queue_limit,
+            trigger_rate: config.trigger_rate,
             alone: sqlite_path(config.store.expose()).is_some(),
             ..EngineConfig::default()
         };
@@ -62,6 +63,8 @@ impl App {
         schedules.start();
         let bulk = BulkWork::new(engine.clone());
         bulk.start();
+        let webhooks = Webhooks::new(engine.clone());
+        webhooks.start();
         let shutdown = Shutdown::default();
         let streams = Streams::new(
             config.streams_per_workspace,
@@ -74,8 +77,20 @@ impl App {
         let signer = Arc::new(Signer::shared(&*store, &clock).await.context("the key that signs receipts")?);
         let readiness = Readiness::default();
         let config = Arc::new(config);
-        let state =
-            AppState { store, clock, config, auth, readiness, metrics, engine, schedules, bulk, streams, signer };
+        let state = AppState {
+            store,
+            clock,
+            config,
+            auth,
+            readiness,
+            metrics,
+            engine,
+            schedules,
+            webhooks,
+            bulk,
+            streams,
+            signer,
+        };
         Ok(Self { state, shutdown })
     }
 

@@ -87,6 +87,9 @@ pub struct Settings {
     /// Most executions of one workspace that wait in the queue [default: 100000]
     #[arg(long, env = "SLUICEGATE_QUEUE_LIMIT", value_name = "COUNT")]
     pub queue_limit: Option<u32>,
+    /// Most executions that a workspace may trigger in a minute, at each server; 0 is no limit [default: 0]
+    #[arg(long, env = "SLUICEGATE_TRIGGER_RATE", value_name = "COUNT")]
+    pub trigger_rate: Option<u32>,
     /// How long an instance may be silent before others take its executions [default: 30s]
     #[arg(long, env = "SLUICEGATE_INSTANCE_LEASE", value_name = "DURATION")]
     pub instance_lease: Option<Span>,
@@ -136,6 +139,8 @@ pub struct Config {
     pub max_running: usize,
     /// Most executions of one workspace that wait in the queue.
     pub queue_limit: i64,
+    /// Most executions that a workspace may trigger in a minute, at each server; 0 is no limit.
+    pub trigger_rate: i64,
     /// How long an instance may be silent before others take its executions.
     pub instance_lease: Duration,
     /// How long a stopping server waits for running nodes.
@@ -245,7 +250,7 @@ impl Settings {
     fn fill_gaps(&mut self, file: Self) {
         fill_gaps!(
             self, file: listen, store, public_url, smtp_url, smtp_from, stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
-            jwt_secret, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, max_running, queue_limit,
+            jwt_secret, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, max_running, queue_limit, trigger_rate,
             instance_lease, drain_limit, schedule_min_interval, outbound_networks, log_format, log,
         );
     }
@@ -287,6 +292,7 @@ impl Settings {
             metrics_token: self.metrics_token,
             max_running: count("max-running", self.max_running, 1_000)?,
             queue_limit: self.queue_limit.unwrap_or(100_000).into(),
+            trigger_rate: self.trigger_rate.unwrap_or_default().into(),
             instance_lease,
             drain_limit: self.drain_limit.map_or(Duration::from_secs(30), |span| span.0),
             schedule_min_interval: span("schedule-min-interval", self.schedule_min_interval, 60, 1, 3_600)?,

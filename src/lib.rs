@@ -8,7 +8,7 @@
 //! | 1 | [`store`], [`outbound`] | the two databases behind one trait; the guarded HTTP client |
 //! | 2 | [`nodes`] | one file per node type, and their registry |
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
-//! | 4 | [`triggers`] | what starts executions by itself: schedules, events, bulk jobs |
+//! | 4 | [`triggers`] | what starts executions by itself: schedules, webhooks, events, bulk jobs |
 //! | 5 | [`http`] | the API: thin handlers over the floors below |
 //! | – | [`app`], [`config`], [`clock`], [`cli`] | composition root, settings, time and ids, commands |
 //!

@@ -96,7 +96,8 @@ pub(super) async fn make(store: &Arc<dyn Store>, clock: &Clock, workspace: &str,
     let member = Member { workspace_id, user_id: OPERATOR.to_owned(), role: Role::Owner, created_at: now };
     let mut slugs = names::slugs_for(&name, workspace_id.0).into_iter().peekable();
     while let Some(slug) = slugs.next() {
-        let workspace = Workspace { id: workspace_id, name: name.clone(), slug, created_at: now, updated_at: now };
+        let name = name.clone();
+        let workspace = Workspace { id: workspace_id, name, slug, max_running: None, created_at: now, updated_at: now };
         match store.change(Change::CreateWorkspace(workspace, member.clone()), &operator(clock), None).await {
             Err(crate::store::StoreError::Taken(_)) if slugs.peek().is_some() => {}
             made => {
@@ -107,8 +108,16 @@ pub(super) async fn make(store: &Arc<dyn Store>, clock: &Clock, workspace: &str,
     }
     let pod_id = PodId(clock.new_id());
     let slug = names::slug_of(&pod_name);
-    let description = String::new();
-    let pod = Pod { id: pod_id, workspace_id, name: pod_name, slug, description, created_at: now, updated_at: now };
+    let pod = Pod {
+        id: pod_id,
+        workspace_id,
+        name: pod_name,
+        slug,
+        description: String::new(),
+        max_running: None,
+        created_at: now,
+        updated_at: now,
+    };
     store.change(Change::CreatePod(pod), &operator(clock), None).await?;
     let api_key = make_key(store, clock, workspace_id).await?;
     Ok(Made { workspace_id, pod_id, api_key })

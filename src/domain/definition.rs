@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::subscription::Subscription;
+use super::{
+    admission::{Concurrency, Dedupe},
+    subscription::Subscription,
+};
 
 /// A node graph as a client sends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -100,6 +103,12 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50)]
     pub subscriptions: Vec<Subscription>,
+    /// How many executions may run at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// What becomes of triggers with the same `dedupeKey`; 24 hours and `skip`, if missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dedupe: Option<Dedupe>,
 }
 
 /// What is wrong with a definition, and where.

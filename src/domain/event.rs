@@ -39,7 +39,7 @@ pub enum Event {
     ExecutionFailed(FailedEvent),
     /// The execution was cancelled. Always last.
     ExecutionCancelled(CancelledEvent),
-    /// The execution was skipped as a duplicate. Always last.
+    /// The execution was skipped: a duplicate, or one for which there was no room. Always last.
     ExecutionSkipped(SkippedEvent),
 }
 
@@ -358,8 +358,12 @@ pub struct SkippedEvent {
     pub seq: i64,
     /// When.
     pub at: Instant,
-    /// The execution that this one duplicates.
-    pub duplicate_of: ExecutionId,
+    /// The execution that this one duplicates, or that runs in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<ExecutionId>,
+    /// Why: `duplicate`, `debounced` or `concurrency_limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The final state of each node of the top level.
     pub nodes: Vec<NodeState>,
 }

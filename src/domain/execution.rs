@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
+    admission::Lane,
     event::NodeStatus,
     failure::Failure,
     ids::{ExecutionId, PodId, SuspensionId, WorkflowId, WorkspaceId},
@@ -34,7 +35,7 @@ pub enum ExecutionStatus {
     Failed,
     /// Stopped.
     Cancelled,
-    /// A duplicate of another execution.
+    /// A duplicate of another execution, or one for which there was no room.
     Skipped,
 }
 
@@ -200,6 +201,12 @@ pub struct ExecutionOrigin {
     pub presets: Presets,
     /// Not before this instant.
     pub run_at: Option<Instant>,
+    /// Not at all if it has not begun by this instant.
+    pub expires_at: Option<Instant>,
+    /// Of the triggers with this key only the last one of a burst runs.
+    pub debounce_key: Option<String>,
+    /// What it shares a limit with.
+    pub lane: Option<Lane>,
     /// Who triggered it.
     pub created_by: String,
     /// When.
@@ -227,6 +234,8 @@ pub struct ExecutionProgress {
     pub suspended_at: Option<Instant>,
     /// Milliseconds spent suspended, waits that are over.
     pub waited_ms: i64,
+    /// The execution that it was skipped for.
+    pub duplicate_of: Option<ExecutionId>,
     /// Counts.
     pub stats: ExecutionStats,
 }
@@ -362,6 +371,12 @@ pub struct ExecutionView {
     pub concurrency_key: Option<String>,
     /// The key of the request that triggered it.
     pub idempotency_key: Option<String>,
+    /// The execution that it was skipped for: the first one with the same key, or the last one of a burst.
+    pub duplicate_of: Option<ExecutionId>,
+    /// Not before this instant.
+    pub run_at: Option<Instant>,
+    /// Not at all if it has not begun by this instant.
+    pub expires_at: Option<Instant>,
     /// The execution whose node started it.
     pub parent_execution_id: Option<ExecutionId>,
     /// The execution that this one replays or retries.
@@ -422,6 +437,9 @@ impl Execution {
             dedupe_key: origin.dedupe_key.clone(),
             concurrency_key: origin.concurrency_key.clone(),
             idempotency_key: origin.idempotency_key.clone(),
+            duplicate_of: progress.duplicate_of,
+            run_at: origin.run_at,
+            expires_at: origin.expires_at,
             parent_execution_id: origin.parent_execution_id,
             replay_of: origin.replay_of,
             from_node_id: origin.from_node_id.clone(),

@@ -34,6 +34,8 @@ pub enum FailureCode {
     ItemFailed,
     /// A documented limit was exceeded; the message names it.
     LimitExceeded,
+    /// There was no room within `settings.concurrency`, and `onLimit` is `fail`.
+    ConcurrencyLimit,
     /// The sub-workflow does not exist, is trashed, or is nested too deeply.
     WorkflowUnavailable,
     /// The server could not carry the execution on; the message says what was wrong.

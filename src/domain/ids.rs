@@ -59,6 +59,10 @@ ids! {
     EventId,
     /// A bulk job.
     BulkJobId,
+    /// A webhook; it is its public address.
+    WebhookId,
+    /// One delivery to a webhook.
+    DeliveryId,
     /// A message that something waits for an answer.
     NotificationId,
     /// A link by which somebody answers.

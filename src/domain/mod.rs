@@ -1,5 +1,6 @@
 //! What things are: workflows, graphs, executions, events, suspensions, identities. No I/O, no async, no SQL.
 
+pub mod admission;
 pub mod audit;
 pub mod bulk;
 pub mod definition;
@@ -14,4 +15,5 @@ pub mod receipt;
 pub mod schedule;
 pub mod subscription;
 pub mod suspension;
+pub mod webhook;
 pub mod workflow;

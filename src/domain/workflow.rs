@@ -19,6 +19,9 @@ pub struct Workspace {
     pub name: String,
     /// Its name in addresses, unique on the server.
     pub slug: String,
+    /// How many of its executions may run at a time, suspended ones apart; none is no limit.
+    #[schema(minimum = 1)]
+    pub max_running: Option<i64>,
     /// When it was made.
     pub created_at: Instant,
     /// When it last changed.
@@ -39,6 +42,9 @@ pub struct Pod {
     pub slug: String,
     /// What it is for.
     pub description: String,
+    /// How many of its executions may run at a time, suspended ones apart; none is no limit.
+    #[schema(minimum = 1)]
+    pub max_running: Option<i64>,
     /// When it was made.
     pub created_at: Instant,
     /// When it last changed.

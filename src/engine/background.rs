@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 
 use crate::{
     domain::ids::InstanceId,
-    store::{Hint, StoreError},
+    store::{Fired, Hint, StoreError},
 };
 
 use super::Engine;
@@ -23,6 +23,7 @@ impl Engine {
         self.reconcile().await?;
         self.background("claimer", |engine| async move { engine.claim_loop().await });
         self.background("timers", |engine| async move { engine.timer_loop().await });
+        self.background("admission", |engine| async move { engine.admission_loop().await });
         self.background("lease", |engine| async move { engine.lease_loop().await });
         self.background("reconciler", |engine| async move { engine.reconcile_loop().await });
         if !self.0.config.alone {
@@ -133,9 +134,15 @@ impl Engine {
             };
             if next.is_some_and(|at| at <= now) {
                 match inner.store.fire_timers(now, TIMER_BATCH).await {
-                    Ok(fired) if fired > 0 => inner.signals.queued(),
                     // Another instance was faster.
-                    Ok(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                    Ok(fired) if fired == Fired::default() => tokio::time::sleep(Duration::from_millis(5)).await,
+                    Ok(fired) => {
+                        if fired.moved > 0 {
+                            inner.signals.queued();
+                            inner.signals.lanes_changed();
+                        }
+                        self.end_expired(fired.expired).await;
+                    }
                     Err(error) => self.pause(&error, "timers").await,
                 }
                 continue;
@@ -208,6 +215,7 @@ impl Engine {
         metrics::counter!("sluicegate_repairs_total").increment(repairs.requeued);
         if repairs.taken_over + repairs.requeued > 0 {
             inner.signals.queued();
+            inner.signals.lanes_changed();
         }
         Ok(())
     }

@@ -140,9 +140,12 @@ impl Engine {
                 children: Vec::new(),
                 wake: origin.parent_execution_id,
                 idempotency: None,
+                dedupe: None,
+                debounce: None,
                 snapshot: None,
                 audit: Vec::new(),
                 slot: None,
+                delivery: None,
             };
             match self.0.committer.commit(commit).await {
                 Err(EngineError::Conflict) => {}
@@ -152,7 +155,7 @@ impl Engine {
         Err(EngineError::Conflict)
     }
 
-    async fn command(
+    pub(super) async fn command(
         &self,
         workspace: WorkspaceId,
         id: ExecutionId,
@@ -188,11 +191,13 @@ impl Engine {
         if !driven
             && !ended
             && !nothing
+            // What shares a limit is let in by those who count.
+            && folded.origin.lane.is_none()
             && !inner.soft.is_cancelled()
             && let Ok(permit) = inner.places.clone().try_acquire_owned()
             && let Some(place) = self.take_place(id, permit)
         {
-            return self.open(folded, place, Riders { reply, slot: None }).await;
+            return self.open(folded, place, Riders { reply, ..Riders::default() }).await;
         }
         let engine = self.clone();
         // In a task of its own: a caller who goes away must not keep the driver from being woken.
@@ -216,7 +221,9 @@ impl Engine {
         let driven_here = driver == Some(instance);
         let placement = Placement { driver, queued: !ended && !driven_here, idempotency, ..Placement::default() };
         let commit = project::commit(&folded.machine, origin, &events, &folded.seen, now, placement);
+        let wakes = commit.wake.is_some();
         inner.committer.commit(commit).await?;
+        self.after_commit(origin, wakes);
         if !inner.drivers.wake(origin.id) && driven_here && !ended {
             // Its driver has failed since. The queue goes on from here.
             inner.store.release(instance, &[(origin.workspace_id, origin.id)], now).await?;

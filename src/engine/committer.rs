@@ -183,6 +183,7 @@ fn take(
         return held.push(request);
     }
     *bytes += request.commit.events.iter().map(|event| event.body.len()).sum::<usize>();
+    *bytes += request.commit.delivery.as_ref().and_then(|delivery| delivery.body.as_ref()).map_or(0, Vec::len);
     if let ExecutionWrite::Create(execution) = &request.commit.write {
         debug_assert_eq!(execution.origin.id, request.commit.execution_id, "a commit creates the execution it names");
     }
@@ -194,6 +195,7 @@ impl From<CommitError> for EngineError {
         match error {
             CommitError::Conflict => Self::Conflict,
             CommitError::Repeated(reply) => Self::Repeated(reply),
+            CommitError::Duplicate(of) => Self::Duplicate(of),
             CommitError::SlotTaken => Self::SlotTaken,
             CommitError::Refused(reason) => Self::Refused(reason),
         }

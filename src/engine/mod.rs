@@ -4,6 +4,7 @@
 //! [`Engine::cancel`], [`Engine::replay`], [`Engine::retry`]. Each folds the log, decides, and appends at the position it has seen; a conflict means
 //! that somebody else was faster, and it begins again. Nothing else guards an execution.
 
+mod admission;
 mod approvers;
 mod background;
 mod cancel;
@@ -14,6 +15,7 @@ mod drivers;
 pub mod hub;
 pub mod machine;
 mod notices;
+pub mod pace;
 mod project;
 mod replay;
 mod respond;
@@ -56,7 +58,7 @@ pub use claims::{Handling, SuspensionReply};
 pub use notices::callback_link;
 pub use replay::{Replay, ReplayVersion, Replayed};
 pub use respond::{Answer, Answered};
-pub use trigger::{ReplyFor, Trigger};
+pub use trigger::{ReplyFor, Trigger, Triggered};
 pub use view::Include;
 
 /// How the engine runs.
@@ -74,6 +76,8 @@ pub struct EngineConfig {
     pub drain: Duration,
     /// How many executions of a workspace may wait in the queue.
     pub queue_limit: i64,
+    /// How many executions a workspace may trigger in a minute; 0 is no limit. As many may come at once.
+    pub trigger_rate: i64,
     /// Whether no other server uses this database: a SQLite file has one.
     pub alone: bool,
     /// Limits of one execution.
@@ -89,6 +93,7 @@ impl Default for EngineConfig {
             reconcile: Duration::from_mins(1),
             drain: Duration::from_secs(30),
             queue_limit: 100_000,
+            trigger_rate: 0,
             alone: true,
             limits: Limits::default(),
         }
@@ -110,6 +115,9 @@ pub enum EngineError {
     /// The slot was settled by somebody else, or its schedule was changed: nothing was started.
     #[error("the slot is settled, or its schedule was changed")]
     SlotTaken,
+    /// The workspace triggers more than it may; it may again after so many seconds.
+    #[error("the workspace triggers more executions than it may; try again in {0} s")]
+    TooFast(u64),
     /// Too much is waiting to be written or run.
     #[error("too many executions are waiting")]
     Busy,
@@ -131,6 +139,9 @@ pub enum EngineError {
     /// The code that drives executions panicked: a bug, whose trace is on standard error.
     #[error("the server failed while it drove the execution")]
     Panicked,
+    /// Another execution stands for the dedupe key.
+    #[error("execution {0} has the same dedupe key")]
+    Duplicate(crate::domain::ids::ExecutionId),
     /// The workflow is in the trash.
     #[error("the workflow is in the trash")]
     Trashed,
@@ -230,6 +241,8 @@ struct Inner {
     drivers: Drivers,
     places: Arc<Semaphore>,
     queue_counts: Mutex<HashMap<WorkspaceId, (Instant, i64)>>,
+    limits: admission::KnownLimits,
+    pace: pace::Pace<WorkspaceId>,
     tasks: TaskTracker,
     /// Nothing new is begun.
     soft: CancellationToken,
@@ -265,6 +278,8 @@ impl Engine {
             signals,
             places,
             queue_counts: Mutex::default(),
+            limits: admission::KnownLimits::default(),
+            pace: pace::Pace::default(),
             tasks: TaskTracker::new(),
             soft: CancellationToken::new(),
             hard: CancellationToken::new(),

@@ -12,10 +12,14 @@ use crate::{
         execution::{Execution, ExecutionOrigin},
         ids::InstanceId,
         suspension::{Interrupt, Standing, Suspension, SuspensionState},
+        webhook::WebhookDelivery,
     },
     store::{
         catalogue::IdempotentReply,
-        commit::{Commit, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange, TimerChange},
+        commit::{
+            Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange,
+            TimerChange,
+        },
         schedules::Settlement,
     },
 };
@@ -37,12 +41,18 @@ pub struct Placement {
     pub queued: bool,
     /// The reply to be kept for an idempotency key.
     pub idempotency: Option<IdempotentReply>,
+    /// The key that the new execution is to stand for.
+    pub dedupe: Option<DedupeKey>,
+    /// The burst that the new execution is the last one of.
+    pub debounce: Option<Debounced>,
     /// Children that are created with it.
     pub children: Vec<NewChild>,
     /// What is sent about suspensions that open with it.
     pub notices: Notices,
     /// The slot of a schedule that it is started for.
     pub slot: Option<Box<Settlement>>,
+    /// The delivery to a webhook that it is started for.
+    pub delivery: Option<Box<WebhookDelivery>>,
 }
 
 /// Where the writer stands.
@@ -126,7 +136,10 @@ pub fn commit(
         audit: audit(origin, events),
         wake: origin.parent_execution_id.filter(|_| ended),
         idempotency: placement.idempotency,
+        dedupe: placement.dedupe,
+        debounce: placement.debounce,
         slot: placement.slot,
+        delivery: placement.delivery,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
     }
 }

@@ -199,6 +199,8 @@ fn again(origin: &ExecutionOrigin) -> Trigger {
         from_node_id: None,
         presets: Presets::new(),
         run_at: None,
+        expires_in_ms: None,
+        debounce: None,
         created_by: origin.created_by.clone(),
         slot: None,
     }

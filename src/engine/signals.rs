@@ -2,7 +2,7 @@
 //! database, and looks again now and then without being woken.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{clock::Instant, store::Hint};
+use crate::{clock::Instant, domain::ids::WorkspaceId, store::Hint};
 
 /// The engine's bells.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Signals {
     pub timers: Notify,
     /// Rings when there are hints to send.
     pub hints: Notify,
+    /// Rings when there may be room for what is held in the queue.
+    pub admission: Notify,
     /// Rings when there is something new to send to people.
     pub notifications: Notify,
     /// The queue may hold rows: new executions must take their place behind them.
@@ -29,6 +31,10 @@ pub struct Signals {
     next_timer: AtomicI64,
     peers: AtomicBool,
     pending: Mutex<HashSet<Hint>>,
+    /// Limits have been met with, here or in the queue.
+    limits_used: AtomicBool,
+    lanes: Mutex<HashMap<WorkspaceId, BTreeSet<String>>>,
+    all_lanes: AtomicBool,
 }
 
 impl Default for Signals {
@@ -37,11 +43,15 @@ impl Default for Signals {
             queue: Notify::new(),
             timers: Notify::new(),
             hints: Notify::new(),
+            admission: Notify::new(),
             notifications: Notify::new(),
             queue_used: AtomicBool::new(true),
             next_timer: AtomicI64::new(i64::MAX),
             peers: AtomicBool::new(false),
             pending: Mutex::default(),
+            limits_used: AtomicBool::new(false),
+            lanes: Mutex::default(),
+            all_lanes: AtomicBool::new(false),
         }
     }
 }
@@ -88,6 +98,33 @@ impl Signals {
     /// Notes whether other instances are alive.
     pub fn set_peers(&self, peers: bool) {
         self.peers.store(peers, Ordering::Relaxed);
+    }
+
+    /// There may be room in a lane, or one more that wants some.
+    pub fn lane_changed(&self, workspace: WorkspaceId, lane: &str) {
+        self.limits_used.store(true, Ordering::SeqCst);
+        let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
+        lanes.entry(workspace).or_default().insert(lane.to_owned());
+        self.admission.notify_one();
+    }
+
+    /// Something was queued that may share a limit. Rings only where limits are used at all.
+    pub fn lanes_changed(&self) {
+        if self.limits_used.load(Ordering::SeqCst) {
+            self.all_lanes.store(true, Ordering::SeqCst);
+            self.admission.notify_one();
+        }
+    }
+
+    /// Limits are used.
+    pub fn limits_used(&self) {
+        self.limits_used.store(true, Ordering::SeqCst);
+    }
+
+    /// The lanes to look at since the last call, and whether it may be any.
+    pub fn take_lanes(&self) -> (HashMap<WorkspaceId, BTreeSet<String>>, bool) {
+        let all = self.all_lanes.swap(false, Ordering::SeqCst);
+        (std::mem::take(&mut *self.lanes.lock().expect("no holder of this lock panics")), all)
     }
 
     /// Gathers a hint for the other instances.

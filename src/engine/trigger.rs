@@ -8,19 +8,28 @@ use serde_json::Value;
 use crate::{
     clock::Instant,
     domain::{
+        admission::{Debounce, DedupeMode},
         execution::{Execution, ExecutionOrigin, Presets, TriggeredBy},
         failure::{Failure, FailureCode},
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
+        webhook::WebhookDelivery,
         workflow::WorkflowState,
     },
     nodes::{ChildRequest, check_input},
-    store::{StoreError, catalogue::IdempotentReply, commit::NewChild, schedules::Settlement},
+    store::{
+        StoreError,
+        catalogue::IdempotentReply,
+        commit::{Debounced, DedupeKey, NewChild},
+        schedules::Settlement,
+    },
 };
 
 use super::{
     Engine, EngineError,
+    admission::{DUPLICATE, Wanted},
     driver::Folded,
     machine::{Command, Machine},
+    pace::MINUTE_MS,
     project::{self, Placement, Seen},
 };
 
@@ -64,10 +73,32 @@ pub struct Trigger {
     pub presets: Presets,
     /// Not before this instant.
     pub run_at: Option<Instant>,
+    /// Not at all if it has not begun this long after it could, in milliseconds.
+    pub expires_in_ms: Option<i64>,
+    /// Of a burst of triggers only the last one runs.
+    pub debounce: Option<Debounce>,
     /// Who triggers it.
     pub created_by: String,
     /// The slot of a schedule that it is for: written with the execution, whose id the row gets, or neither is.
     pub slot: Option<Box<Settlement>>,
+}
+
+/// What became of a trigger.
+#[derive(Clone, Debug)]
+pub enum Triggered {
+    /// A new execution.
+    New(Box<Execution>),
+    /// Nothing new: the execution that the dedupe key stands for.
+    Joined(Box<Execution>),
+}
+
+impl Triggered {
+    /// The execution.
+    pub fn into_execution(self) -> Execution {
+        match self {
+            Self::New(execution) | Self::Joined(execution) => *execution,
+        }
+    }
 }
 
 /// Makes the reply to be kept for an idempotency key, from the execution as the commit leaves it. None: nothing is kept.
@@ -80,14 +111,50 @@ pub struct Riders {
     pub reply: ReplyFor,
     /// The slot of a schedule.
     pub slot: Option<Box<Settlement>>,
+    /// The key that the new execution is to stand for.
+    pub dedupe: Option<DedupeKey>,
+    /// The burst that the new execution is the last one of.
+    pub debounce: Option<Debounced>,
+    /// The delivery to a webhook.
+    pub delivery: Option<Box<WebhookDelivery>>,
 }
 
 impl Engine {
-    /// Creates an execution; when this returns it is durable.
+    /// Creates an execution, or finds the one that it would duplicate; when this returns it is durable.
     pub async fn trigger(&self, trigger: Trigger, reply: ReplyFor) -> Result<Execution, EngineError> {
+        self.trigger_for(trigger, reply, None).await
+    }
+
+    /// As [`Self::trigger`], for a delivery to a webhook: its row gets the id of the execution and is written with it, or
+    /// neither is.
+    pub async fn trigger_for(
+        &self,
+        trigger: Trigger,
+        reply: ReplyFor,
+        delivery: Option<Box<WebhookDelivery>>,
+    ) -> Result<Execution, EngineError> {
+        Ok(Box::pin(self.create_or_join(trigger, reply, delivery)).await?.into_execution())
+    }
+
+    /// As [`Self::trigger`], and says whether the execution is a new one.
+    pub async fn trigger_or_join(&self, trigger: Trigger, reply: ReplyFor) -> Result<Triggered, EngineError> {
+        self.create_or_join(trigger, reply, None).await
+    }
+
+    async fn create_or_join(
+        &self,
+        trigger: Trigger,
+        reply: ReplyFor,
+        mut delivery: Option<Box<WebhookDelivery>>,
+    ) -> Result<Triggered, EngineError> {
         let inner = &self.0;
         if inner.soft.is_cancelled() {
             return Err(EngineError::Stopping);
+        }
+        let rate = inner.config.trigger_rate;
+        // A slot of a schedule is due when it is due.
+        if rate > 0 && trigger.triggered_by != TriggeredBy::Schedule {
+            inner.pace.take(trigger.workspace_id, rate, MINUTE_MS, inner.clock.now()).map_err(EngineError::TooFast)?;
         }
         let workflow = inner.store.workflow_head(trigger.workspace_id, trigger.workflow_id).await?;
         if workflow.pod_id != trigger.pod_id {
@@ -100,6 +167,21 @@ impl Engine {
         let compiled = inner.workflows.compiled(trigger.workspace_id, trigger.workflow_id, version).await?;
         check_input(&compiled, &trigger.input).map_err(EngineError::Input)?;
         let now = inner.clock.now();
+        let wanted = Wanted {
+            workspace: trigger.workspace_id,
+            pod: trigger.pod_id,
+            workflow: trigger.workflow_id,
+            input: &trigger.input,
+            context: &trigger.context,
+            subject: trigger.subject.as_deref(),
+            key: trigger.concurrency_key.as_deref(),
+        };
+        let lane = self.lane(&compiled, wanted, now).await?.map_err(|problem| EngineError::Input(vec![problem]))?;
+        let burst = match &trigger.debounce {
+            Some(debounce) => Some(self.join_burst(trigger.workspace_id, trigger.workflow_id, debounce, now).await?),
+            None => None,
+        };
+        let run_at = burst.as_ref().map(|burst| burst.run_at).or(trigger.run_at).filter(|at| *at > now);
         let origin = ExecutionOrigin {
             id: ExecutionId(inner.clock.new_id()),
             workspace_id: trigger.workspace_id,
@@ -120,22 +202,64 @@ impl Engine {
             replay_of: trigger.replay_of,
             from_node_id: trigger.from_node_id,
             presets: trigger.presets,
-            run_at: trigger.run_at.filter(|at| *at > now),
+            run_at,
+            expires_at: trigger.expires_in_ms.map(|ms| run_at.unwrap_or(now).plus_ms(ms)),
+            debounce_key: trigger.debounce.map(|debounce| debounce.key),
+            lane,
             created_by: trigger.created_by,
             created_at: now,
         };
-        let machine = Machine::new(compiled, &origin, inner.config.limits);
+        let dedupe = origin.dedupe_key.clone().map(|key| DedupeKey {
+            key,
+            now,
+            forget_at: now.plus_ms(compiled.dedupe.window_ms),
+        });
         let mut slot = trigger.slot;
         for row in slot.iter_mut().flat_map(|settlement| &mut settlement.slots) {
             row.execution_id = Some(origin.id);
         }
-        self.create(machine, origin, now, Riders { reply, slot }).await
+        if let Some(row) = &mut delivery {
+            row.execution_id = Some(origin.id);
+        }
+        let riders = Riders { reply: reply.clone(), slot, dedupe, debounce: burst, delivery };
+        let machine = || Machine::new(Arc::clone(&compiled), &origin, inner.config.limits);
+        match self.create(machine(), &origin, now, riders).await {
+            Err(EngineError::Duplicate(of)) => match compiled.dedupe.mode {
+                DedupeMode::Skip => {
+                    let skipped = self.record_duplicate(machine(), &origin, (now, of), reply).await?;
+                    Ok(Triggered::New(Box::new(skipped)))
+                }
+                DedupeMode::Join => {
+                    let first = inner.store.execution(origin.workspace_id, of).await?;
+                    Ok(Triggered::Joined(Box::new(first)))
+                }
+            },
+            created => Ok(Triggered::New(Box::new(created?))),
+        }
+    }
+
+    /// Records an execution that another one has made needless.
+    async fn record_duplicate(
+        &self,
+        mut machine: Machine,
+        origin: &ExecutionOrigin,
+        (now, of): (Instant, ExecutionId),
+        reply: ReplyFor,
+    ) -> Result<Execution, EngineError> {
+        machine.decide(now, Command::Skip { duplicate_of: Some(of), reason: DUPLICATE });
+        let execution = Execution { origin: origin.clone(), progress: machine.progress() };
+        let idempotency = reply.map(|reply| reply(&execution));
+        let events = machine.take();
+        let placement = Placement { idempotency, ..Placement::default() };
+        let commit = project::commit(&machine, origin, &events, &Seen::NOTHING, now, placement);
+        self.0.committer.commit(commit).await?;
+        Ok(execution)
     }
 
     async fn create(
         &self,
         mut machine: Machine,
-        origin: ExecutionOrigin,
+        origin: &ExecutionOrigin,
         now: Instant,
         riders: Riders,
     ) -> Result<Execution, EngineError> {
@@ -143,27 +267,33 @@ impl Engine {
         machine.decide(now, Command::Record);
         // The reply shows the execution as it is recorded; what follows, be it in the same commit, is for the stream.
         let execution = Execution { origin: origin.clone(), progress: machine.progress() };
-        let kept = riders.reply.map(|reply| reply(&execution));
+        let kept = riders.reply.as_ref().map(|reply| reply(&execution));
         let waits = origin.run_at.is_some();
         if !waits
+            && origin.lane.is_none()
             && inner.signals.queue_is_empty()
             && let Ok(permit) = inner.places.clone().try_acquire_owned()
         {
-            let folded = Folded { origin: origin.into(), machine, seen: Seen::NOTHING };
+            let folded = Folded { origin: origin.clone().into(), machine, seen: Seen::NOTHING };
             let place = self.take_place(folded.origin.id, permit).ok_or(EngineError::Conflict)?;
             let reply =
                 kept.map(|kept| -> Arc<dyn Fn(&Execution) -> _ + Send + Sync> { Arc::new(move |_| kept.clone()) });
-            self.open(folded, place, Riders { reply, slot: riders.slot }).await?;
+            self.open(folded, place, Riders { reply, ..riders }).await?;
             return Ok(execution);
         }
         if !waits && self.queue_length(origin.workspace_id, now).await? >= inner.config.queue_limit {
             return Err(EngineError::Busy);
         }
         let events = machine.take();
-        let placement = Placement { queued: !waits, idempotency: kept, slot: riders.slot, ..Placement::default() };
+        let Riders { slot, dedupe, debounce, delivery, .. } = riders;
+        let placement =
+            Placement { queued: !waits, idempotency: kept, slot, dedupe, debounce, delivery, ..Placement::default() };
         let commit = project::commit(&machine, &execution.origin, &events, &Seen::NOTHING, now, placement);
         match inner.committer.commit(commit).await {
-            Ok(()) => Ok(execution),
+            Ok(()) => {
+                self.after_commit(origin, false);
+                Ok(execution)
+            }
             // Whether it was written is unknown; the row knows.
             Err(EngineError::Unwritten(error)) => {
                 match inner.store.execution(execution.origin.workspace_id, execution.origin.id).await {
@@ -236,6 +366,22 @@ impl Engine {
             let message = problems.first().map_or("it does not fit", |problem| &problem.message);
             return Ok(Err(Failure::new(FailureCode::InvalidValue, format!("input of the child: {message}"))));
         }
+        let wanted = Wanted {
+            workspace: parent.workspace_id,
+            pod: workflow.pod_id,
+            workflow: request.workflow_id,
+            input: &request.input,
+            context: &parent.context,
+            subject: parent.subject.as_deref(),
+            key: None,
+        };
+        let lane = match self.lane(&compiled, wanted, now).await? {
+            Ok(lane) => lane,
+            Err(problem) => {
+                let message = format!("the child's limit: {}", problem.message);
+                return Ok(Err(Failure::new(FailureCode::InvalidValue, message)));
+            }
+        };
         let origin = ExecutionOrigin {
             id,
             workspace_id: parent.workspace_id,
@@ -257,6 +403,9 @@ impl Engine {
             from_node_id: None,
             presets: Presets::new(),
             run_at: None,
+            expires_at: None,
+            debounce_key: None,
+            lane,
             created_by: parent.created_by.clone(),
             created_at: now,
         };

@@ -78,6 +78,8 @@ codes! {
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "Authentication required";
     /// The credentials are not valid, or not valid any more.
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Invalid credentials";
+    /// A delivery to a webhook does not prove who sent it; the message says what is wrong.
+    WebhookUnverified = "webhook_unverified", UNAUTHORIZED, "Delivery not verified";
     /// The caller is not a member of the workspace.
     NotAMember = "not_a_member", FORBIDDEN, "Not a member of the workspace";
     /// The caller's role in the workspace is too low; the message names the one needed.
@@ -140,6 +142,8 @@ codes! {
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused";
     /// A limit is reached; `Retry-After` says when to come again.
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, "Too many requests";
+    /// The execution whose output was waited for has failed, or was cancelled.
+    ExecutionFailed = "execution_failed", BAD_GATEWAY, "Execution failed";
     /// The server can't answer at the moment. A change may have taken effect: repeat it with the same idempotency key.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Temporarily unavailable";
     /// The server failed; its log has the reason under the request's id.
@@ -256,6 +260,11 @@ impl Problem {
     /// Its code.
     pub fn code(&self) -> Code {
         self.0.code
+    }
+
+    /// This case, for people.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
     }
 
     /// What the log should hold about it, if it is the server's own failure.
@@ -387,7 +396,11 @@ impl From<EngineError> for Problem {
             EngineError::MayNotAnswer(..) => Self::new(Code::NotAnApprover, text),
             EngineError::ReassignForbidden => Self::new(Code::Forbidden, text),
             EngineError::Claimed(_) => Self::new(Code::SuspensionClaimed, text),
-            EngineError::NotClaimable | EngineError::ChangedTooOften => Self::new(Code::Conflict, text),
+            // The engine answers a duplicate itself.
+            EngineError::NotClaimable | EngineError::ChangedTooOften | EngineError::Duplicate(_) => {
+                Self::new(Code::Conflict, text)
+            }
+            EngineError::TooFast(seconds) => Self::new(Code::TooManyRequests, text).retry_after_s(seconds),
             EngineError::Reassignment(problems) => Self::placed(Code::InvalidValue, text, "", &problems),
             EngineError::Busy => Self::new(Code::TooManyRequests, text).retry_after_s(1),
             EngineError::Stopping => Self::new(Code::Unavailable, text).retry_after_s(1),

@@ -20,10 +20,10 @@ use super::{
     extract::Param,
     query::Query,
     state::AppState,
-    streams::{self, Next, Source, Streams},
+    streams::{self, Next, OpenStream, Source, Streams},
 };
 use crate::{
-    domain::{event::Event, ids::ExecutionId},
+    domain::{event::Event, execution::Execution, ids::ExecutionId},
     engine::{Engine, Include, hub::Subscription},
     store::{Store, StoreError},
 };
@@ -128,6 +128,13 @@ async fn stream_execution_events(
     };
     let subscription = engine.hub().subscribe(pod.workspace_id(), id, after, last);
     Ok(streams::respond(stream, first, ExecutionSource { subscription, types }))
+}
+
+/// A stream of all events of an execution, those that are stored and those to come.
+pub(super) fn follow(engine: &Engine, stream: OpenStream, execution: &Execution) -> Response {
+    let (origin, last) = (&execution.origin, execution.progress.last_seq);
+    let subscription = engine.hub().subscribe(origin.workspace_id, origin.id, 0, last);
+    streams::respond(stream, None, ExecutionSource { subscription, types: Vec::new() })
 }
 
 /// A page of the log: the stored bodies, as they are.

@@ -24,11 +24,12 @@ use super::{
 use crate::{
     clock::{Clock, Instant},
     domain::{
+        admission::Debounce,
         event::Event,
         execution::{CancelReport, Execution, ExecutionStatus, ExecutionView, TriggeredBy},
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
     },
-    engine::{CancelRequest, Engine, EngineError, Include, ReplyFor, Trigger},
+    engine::{CancelRequest, Engine, EngineError, Include, ReplyFor, Trigger, Triggered},
     store::{ExecutionFilter, Page, Store, StoreError},
 };
 
@@ -72,6 +73,13 @@ pub struct CreateExecution {
     /// Not before this instant.
     #[serde(default)]
     run_at: Option<Instant>,
+    /// Not at all if it has not begun this long after it could, in milliseconds: it is cancelled then.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 2_592_000_000_i64)]
+    expires_in_ms: Option<i64>,
+    /// Of the triggers that come in a burst only the last one runs; in place of `runAt`.
+    #[serde(default)]
+    debounce: Option<Debounce>,
     /// What it is about, to find it by.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 255)]
@@ -88,7 +96,8 @@ const MAX_INPUT: usize = 1 << 20;
 #[utoipa::path(
     post, path = "/workspaces/{workspaceId}/pods/{podId}/executions", tag = "executions", request_body = CreateExecution,
     responses(
-        (status = 201, description = "The execution, queued", body = ExecutionView),
+        (status = 201, description = "The execution: queued, pending until its time has come, or skipped as a duplicate", body = ExecutionView),
+        (status = 200, description = "The execution that the `dedupeKey` stands for, where the workflow has duplicates join it", body = ExecutionView),
         (status = 409, description = "The workflow is in the trash"),
         (status = 422, description = "The input does not fit the workflow"),
         (status = 429, description = "Too many executions are waiting"),
@@ -107,6 +116,16 @@ async fn create_execution(
     let dedupe_key = short_text("/dedupeKey", body.dedupe_key)?;
     let concurrency_key = short_text("/concurrencyKey", body.concurrency_key)?;
     let subject = short_text("/subject", body.subject)?;
+    within("/expiresInMs", body.expires_in_ms, MAX_EXPIRY_MS)?;
+    if let Some(Debounce { key, quiet_ms, max_ms }) = &body.debounce {
+        short_text("/debounce/key", Some(key.clone()))?;
+        within("/debounce/quietMs", Some(*quiet_ms), MAX_DEBOUNCE_MS)?;
+        within("/debounce/maxMs", *max_ms, MAX_DEBOUNCE_MS)?;
+        if body.run_at.is_some() {
+            let message = "`runAt` and `debounce` both say when it runs: give one of them";
+            return Err(Problem::field(Code::InvalidValue, "/runAt", message));
+        }
+    }
     let trigger = Trigger {
         workspace_id: pod.workspace_id(),
         pod_id: pod.pod_id(),
@@ -128,11 +147,14 @@ async fn create_execution(
         from_node_id: None,
         presets: std::collections::BTreeMap::new(),
         run_at: body.run_at,
+        expires_in_ms: body.expires_in_ms,
+        debounce: body.debounce,
         created_by: pod.principal().id.clone(),
         slot: None,
     };
-    match engine.trigger(trigger, kept_created(&engine, &key)).await {
-        Ok(execution) => Ok(created(engine.clock(), &execution)),
+    match engine.trigger_or_join(trigger, kept_created(&engine, &key)).await {
+        Ok(Triggered::New(execution)) => Ok(created(engine.clock(), &execution)),
+        Ok(Triggered::Joined(execution)) => Ok(Reply::ok(&execution.view(engine.clock().now()))),
         // The workflow's row has named its pod.
         Err(EngineError::Store(StoreError::NotFound(what))) => Err(pod.not_found(&**engine.store(), what).await),
         Err(error) => replayed(&key, error),
@@ -172,6 +194,21 @@ pub(super) fn check_size(path: &str, value: &Value) -> Result<(), Problem> {
         return Err(Problem::field(Code::BodyTooLarge, path, message));
     }
     Ok(())
+}
+
+/// The longest that a trigger may wait for its turn: 30 days.
+const MAX_EXPIRY_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+/// The longest that a burst may put off its execution: 7 days.
+const MAX_DEBOUNCE_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+fn within(path: &str, ms: Option<i64>, longest: i64) -> Result<(), Problem> {
+    match ms {
+        Some(ms) if !(1..=longest).contains(&ms) => {
+            let message = format!("must be between 1 and {longest} milliseconds, not {ms}");
+            Err(Problem::field(Code::InvalidValue, path, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn short_text(path: &str, text: Option<String>) -> Result<Option<String>, Problem> {
@@ -303,6 +340,24 @@ pub(super) async fn in_pod<R>(pod: &OfPod<R>, store: &Arc<dyn Store>, id: Execut
     }
 }
 
+/// Whether an execution that has not ended ends in time.
+pub(super) async fn ended_within(engine: &Engine, execution: &Execution, limit: Duration) -> Result<bool, Problem> {
+    let last = execution.progress.last_seq;
+    let mut events = engine.hub().subscribe(execution.origin.workspace_id, execution.origin.id, last, last);
+    let end = async {
+        loop {
+            match events.next().await {
+                Ok((_, chunk)) if !chunk.is_end() => {}
+                other => return other.map(|_| ()),
+            }
+        }
+    };
+    match tokio::time::timeout(limit, end).await {
+        Ok(ended) => ended.map(|()| true).map_err(Problem::from),
+        Err(_) => Ok(false),
+    }
+}
+
 /// How a cancellation is answered.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -346,22 +401,11 @@ async fn cancel_execution(
         .iter()
         .filter_map(|value| value.to_str().ok())
         .any(|value| value.split([',', ';']).any(|part| part.trim().eq_ignore_ascii_case("return=representation")));
-    if !execution.progress.status.is_terminal() && wait > 0 {
-        let last = execution.progress.last_seq;
-        let mut events = engine.hub().subscribe(pod.workspace_id(), id, last, last);
-        let end = async {
-            loop {
-                match events.next().await {
-                    Ok((_, chunk)) if !chunk.is_end() => {}
-                    other => return other.map(|_| ()),
-                }
-            }
-        };
-        match tokio::time::timeout(Duration::from_secs(wait.into()), end).await {
-            Ok(Ok(())) => execution = store.execution(pod.workspace_id(), id).await?,
-            Ok(Err(error)) => return Err(error.into()),
-            Err(_) => {}
-        }
+    if !execution.progress.status.is_terminal()
+        && wait > 0
+        && ended_within(&engine, &execution, Duration::from_secs(wait.into())).await?
+    {
+        execution = store.execution(pod.workspace_id(), id).await?;
     }
     if !represent {
         return Ok(StatusCode::NO_CONTENT.into_response());

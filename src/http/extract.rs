@@ -13,8 +13,8 @@ use serde_path_to_error::Segment;
 
 use super::error::{Code, Problem};
 use crate::domain::ids::{
-    ApiKeyId, BulkJobId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId,
-    WorkspaceId,
+    ApiKeyId, BulkJobId, DeliveryId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SuspensionId, WebhookId,
+    WorkflowId, WorkspaceId,
 };
 
 /// How long a body may take to arrive.
@@ -88,6 +88,14 @@ pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializ
     T::deserialize(deserializer).map(Some)
 }
 
+/// For fields that may be missing, and that `null` takes away: with `#[serde(default, deserialize_with = "changed")]`.
+#[expect(clippy::option_option, reason = "missing, null, and a value are three things")]
+pub(super) fn changed<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -150,6 +158,8 @@ path_params! {
     NotificationId, "notificationId", "notification";
     ScheduleId, "scheduleId", "schedule";
     BulkJobId, "bulkJobId", "bulk job";
+    WebhookId, "webhookId", "webhook";
+    DeliveryId, "deliveryId", "delivery";
     ApiKeyId, "apiKeyId", "API key";
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";

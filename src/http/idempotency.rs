@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, FromRequest, Request},
-    http::{HeaderMap, HeaderName, StatusCode},
+    http::{HeaderMap, HeaderName},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -182,12 +182,7 @@ impl ReplyKey {
                 "this idempotency key was used for another request; use a new key for each request",
             ));
         }
-        Ok(Reply {
-            status: StatusCode::from_u16(stored.status).map_err(Problem::internal)?,
-            location: stored.location,
-            body: stored.body,
-            replayed: true,
-        })
+        Reply::stored(stored)
     }
 
     /// Carries out a change of the catalogue and answers `reply`, or the stored reply if another request with the same key

@@ -91,6 +91,7 @@ pub async fn get_metrics(State(state): State<AppState>, headers: HeaderMap) -> R
     let now = state.clock.now();
     let counts = state.store.counts(now).await?;
     metrics::gauge!("sluicegate_queue_depth").set(counts.queue_depth as f64);
+    metrics::gauge!("sluicegate_queue_held").set(counts.queue_held as f64);
     let oldest_ms = counts.queue_oldest.map_or(0, |queued_at| now.ms_since(queued_at));
     metrics::gauge!("sluicegate_queue_oldest_age_seconds").set(oldest_ms as f64 / 1_000.0);
     metrics::gauge!("sluicegate_open_suspensions").set(counts.open_suspensions as f64);

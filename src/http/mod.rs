@@ -46,6 +46,9 @@ mod respond;
 mod schedules;
 mod stream_tokens;
 mod suspensions;
+mod webhook_deliveries;
+mod webhook_trigger;
+mod webhooks;
 mod workflow_versions;
 mod workflows;
 mod workspaces;
@@ -88,6 +91,9 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(workflow_versions::routes())
         .merge(schedules::routes())
         .merge(events::routes())
+        .merge(webhooks::routes())
+        .merge(webhook_deliveries::routes())
+        .merge(webhook_trigger::routes())
         .merge(stream_tokens::routes())
         .merge(executions::routes())
         .merge(execution_actions::routes())

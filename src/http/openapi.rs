@@ -30,9 +30,15 @@ in UTC with milliseconds; ids are UUIDs of version 7. Unknown fields are refused
 newest first unless said otherwise; where there is more, the header `Link` has the address of the next page. Failures are \
 problem documents (RFC 9457) with a stable `code` and the `requestId` of the server's log.";
 
-/// Operations that store nothing, so that there is no reply to repeat.
-const NOTHING_STORED: &[&str] =
-    &["validate_workflow", "create_stream_token", "redeliver_notification", "send_response_page", "receive_callback"];
+/// Operations that store nothing, so that there is no reply to repeat, or that say it in their own way.
+const NOTHING_STORED: &[&str] = &[
+    "validate_workflow",
+    "create_stream_token",
+    "redeliver_notification",
+    "send_response_page",
+    "receive_callback",
+    "trigger_webhook",
+];
 
 /// The groups of operations: name and what they are about.
 const TAGS: &[(&str, &str)] = &[
@@ -45,6 +51,7 @@ const TAGS: &[(&str, &str)] = &[
     ("bulk", "Many executions cancelled, replayed or retried, at a measured pace."),
     ("events", "What has happened outside, and starts the workflows that subscribe to it."),
     ("schedules", "Workflows started by the clock, and the ledger of what became of each slot."),
+    ("webhooks", "Workflows started by other programs, and the ledger of what became of each delivery."),
     ("suspensions", "Approvals and questions that wait for people."),
     ("streams", "Server-sent events, as they happen and after the fact."),
     ("node-types", "What graphs are made of."),
@@ -62,6 +69,8 @@ const PATH_PARAMETERS: &[(&str, Option<KnownFormat>, &str)] = &[
     ("notificationId", Some(KnownFormat::Uuid), "The notification"),
     ("scheduleId", Some(KnownFormat::Uuid), "The schedule"),
     ("bulkJobId", Some(KnownFormat::Uuid), "The bulk job"),
+    ("webhookId", Some(KnownFormat::Uuid), "The webhook"),
+    ("deliveryId", Some(KnownFormat::Uuid), "The delivery"),
     ("apiKeyId", Some(KnownFormat::Uuid), "The API key"),
     ("inviteId", Some(KnownFormat::Uuid), "The invite"),
     ("userId", None, "The user, as the `sub` of their tokens says"),
@@ -167,16 +176,14 @@ fn operations(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
 fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     let named: Vec<&str> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let is_resource = path.starts_with(VERSION_PREFIX);
-    // A secret address is a credential of its own.
-    let is_secret = path.ends_with("/{token}");
+    // A secret address is a credential of its own; a webhook says what it takes for one.
+    let is_secret = path.ends_with("/{token}") || path.ends_with("/{webhookId}/trigger");
     let takes_body = operation.request_body.is_some();
     let id = operation.operation_id.clone().unwrap_or_default();
     let mut parameters: Vec<_> = named.iter().map(|name| path_parameter(name)).collect();
     parameters.extend(operation.parameters.take().unwrap_or_default().into_iter().map(|mut parameter| {
         // An optional parameter is left out, not null.
-        if parameter.parameter_in == ParameterIn::Query {
-            parameter.schema = parameter.schema.map(without_null);
-        }
+        parameter.schema = parameter.schema.map(without_null);
         parameter
     }));
     let has_query = parameters.iter().any(|parameter| parameter.parameter_in == ParameterIn::Query);

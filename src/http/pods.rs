@@ -12,8 +12,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::{Access, Admin, Editor, InPod, Viewer},
-    error::Problem,
-    extract::present,
+    error::{Code, Problem},
+    extract::{changed, present},
     idempotency::Idempotent,
     names,
     query::{PageQuery, Query},
@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{ids::PodId, workflow::Pod},
+    domain::{identity::Role, ids::PodId, workflow::Pod},
+    engine::Engine,
     store::{Store, StoreError, catalogue::Change},
 };
 
@@ -56,6 +57,11 @@ pub struct UpdatePod {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, max_length = 10_000)]
     description: Option<String>,
+    /// How many of its executions may run at a time, suspended ones apart; `null` is no limit. Admins and owners.
+    #[serde(default, deserialize_with = "changed")]
+    #[schema(value_type = Option<i64>, required = false, minimum = 1, maximum = 100_000)]
+    #[expect(clippy::option_option, reason = "missing, null, and a value are three things")]
+    max_running: Option<Option<i64>>,
 }
 
 /// Create a pod
@@ -77,7 +83,8 @@ async fn create_pod(
     let mut attempts = names::slugs_for(&name, id.0).into_iter().peekable();
     while let Some(slug) = attempts.next() {
         let (name, description) = (name.clone(), description.clone());
-        let pod = Pod { id, workspace_id, name, slug, description, created_at: now, updated_at: now };
+        let max_running = None;
+        let pod = Pod { id, workspace_id, name, slug, description, max_running, created_at: now, updated_at: now };
         let reply = Reply::created(format!("/v1/workspaces/{workspace_id}/pods/{id}"), &pod);
         match key.try_change(&*store, Change::CreatePod(pod), reply).await? {
             Err(StoreError::Taken(_)) if attempts.peek().is_some() => {}
@@ -121,10 +128,13 @@ async fn get_pod(pod: InPod<Viewer>) -> Reply {
 )]
 async fn update_pod(
     pod: InPod<Editor>,
-    State(store): State<Arc<dyn Store>>,
-    State(clock): State<Clock>,
+    State(engine): State<Engine>,
     Idempotent { body, key }: Idempotent<UpdatePod>,
 ) -> Result<Reply, Problem> {
+    if let Some(limit) = body.max_running {
+        pod.access().require(Role::Admin, "limit what may run")?;
+        check_limit("/maxRunning", limit)?;
+    }
     let mut pod = pod.pod().clone();
     if let Some(name) = body.name {
         pod.name = names::name("/name", &name)?;
@@ -132,9 +142,28 @@ async fn update_pod(
     if let Some(description) = body.description {
         pod.description = names::description("/description", &description)?;
     }
-    pod.updated_at = clock.now();
-    let reply = Reply::ok(&pod);
-    key.change(&*store, Change::UpdatePod(pod), reply).await
+    if let Some(limit) = body.max_running {
+        pod.max_running = limit;
+    }
+    pod.updated_at = engine.clock().now();
+    let (workspace, reply) = (pod.workspace_id, Reply::ok(&pod));
+    let reply = key.change(&**engine.store(), Change::UpdatePod(pod), reply).await?;
+    engine.limits_changed(workspace);
+    Ok(reply)
+}
+
+/// The most that a limit on running executions may be.
+const MOST_RUNNING: i64 = 100_000;
+
+/// Whether a limit on running executions is one.
+pub(super) fn check_limit(path: &str, limit: Option<i64>) -> Result<(), Problem> {
+    match limit {
+        Some(limit) if !(1..=MOST_RUNNING).contains(&limit) => {
+            let message = format!("must be between 1 and {MOST_RUNNING}, or null for no limit, not {limit}");
+            Err(Problem::field(Code::InvalidValue, path, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Delete a pod

@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 
 use super::error::Problem;
-use crate::store::{Page, StoreError};
+use crate::store::{Page, StoreError, catalogue::IdempotentReply};
 
 /// Says on a reply that it was given before, to the same idempotency key.
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -37,6 +37,18 @@ impl Reply {
     pub fn new(status: StatusCode, location: Option<String>, body: &impl Serialize) -> Self {
         let body = serde_json::to_string(body).expect("resources have string keys and finite numbers");
         Self { status, location, body, replayed: false }
+    }
+}
+
+impl Reply {
+    /// A reply that was given before.
+    pub fn stored(stored: IdempotentReply) -> Result<Self, Problem> {
+        Ok(Self {
+            status: StatusCode::from_u16(stored.status).map_err(Problem::internal)?,
+            location: stored.location,
+            body: stored.body,
+            replayed: true,
+        })
     }
 }
 

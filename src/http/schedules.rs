@@ -426,8 +426,8 @@ async fn schedule_in<R>(pod: &InPod<R>, store: &dyn Store, id: ScheduleId) -> Re
     if schedule.pod_id == pod.pod_id() { Ok(schedule) } else { Err(Problem::not_found("schedule")) }
 }
 
-/// Whether a schedule may be made for this workflow.
-async fn check_workflow<R>(pod: &InPod<R>, store: &dyn Store, id: WorkflowId) -> Result<(), Problem> {
+/// Whether a schedule or a webhook may be made for this workflow.
+pub(super) async fn check_workflow<R>(pod: &InPod<R>, store: &dyn Store, id: WorkflowId) -> Result<(), Problem> {
     let missing = || Problem::field(Code::NotFound, "/workflowId", "there is no such workflow in this pod");
     match store.workflow_head(pod.workspace_id(), id).await {
         Ok(workflow) if workflow.pod_id != pod.pod_id() => Err(missing()),

@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     engine::Engine,
     store::Store,
-    triggers::{bulk::BulkWork, schedules::Schedules},
+    triggers::{bulk::BulkWork, schedules::Schedules, webhooks::Webhooks},
 };
 
 /// Everything the handlers share.
@@ -37,6 +37,8 @@ pub struct AppState {
     pub schedules: Schedules,
     /// The bulk jobs.
     pub bulk: BulkWork,
+    /// The webhooks.
+    pub webhooks: Webhooks,
     /// The open event streams.
     pub streams: Streams,
     /// Signs receipts.

@@ -13,9 +13,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     auth::{Access, Admin, Owner, Principal, Viewer},
     error::Problem,
-    extract::present,
+    extract::{changed, present},
     idempotency::Idempotent,
     names,
+    pods::check_limit,
     query::{PageQuery, Query},
     reply::{List, Reply, page_of},
     state::AppState,
@@ -27,6 +28,7 @@ use crate::{
         ids::WorkspaceId,
         workflow::Workspace,
     },
+    engine::Engine,
     store::{Store, StoreError, catalogue::Change},
 };
 
@@ -64,6 +66,11 @@ pub struct UpdateWorkspace {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 63)]
     slug: Option<String>,
+    /// How many of its executions may run at a time, suspended ones apart; `null` is no limit.
+    #[serde(default, deserialize_with = "changed")]
+    #[schema(value_type = Option<i64>, required = false, minimum = 1, maximum = 100_000)]
+    #[expect(clippy::option_option, reason = "missing, null, and a value are three things")]
+    max_running: Option<Option<i64>>,
 }
 
 /// Create a workspace
@@ -89,7 +96,8 @@ async fn create_workspace(
     let owner = Member { workspace_id: id, user_id: principal.id, role: Role::Owner, created_at: now };
     let mut attempts = slugs.into_iter().peekable();
     while let Some(slug) = attempts.next() {
-        let workspace = Workspace { id, name: name.clone(), slug, created_at: now, updated_at: now };
+        let max_running = None;
+        let workspace = Workspace { id, name: name.clone(), slug, max_running, created_at: now, updated_at: now };
         let reply = Reply::created(format!("/v1/workspaces/{id}"), &workspace);
         match key.try_change(&*store, Change::CreateWorkspace(workspace, owner.clone()), reply).await? {
             Err(StoreError::Taken(_)) if attempts.peek().is_some() => {}
@@ -141,10 +149,10 @@ async fn get_workspace(access: Access<Viewer>, State(store): State<Arc<dyn Store
 )]
 async fn update_workspace(
     access: Access<Admin>,
-    State(store): State<Arc<dyn Store>>,
-    State(clock): State<Clock>,
+    State(engine): State<Engine>,
     Idempotent { body, key }: Idempotent<UpdateWorkspace>,
 ) -> Result<Reply, Problem> {
+    let store = engine.store();
     let mut workspace = store.workspace(access.workspace_id()).await?;
     if let Some(name) = body.name {
         workspace.name = names::name("/name", &name)?;
@@ -152,9 +160,15 @@ async fn update_workspace(
     if let Some(slug) = body.slug {
         workspace.slug = names::slug("/slug", &slug)?;
     }
-    workspace.updated_at = clock.now();
-    let reply = Reply::ok(&workspace);
-    key.change(&*store, Change::UpdateWorkspace(workspace), reply).await
+    if let Some(limit) = body.max_running {
+        check_limit("/maxRunning", limit)?;
+        workspace.max_running = limit;
+    }
+    workspace.updated_at = engine.clock().now();
+    let (id, reply) = (workspace.id, Reply::ok(&workspace));
+    let reply = key.change(&**store, Change::UpdateWorkspace(workspace), reply).await?;
+    engine.limits_changed(id);
+    Ok(reply)
 }
 
 /// Delete a workspace

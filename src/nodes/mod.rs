@@ -41,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Instant,
     domain::{
+        admission::{Dedupe, OnLimit},
         definition::Problem,
         event::{DeltaChannel, LogLevel},
         failure::Failure,
@@ -49,7 +50,7 @@ use crate::{
         notification::Target,
         suspension::{Action, OnExpiry, Policy, SuspensionKind, TimelineStep},
     },
-    expression::Scope,
+    expression::{Scope, Template},
     outbound,
 };
 
@@ -69,6 +70,20 @@ pub struct CompiledWorkflow {
     pub priority: Option<i32>,
     /// The events that start it.
     pub subscriptions: Vec<CompiledSubscription>,
+    /// How many executions may run at a time.
+    pub concurrency: Option<CompiledConcurrency>,
+    /// What becomes of triggers with the same dedupe key.
+    pub dedupe: Dedupe,
+}
+
+/// `settings.concurrency`, compiled.
+pub struct CompiledConcurrency {
+    /// How many.
+    pub limit: i64,
+    /// What makes the key.
+    pub key: Option<Template>,
+    /// What becomes of those for which there is no room.
+    pub on_limit: OnLimit,
 }
 
 /// A node, compiled.

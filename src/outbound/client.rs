@@ -163,10 +163,8 @@ impl Client {
             }
             let reply = hop.send().await.map_err(|e| OutboundError::classify(&host, e))?;
             check_headers(reply.headers())?;
-            let target = match request.follow_redirects {
-                true => redirect::target(&url, reply.status(), reply.headers())?,
-                false => None,
-            };
+            let target =
+                if request.follow_redirects { redirect::target(&url, reply.status(), reply.headers())? } else { None };
             let Some(target) = target else {
                 return read(reply, &host, max_body_bytes).await;
             };

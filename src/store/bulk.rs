@@ -72,6 +72,9 @@ pub trait BulkJobs {
         cursor: Option<&str>,
     ) -> Result<Page<BulkItem>, StoreError>;
 
+    /// How many executions of a workspace wait to be run, those aside that a limit holds back; it stops counting at `enough`.
+    async fn waiting_executions(&self, workspace: WorkspaceId, enough: i64) -> Result<i64, StoreError>;
+
     /// Up to `limit` executions that a list would show, newest first.
     async fn execution_ids(
         &self,

@@ -9,8 +9,9 @@ use crate::{
         bulk::BulkJob,
         definition::Definition,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ApiKeyId, BulkJobId, ExecutionId, InviteId, PodId, ScheduleId, WorkflowId, WorkspaceId},
+        ids::{ApiKeyId, BulkJobId, ExecutionId, InviteId, PodId, ScheduleId, WebhookId, WorkflowId, WorkspaceId},
         schedule::{Schedule, Slot},
+        webhook::Webhook,
         workflow::{Pod, Workflow, Workspace},
     },
 };
@@ -19,6 +20,9 @@ use super::schedules::SeenSchedule;
 
 /// What `Refused` says of a schedule that is not as its writer has seen it.
 pub const SCHEDULE_CHANGED: &str = "the schedule has changed meanwhile";
+
+/// What `Refused` says of a webhook that is not as its writer has seen it.
+pub const WEBHOOK_CHANGED: &str = "the webhook has changed meanwhile";
 
 /// A change of the catalogue, carried out in one transaction. Rows are given whole: ids and times were made by the caller,
 /// so the reply is known before the change is made and can be stored with it.
@@ -86,6 +90,24 @@ pub enum Change {
     CreateBulkJob(Box<BulkJob>, Vec<ExecutionId>),
     /// A job begins no further item. `Refused` if it has ended, or is being cancelled.
     CancelBulkJob(WorkspaceId, BulkJobId, Instant),
+    /// A webhook.
+    CreateWebhook(Box<Webhook>),
+    /// The whole row as it is afterwards. `Refused` with [`WEBHOOK_CHANGED`] if it was changed since it was read.
+    UpdateWebhook {
+        /// The row afterwards.
+        webhook: Box<Webhook>,
+        /// The row's `updated_at` as the caller has read it.
+        expected_updated_at: Instant,
+    },
+    /// The same, with another secret.
+    RotateWebhook {
+        /// The row afterwards.
+        webhook: Box<Webhook>,
+        /// The row's `updated_at` as the caller has read it.
+        expected_updated_at: Instant,
+    },
+    /// The webhook and its ledger. What it has started stays.
+    DeleteWebhook(WorkspaceId, WebhookId),
 }
 
 impl Change {
@@ -147,6 +169,18 @@ impl Change {
                 (job.workspace_id, "bulk_job.created", job.id.to_string(), detail)
             }
             Self::CancelBulkJob(workspace, id, _) => (*workspace, "bulk_job.cancelled", id.to_string(), json!({})),
+            Self::CreateWebhook(webhook) => {
+                (webhook.workspace_id, "webhook.created", webhook.id.to_string(), told_of_webhook(webhook))
+            }
+            Self::UpdateWebhook { webhook, .. } => {
+                (webhook.workspace_id, "webhook.updated", webhook.id.to_string(), told_of_webhook(webhook))
+            }
+            Self::RotateWebhook { webhook, .. } => {
+                let until = webhook.secrets.previous.as_ref().map(|(_, until)| until);
+                let detail = json!({ "previousSecretUntil": until });
+                (webhook.workspace_id, "webhook.secret_rotated", webhook.id.to_string(), detail)
+            }
+            Self::DeleteWebhook(workspace, id) => (*workspace, "webhook.deleted", id.to_string(), json!({})),
         };
         let Author { id, at } = author.clone();
         let detail = detail.as_object().cloned().unwrap_or_default();
@@ -158,6 +192,14 @@ fn told_of(schedule: &Schedule) -> serde_json::Value {
     json!({
         "name": schedule.name, "workflowId": schedule.workflow_id, "cronExpression": schedule.cron_expression,
         "timezone": schedule.timezone, "enabled": schedule.enabled,
+    })
+}
+
+/// Nothing of the secrets.
+fn told_of_webhook(webhook: &Webhook) -> serde_json::Value {
+    json!({
+        "name": webhook.name, "workflowId": webhook.workflow_id, "verification": webhook.verification,
+        "response": webhook.response, "enabled": webhook.enabled,
     })
 }
 

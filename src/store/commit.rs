@@ -9,6 +9,7 @@ use crate::{
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
         notification::{Notification, ResponseLink},
         suspension::{Decision, Standing, Suspension, SuspensionState},
+        webhook::WebhookDelivery,
     },
 };
 
@@ -41,12 +42,40 @@ pub struct Commit {
     pub wake: Option<ExecutionId>,
     /// The reply that the same idempotency key shall get from now on.
     pub idempotency: Option<IdempotentReply>,
+    /// The key that the new execution is to stand for; the commit fails if another one does.
+    pub dedupe: Option<DedupeKey>,
+    /// The burst that the new execution is the last one of.
+    pub debounce: Option<Debounced>,
     /// The folded state after `events`, as JSON, when one is due.
     pub snapshot: Option<String>,
     /// What of the events belongs into the audit log.
     pub audit: Vec<AuditEntry>,
     /// The slot of a schedule that the execution is started for.
     pub slot: Option<Box<Settlement>>,
+    /// The delivery to a webhook that it is started for.
+    pub delivery: Option<Box<WebhookDelivery>>,
+}
+
+/// A key that stands for an execution of a workflow.
+#[derive(Clone, Debug)]
+pub struct DedupeKey {
+    /// The key.
+    pub key: String,
+    /// The time: a key that was forgotten by now is free.
+    pub now: Instant,
+    /// Until when the key stands for the execution.
+    pub forget_at: Instant,
+}
+
+/// A burst of triggers of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Debounced {
+    /// Its key.
+    pub key: String,
+    /// When the first one came.
+    pub first_at: Instant,
+    /// When the last one runs.
+    pub run_at: Instant,
 }
 
 /// What is sent about suspensions that open, and the links in it.
@@ -168,6 +197,9 @@ pub enum CommitError {
     /// The idempotency key was used: the reply it got.
     #[error("the idempotency key was used before")]
     Repeated(Box<IdempotentReply>),
+    /// Another execution stands for the dedupe key.
+    #[error("execution {0} has the same dedupe key")]
+    Duplicate(ExecutionId),
     /// The slot was settled by somebody else, or the schedule was changed.
     #[error("the slot is settled, or the schedule was changed")]
     SlotTaken,

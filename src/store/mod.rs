@@ -6,6 +6,7 @@
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
+pub mod admission;
 pub mod bulk;
 pub mod catalogue;
 pub mod commit;
@@ -14,7 +15,7 @@ mod rows;
 pub mod schedules;
 pub mod sql;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 
@@ -24,18 +25,23 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::Execution,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{
+            DeliveryId, ExecutionId, InstanceId, NotificationId, PodId, SuspensionId, WebhookId, WorkflowId,
+            WorkspaceId,
+        },
         notification::{Notification, ResponseLink},
-        schedule::{Schedule, Slot},
         suspension::Suspension,
+        webhook::{Webhook, WebhookDelivery},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
 };
+use admission::Admitted;
 use catalogue::{Change, IdempotentReply};
-use commit::{Commit, CommitError};
+use commit::{Commit, CommitError, Debounced};
 pub use filters::{AuditFilter, ExecutionFilter, SuspensionFilter, WorkflowFilter};
-pub use rows::{ApiKeyRecord, Delivery, FeedCursor, FeedRow, LoadedExecution, Repairs, StoreCounts, StoredEvent};
-use schedules::Settlement;
+pub use rows::{
+    ApiKeyRecord, Delivery, FeedCursor, FeedRow, Fired, LoadedExecution, Repairs, StoreCounts, StoredEvent,
+};
 
 /// [`Store::events`] stops at the event that fills this many bytes of bodies.
 pub const EVENTS_BYTES: usize = 4 << 20;
@@ -82,7 +88,7 @@ pub struct Page<T> {
 
 /// The database.
 #[async_trait]
-pub trait Store: bulk::BulkJobs + Send + Sync + 'static {
+pub trait Store: schedules::Schedules + bulk::BulkJobs + Send + Sync + 'static {
     // --- the engine's writes -------------------------------------------------------------------------------------------
 
     /// Writes a batch in one transaction and answers for each member: `results[i]` belongs to `batch[i]`.
@@ -92,15 +98,16 @@ pub trait Store: bulk::BulkJobs + Send + Sync + 'static {
     /// written.
     async fn commit(&self, batch: &[Commit]) -> Result<Vec<Result<(), CommitError>>, StoreError>;
 
-    /// Takes up to `limit` executions off the queue for `instance` (priority, then age) and names it their driver.
-    /// Rows of executions that another instance drives are left to it. Answers `(workspace, execution)` in order.
+    /// Takes up to `limit` executions off the queue for `instance` (priority and age) and names it their driver.
+    /// Rows that are held stay. Rows of executions that another instance drives are left to it. Answers `(workspace, execution)` in order.
     async fn claim(&self, instance: InstanceId, limit: i64) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError>;
 
     /// How many executions of a workspace are in the queue.
     async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError>;
 
-    /// Moves up to `limit` timers that are due at `now` to the queue; answers how many.
-    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError>;
+    /// Moves up to `limit` timers that are due at `now` to the queue, except those of executions that have expired before they
+    /// could begin: they are to be ended, which takes the timer back.
+    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<Fired, StoreError>;
 
     /// When the next timer is due.
     async fn next_timer(&self) -> Result<Option<Instant>, StoreError>;
@@ -113,6 +120,24 @@ pub trait Store: bulk::BulkJobs + Send + Sync + 'static {
         executions: &[(WorkspaceId, ExecutionId)],
         now: Instant,
     ) -> Result<(), StoreError>;
+
+    /// Lets in rows of the queue that are held, as far as there is room for them: those of these lanes, or of all. The locks
+    /// see to it that two servers never fill the same room.
+    async fn admit(&self, workspace: WorkspaceId, lanes: Option<BTreeSet<String>>) -> Result<Admitted, StoreError>;
+
+    /// The workspaces in which rows of the queue are held.
+    async fn held_workspaces(&self) -> Result<Vec<WorkspaceId>, StoreError>;
+
+    /// Whether the pod, or its workspace, has a limit of its own.
+    async fn is_limited(&self, workspace: WorkspaceId, pod: PodId) -> Result<bool, StoreError>;
+
+    /// The last execution of a burst of triggers, the burst, and whether that execution has yet to begin.
+    async fn burst(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        key: &str,
+    ) -> Result<Option<(ExecutionId, Debounced, bool)>, StoreError>;
 
     // --- instances ------------------------------------------------------------------------------------------------------
 
@@ -239,56 +264,54 @@ pub trait Store: bulk::BulkJobs + Send + Sync + 'static {
     /// The end of the workspace's feed: where a stream that wants only news begins.
     async fn feed_end(&self, workspace: WorkspaceId) -> Result<FeedCursor, StoreError>;
 
-    // --- schedules ------------------------------------------------------------------------------------------------------
+    // --- webhooks -------------------------------------------------------------------------------------------------------
 
-    /// Up to `limit` schedules whose next slot is due at `now`, the earliest first.
-    async fn due_schedules(&self, now: Instant, limit: i64) -> Result<Vec<Schedule>, StoreError>;
+    /// A webhook.
+    async fn webhook(&self, workspace: WorkspaceId, id: WebhookId) -> Result<Webhook, StoreError>;
 
-    /// When the next slot of any schedule is due.
-    async fn next_due_slot(&self) -> Result<Option<Instant>, StoreError>;
+    /// The webhook of this id, in whatever workspace.
+    async fn webhook_anywhere(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError>;
 
-    /// Up to `limit` schedules with a slot that waits for executions that have ended by now, the oldest slot first.
-    async fn ready_schedules(&self, limit: i64) -> Result<Vec<Schedule>, StoreError>;
-
-    /// Up to `limit` schedules of all workspaces behind this one, in the order of their keys.
-    async fn schedules_after(
-        &self,
-        after: Option<(WorkspaceId, ScheduleId)>,
-        limit: i64,
-    ) -> Result<Vec<Schedule>, StoreError>;
-
-    /// Settles slots without an execution; `false` (and nothing is written) if the schedule is not as the writer has seen it.
-    /// A slot that has a row keeps it.
-    async fn settle(&self, settlement: &Settlement) -> Result<bool, StoreError>;
-
-    /// Up to `limit` executions that a schedule, webhook or event has started and that have not ended, newest first.
-    async fn live_executions_of(
-        &self,
-        workspace: WorkspaceId,
-        trigger_id: &str,
-        limit: i64,
-    ) -> Result<Vec<ExecutionId>, StoreError>;
-
-    /// A schedule.
-    async fn schedule(&self, workspace: WorkspaceId, id: ScheduleId) -> Result<Schedule, StoreError>;
-
-    /// A page of a pod's schedules, newest first.
-    async fn schedules(
+    /// A page of a pod's webhooks, newest first.
+    async fn webhooks(
         &self,
         workspace: WorkspaceId,
         pod: PodId,
         limit: i64,
         cursor: Option<&str>,
-    ) -> Result<Page<Schedule>, StoreError>;
+    ) -> Result<Page<Webhook>, StoreError>;
 
-    /// A page of a schedule's ledger, newest first.
-    async fn slots(
+    /// Adds the row of a delivery that has started nothing.
+    async fn note_delivery(&self, delivery: &WebhookDelivery) -> Result<(), StoreError>;
+
+    /// Notes the status that a delivery was answered with, if that was not known when its row was written.
+    async fn delivery_answered(
         &self,
         workspace: WorkspaceId,
-        id: ScheduleId,
+        webhook: WebhookId,
+        id: DeliveryId,
+        status: u16,
+    ) -> Result<(), StoreError>;
+
+    /// Deletes up to `limit` deliveries, of all webhooks, that need not be kept at `now`; answers how many.
+    async fn forget_deliveries(&self, now: Instant, limit: i64) -> Result<u64, StoreError>;
+
+    /// A page of a webhook's ledger, newest first, without headers, queries and bodies.
+    async fn webhook_deliveries(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
         limit: i64,
         cursor: Option<&str>,
-    ) -> Result<Page<Slot>, StoreError>;
+    ) -> Result<Page<WebhookDelivery>, StoreError>;
+
+    /// A delivery.
+    async fn webhook_delivery(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
+        id: DeliveryId,
+    ) -> Result<WebhookDelivery, StoreError>;
 
     // --- catalogue ------------------------------------------------------------------------------------------------------
 

@@ -96,11 +96,22 @@ pub struct Repairs {
     pub requeued: u64,
 }
 
+/// What became of timers that were due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fired {
+    /// How many were moved to the queue.
+    pub moved: u64,
+    /// Executions that have expired before they could begin.
+    pub expired: Vec<(WorkspaceId, ExecutionId)>,
+}
+
 /// Counts for `/metrics`.
 #[derive(Clone, Debug, Default)]
 pub struct StoreCounts {
     /// Rows in the queue.
     pub queue_depth: i64,
+    /// Those among them that wait for room.
+    pub queue_held: i64,
     /// When the oldest queue row was put there.
     pub queue_oldest: Option<Instant>,
     /// Open suspensions.

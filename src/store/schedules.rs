@@ -1,9 +1,13 @@
-//! What is written when slots of a schedule are settled: their rows in the ledger, and how far the schedule has come.
+//! What is kept of schedules; and what is written when slots are settled: their rows in the ledger, and how far the schedule
+//! has come.
 
+use async_trait::async_trait;
+
+use super::{Page, StoreError};
 use crate::{
     clock::Instant,
     domain::{
-        ids::{ScheduleId, WorkspaceId},
+        ids::{ExecutionId, PodId, ScheduleId, WorkspaceId},
         schedule::{Schedule, ScheduleProgress, Slot},
     },
 };
@@ -40,4 +44,57 @@ impl From<&Schedule> for SeenSchedule {
         let ScheduleProgress { settled_until, waiting_slot, .. } = schedule.progress;
         Self { updated_at: schedule.updated_at, settled_until, waiting_slot }
     }
+}
+
+/// The methods of the store about schedules. They are made and changed by changes of the catalogue.
+#[async_trait]
+pub trait Schedules {
+    /// Up to `limit` schedules whose next slot is due at `now`, the earliest first.
+    async fn due_schedules(&self, now: Instant, limit: i64) -> Result<Vec<Schedule>, StoreError>;
+
+    /// When the next slot of any schedule is due.
+    async fn next_due_slot(&self) -> Result<Option<Instant>, StoreError>;
+
+    /// Up to `limit` schedules with a slot that waits for executions that have ended by now, the oldest slot first.
+    async fn ready_schedules(&self, limit: i64) -> Result<Vec<Schedule>, StoreError>;
+
+    /// Up to `limit` schedules of all workspaces behind this one, in the order of their keys.
+    async fn schedules_after(
+        &self,
+        after: Option<(WorkspaceId, ScheduleId)>,
+        limit: i64,
+    ) -> Result<Vec<Schedule>, StoreError>;
+
+    /// Settles slots without an execution; `false` (and nothing is written) if the schedule is not as the writer has seen it.
+    /// A slot that has a row keeps it.
+    async fn settle(&self, settlement: &Settlement) -> Result<bool, StoreError>;
+
+    /// Up to `limit` executions that a schedule, webhook or event has started and that have not ended, newest first.
+    async fn live_executions_of(
+        &self,
+        workspace: WorkspaceId,
+        trigger_id: &str,
+        limit: i64,
+    ) -> Result<Vec<ExecutionId>, StoreError>;
+
+    /// A schedule.
+    async fn schedule(&self, workspace: WorkspaceId, id: ScheduleId) -> Result<Schedule, StoreError>;
+
+    /// A page of a pod's schedules, newest first.
+    async fn schedules(
+        &self,
+        workspace: WorkspaceId,
+        pod: PodId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Schedule>, StoreError>;
+
+    /// A page of a schedule's ledger, newest first.
+    async fn slots(
+        &self,
+        workspace: WorkspaceId,
+        id: ScheduleId,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> Result<Page<Slot>, StoreError>;
 }

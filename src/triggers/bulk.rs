@@ -33,7 +33,7 @@ const AT_ONCE: usize = 8;
 const REST_MS: i64 = 500;
 /// How long it rests when others have to go first.
 const LONG_REST_MS: i64 = 1_000;
-/// Nothing is created while so many executions of the workspace wait in the queue.
+/// Nothing is created while so many executions of the workspace wait to be run, those aside that a limit holds back.
 const MOST_WAITING: i64 = PAGE;
 /// After this time a job that an instance works on is taken for abandoned.
 const LEASE_MS: i64 = 15_000;
@@ -135,7 +135,9 @@ impl BulkWork {
             tracing::info!(bulk_job_id = %job.id, "a bulk job was cancelled");
             return Ok(());
         }
-        if job.action != BulkAction::Cancel && self.store().queue_length(job.workspace_id).await? >= MOST_WAITING {
+        if job.action != BulkAction::Cancel
+            && self.store().waiting_executions(job.workspace_id, MOST_WAITING).await? >= MOST_WAITING
+        {
             return self.settle(claimed, &[], LONG_REST_MS).await;
         }
         let items = self.store().pending_bulk_items(job.workspace_id, job.id, PAGE).await?;
@@ -256,7 +258,7 @@ fn skipped(reason: &str) -> Settled {
 
 /// An error that may pass leaves the item pending; any other one fails it.
 fn sorted(error: EngineError) -> Result<Settled, EngineError> {
-    if may_pass(&error) || matches!(error, EngineError::Busy | EngineError::Conflict) {
+    if may_pass(&error) || matches!(error, EngineError::Busy | EngineError::TooFast(_) | EngineError::Conflict) {
         return Err(error);
     }
     Ok(failed(&shown(&error)))

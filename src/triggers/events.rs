@@ -174,6 +174,8 @@ async fn begin(
         from_node_id: None,
         presets: Presets::new(),
         run_at: None,
+        expires_in_ms: None,
+        debounce: None,
         created_by: by.to_owned(),
         slot: None,
     };

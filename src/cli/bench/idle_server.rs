@@ -20,7 +20,7 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Part> {
     let (mut ready, mut resident) = (Vec::new(), Vec::new());
     for number in 1..=STARTS {
         Bench::progress(&format!("idle-server: start {number} of {STARTS}"));
-        let server = Server::start_in(&bench.store, workspace.clone()).await?;
+        let server = Server::start_in(&bench.store, workspace.clone(), &[]).await?;
         ready.push(server.ready_after.as_secs_f64() * 1e3);
         tokio::time::sleep(SETTLING).await;
         resident.push(server.resident_bytes().await? as f64 / f64::from(1 << 20));

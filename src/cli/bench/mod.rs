@@ -5,6 +5,7 @@
 //! disk's flush, the database driver, axum. The ratios are the result.
 
 mod answer;
+mod backlog;
 mod bare;
 mod chain;
 mod fan_out;
@@ -45,6 +46,9 @@ pub struct Command {
     /// How long a workload is measured
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    /// How many executions `backlog` queues
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    backlog: u32,
     /// Folder of the new file, and where the disk is measured: it should be on the disk that a server would use
     #[arg(long, default_value = ".sluicegate-bench", value_name = "FOLDER")]
     data: PathBuf,
@@ -74,6 +78,8 @@ enum Workload {
     FanOut,
     /// Memory of a stream on which nothing happens.
     IdleStreams,
+    /// A queue as long as it may be.
+    Backlog,
 }
 
 /// What the workloads share.
@@ -133,6 +139,7 @@ impl Command {
                 Workload::Answer => answer::run(&bench).await,
                 Workload::FanOut => fan_out::run(&bench).await,
                 Workload::IdleStreams => idle_streams::run(&bench).await,
+                Workload::Backlog => backlog::run(&bench, self.backlog as usize).await,
             };
             let name = workload.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
             parts.push(part.with_context(|| format!("workload {name}"))?);

@@ -71,17 +71,22 @@ pub fn this_program() -> anyhow::Result<Command> {
 impl Server {
     /// Makes a workspace, starts a server on it and waits until it is ready.
     pub async fn start(store: &str) -> anyhow::Result<Self> {
-        let workspace = Workspace::make(store).await?;
-        Self::start_in(store, workspace).await
+        Self::start_with(store, &[]).await
+    }
+
+    /// The same with more arguments.
+    pub async fn start_with(store: &str, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_in(store, Workspace::make(store).await?, arguments).await
     }
 
     /// Starts a server and waits until it is ready.
-    pub async fn start_in(store: &str, workspace: Workspace) -> anyhow::Result<Self> {
+    pub async fn start_in(store: &str, workspace: Workspace, arguments: &[&str]) -> anyhow::Result<Self> {
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let started = Instant::now();
         let child = this_program()?
             .args(["serve", "--listen", &address.to_string(), "--log", "warn", "--streams-per-workspace", "1000000"])
             .args(["--stream-heartbeat", &format!("{}s", HEARTBEAT.as_secs())])
+            .args(arguments)
             .env("SLUICEGATE_STORE", store)
             .stderr(Stdio::inherit())
             .spawn()

@@ -154,6 +154,11 @@ impl Driver {
     }
 
     async fn begin(&mut self) -> Result<(), EngineError> {
+        if self.seen.seq > 0
+            && let Some(skip) = self.engine.outdone_in_burst(&self.origin, &self.machine).await?
+        {
+            self.say(skip);
+        }
         self.machine.decide(self.now(), Command::Begin);
         // Said again after a conflict: otherwise an attempt that must not be repeated would be.
         for interrupted in self.machine.interrupted_runs() {
@@ -289,7 +294,13 @@ impl Driver {
     async fn write(&mut self, commit: Commit) -> Result<(), EngineError> {
         let (driver, snapshot) = (commit.driver, commit.snapshot.is_some());
         let tells = !commit.notices.notifications.is_empty();
+        let wakes = commit.wake.is_some() || commit.children.iter().any(|child| child.execution.origin.lane.is_some());
         self.engine.0.committer.commit(commit).await?;
+        if driver.is_none() {
+            self.engine.after_commit(&self.origin, wakes);
+        } else if wakes {
+            self.engine.lanes_changed();
+        }
         if tells {
             self.engine.0.signals.notifications.notify_one();
         }

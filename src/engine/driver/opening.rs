@@ -105,6 +105,9 @@ impl Driver {
             children: std::mem::take(&mut self.children),
             notices: std::mem::take(&mut self.notices),
             slot: riders.slot,
+            dedupe: riders.dedupe,
+            debounce: riders.debounce,
+            delivery: riders.delivery,
         };
         let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, self.now(), placement);
         Ok((execution, commit))

@@ -76,7 +76,10 @@ impl Machine {
                 self.end(ExecutionStatus::Failed, e.at);
             }
             Event::ExecutionCancelled(e) => self.end(ExecutionStatus::Cancelled, e.at),
-            Event::ExecutionSkipped(e) => self.end(ExecutionStatus::Skipped, e.at),
+            Event::ExecutionSkipped(e) => {
+                self.state.duplicate_of = e.duplicate_of;
+                self.end(ExecutionStatus::Skipped, e.at);
+            }
         }
     }
 

@@ -4,8 +4,9 @@
 use crate::{
     clock::Instant,
     domain::{
-        event::{CancelledEvent, CompleteEvent, Event, FailedEvent, NodeStatus, StatusEvent},
+        event::{CancelledEvent, CompleteEvent, Event, FailedEvent, NodeStatus, SkippedEvent, StatusEvent},
         execution::{CancelReport, ExecutionStatus},
+        ids::ExecutionId,
         suspension::SuspensionState,
     },
 };
@@ -16,6 +17,15 @@ use super::{
 };
 
 impl Machine {
+    /// Ends what has not begun, and is not to.
+    pub(super) fn skip(&mut self, now: Instant, duplicate_of: Option<ExecutionId>, reason: &str) {
+        if self.state.started_at.is_none() && self.state.closing.is_none() {
+            let (seq, nodes) = (self.next_seq(), self.top_states());
+            let reason = Some(reason.to_owned());
+            self.emit(Event::ExecutionSkipped(SkippedEvent { seq, at: now, duplicate_of, reason, nodes }));
+        }
+    }
+
     /// Begins to stop everything. Recorded as `cancelling` only if something can't be stopped at once.
     pub(super) fn begin_closing(&mut self, now: Instant, closing: Closing) {
         if self.state.closing.is_some() {

@@ -39,6 +39,12 @@ impl Machine {
                 self.emit_status(now, status, None);
                 return;
             }
+            Command::Skip { duplicate_of, reason } => return self.skip(now, duplicate_of, reason),
+            Command::TurnAway(failure) => {
+                if self.state.started_at.is_none() {
+                    self.begin_closing(now, Closing::Fail(failure));
+                }
+            }
             Command::Begin => self.begin(now),
             Command::Start(at) => self.start(now, &at),
             Command::Finish { address, attempt, outcome, new_id } => {
@@ -82,18 +88,6 @@ impl Machine {
             Command::Abort(failure) => self.begin_closing(now, Closing::Fail(failure)),
         }
         self.settle(now);
-    }
-
-    fn begin(&mut self, now: Instant) {
-        match self.state.status {
-            ExecutionStatus::Pending if self.run_at.is_some_and(|at| at > now) => {}
-            ExecutionStatus::Pending => {
-                self.emit_status(now, ExecutionStatus::Queued, None);
-                self.emit_status(now, ExecutionStatus::Running, None);
-            }
-            ExecutionStatus::Queued => self.emit_status(now, ExecutionStatus::Running, None),
-            _ => {}
-        }
     }
 
     fn start(&mut self, now: Instant, at: &str) {

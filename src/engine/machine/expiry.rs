@@ -29,11 +29,51 @@ impl Machine {
             return None;
         }
         let start = self.run_at.filter(|_| state.status == ExecutionStatus::Pending);
+        let end = self.expires_at.filter(|_| self.is_unbegun());
         let resumes = state.retrying.iter().chain(&state.waiting).filter_map(|at| state.runs.get(at)?.resume_at);
         let expiries = state.open.values().filter_map(|open| open.interrupt.expires_at);
         let steps = state.open.values().filter_map(next_step);
         let children = state.children().filter_map(|(at, _)| self.child_deadline(at));
-        start.into_iter().chain(resumes).chain(expiries).chain(steps).chain(children).chain(self.deadline()).min()
+        start
+            .into_iter()
+            .chain(end)
+            .chain(resumes)
+            .chain(expiries)
+            .chain(steps)
+            .chain(children)
+            .chain(self.deadline())
+            .min()
+    }
+
+    /// A driver begins, or goes on.
+    pub(super) fn begin(&mut self, now: Instant) {
+        if self.has_expired(now) {
+            return self.expire_unbegun(now);
+        }
+        match self.state.status {
+            ExecutionStatus::Pending if self.run_at.is_some_and(|at| at > now) => {}
+            ExecutionStatus::Pending => {
+                self.emit_status(now, ExecutionStatus::Queued, None);
+                self.emit_status(now, ExecutionStatus::Running, None);
+            }
+            ExecutionStatus::Queued => self.emit_status(now, ExecutionStatus::Running, None),
+            _ => {}
+        }
+    }
+
+    /// Whether it waits to begin.
+    fn is_unbegun(&self) -> bool {
+        matches!(self.state.status, ExecutionStatus::Pending | ExecutionStatus::Queued)
+    }
+
+    /// Whether it had to begin by now.
+    pub(super) fn has_expired(&self, now: Instant) -> bool {
+        self.is_unbegun() && self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Ends what had to begin before.
+    pub(super) fn expire_unbegun(&mut self, now: Instant) {
+        self.begin_closing(now, Closing::Cancel { by: None, reason: Some("it could not begin in time".to_owned()) });
     }
 
     /// When the execution has been active for too long; none while it waits.
@@ -54,6 +94,9 @@ impl Machine {
 
     /// Lets everything happen that is due at `now`. Retries that are due are started by the driver.
     pub(super) fn tick(&mut self, now: Instant) {
+        if self.has_expired(now) {
+            return self.expire_unbegun(now);
+        }
         if self.state.status == ExecutionStatus::Pending && self.run_at.is_some_and(|at| at <= now) {
             self.emit_status(now, ExecutionStatus::Queued, None);
         }

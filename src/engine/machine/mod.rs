@@ -69,6 +69,8 @@ pub struct Machine {
     pub presets: Presets,
     /// Not before this instant.
     pub run_at: Option<Instant>,
+    /// Not at all if it has not begun by this instant.
+    pub expires_at: Option<Instant>,
     /// The limits it runs under.
     pub limits: Limits,
     /// The fold of its log.
@@ -82,6 +84,15 @@ pub struct Machine {
 pub enum Command {
     /// The execution is recorded: the first event.
     Record,
+    /// It is not to run: another one does in its place, or there is no room for it. What has begun goes on.
+    Skip {
+        /// The one that runs in its place.
+        duplicate_of: Option<ExecutionId>,
+        /// Why, in a word.
+        reason: &'static str,
+    },
+    /// There is no room for it, and it must not wait.
+    TurnAway(Failure),
     /// A driver begins (or goes on).
     Begin,
     /// An attempt of a ready run begins.
@@ -186,6 +197,7 @@ impl Machine {
             input: Arc::new(origin.input.clone()),
             presets: origin.presets.clone(),
             run_at: origin.run_at,
+            expires_at: origin.expires_at,
             limits,
             state: State::new(),
             decided: Vec::new(),
@@ -249,6 +261,7 @@ impl Machine {
             finished_at: state.finished_at,
             suspended_at: state.suspended_at,
             waited_ms: state.waited_ms,
+            duplicate_of: state.duplicate_of,
             stats: state.stats,
         }
     }

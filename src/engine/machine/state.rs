@@ -70,6 +70,9 @@ pub struct State {
     pub suspended_at: Option<Instant>,
     /// Milliseconds of waits that are over.
     pub waited_ms: i64,
+    /// The execution that it was skipped for.
+    #[serde(default)]
+    pub duplicate_of: Option<ExecutionId>,
     /// Counts.
     pub stats: ExecutionStats,
 }
@@ -215,6 +218,7 @@ impl State {
             finished_at: None,
             suspended_at: None,
             waited_ms: 0,
+            duplicate_of: None,
             stats: ExecutionStats::default(),
         }
     }

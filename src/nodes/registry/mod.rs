@@ -19,12 +19,15 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::domain::{
+    admission::Concurrency,
     definition::{Definition, NodeDefinition, Problem, Settings},
     graph::{Graph, MAX_NODES},
 };
 
+use crate::expression::Template;
+
 use super::{
-    Common, CompiledNode, CompiledWorkflow, approval_gate, ask_human, callback, common,
+    Common, CompiledConcurrency, CompiledNode, CompiledWorkflow, approval_gate, ask_human, callback, common,
     config::{Compiled, Config},
     end, http, if_else, loops, merge, note, router,
     schema::{self, Schema, shorten},
@@ -53,6 +56,7 @@ const KINDS: &[Kind] = &[
 const MAX_PROBLEMS: usize = 200;
 const MAX_NAME_BYTES: usize = 200;
 const MAX_PRIORITY: i32 = 100;
+const MAX_CONCURRENCY: i64 = 10_000;
 
 /// Port names with a meaning of their own, or that editors write for the default port.
 const RESERVED_PORTS: [&str; 4] = ["default", "source", "error", "timeout"];
@@ -175,6 +179,7 @@ pub fn compile(definition: &Definition) -> Result<CompiledWorkflow, Vec<Problem>
     let graph = Graph::compile(definition).map_err(|found| problems.extend(found)).ok();
     check_settings(&definition.settings, &mut problems);
     let subscriptions = subscriptions::compile(&definition.settings.subscriptions, &mut problems);
+    let concurrency = compile_concurrency(definition.settings.concurrency.as_ref(), &mut problems);
     if definition.nodes.len() > MAX_NODES {
         return Err(problems);
     }
@@ -194,6 +199,8 @@ pub fn compile(definition: &Definition) -> Result<CompiledWorkflow, Vec<Problem>
             timeout_ms: definition.settings.timeout_ms,
             priority: definition.settings.priority,
             subscriptions,
+            concurrency,
+            dedupe: definition.settings.dedupe.unwrap_or_default(),
         }),
         _ => {
             debug_assert!(!problems.is_empty(), "a node was refused without a word");
@@ -239,6 +246,21 @@ fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
     if settings.priority.is_some_and(|priority| !(-MAX_PRIORITY..=MAX_PRIORITY).contains(&priority)) {
         report("priority", format!("`priority` must be between -{MAX_PRIORITY} and {MAX_PRIORITY}"));
     }
+    if settings.concurrency.as_ref().is_some_and(|concurrency| !(1..=MAX_CONCURRENCY).contains(&concurrency.limit)) {
+        report("concurrency/limit", format!("`limit` must be between 1 and {MAX_CONCURRENCY}"));
+    }
+    if settings.dedupe.is_some_and(|dedupe| !(1_000..=longest).contains(&dedupe.window_ms)) {
+        report("dedupe/windowMs", format!("`windowMs` must be between 1000 and {longest} (30 days)"));
+    }
+}
+
+fn compile_concurrency(settings: Option<&Concurrency>, problems: &mut Vec<Problem>) -> Option<CompiledConcurrency> {
+    let Concurrency { limit, key, on_limit } = settings?;
+    let key = key.as_deref().map(Template::compile).transpose().map_err(|error| {
+        let message = format!("`key` is no template: {error}");
+        problems.push(Problem { path: "/settings/concurrency/key".to_owned(), message, node_id: None, edge_id: None });
+    });
+    Some(CompiledConcurrency { limit: *limit, key: key.ok()?, on_limit: *on_limit })
 }
 
 fn compile_node(index: usize, node: &NodeDefinition, has_body: bool, problems: &mut Vec<Problem>) -> Option<Draft> {

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use crate::{
     clock::Instant,
     domain::ids::{
-        ApiKeyId, BulkJobId, ExecutionId, InstanceId, InviteId, LinkId, NotificationId, PodId, ScheduleId,
-        SuspensionId, WorkflowId, WorkspaceId,
+        ApiKeyId, BulkJobId, DeliveryId, ExecutionId, InstanceId, InviteId, LinkId, NotificationId, PodId, ScheduleId,
+        SuspensionId, WebhookId, WorkflowId, WorkspaceId,
     },
     store::{Hint, StoreError},
 };
@@ -68,7 +68,8 @@ macro_rules! cell_from {
 cell_from! {
     Id: Uuid => |id| id, WorkspaceId => |id| id.0, PodId => |id| id.0, WorkflowId => |id| id.0, ExecutionId => |id| id.0,
         SuspensionId => |id| id.0, ApiKeyId => |id| id.0, InviteId => |id| id.0, InstanceId => |id| id.0,
-        ScheduleId => |id| id.0, NotificationId => |id| id.0, LinkId => |id| id.0, BulkJobId => |id| id.0;
+        ScheduleId => |id| id.0, NotificationId => |id| id.0, LinkId => |id| id.0,
+        WebhookId => |id| id.0, DeliveryId => |id| id.0, BulkJobId => |id| id.0;
     Int: i64 => |number| number, i32 => i64::from, u16 => i64::from, Instant => |at| at.0;
     Text: &str => |text| Arc::from(text), String => Arc::from, &String => |text| Arc::from(text.as_str()), Arc<str> => |text| text;
     Bytes: &[u8] => |bytes| Arc::from(bytes), Vec<u8> => Arc::from, &Vec<u8> => |bytes| Arc::from(bytes.as_slice());
@@ -278,6 +279,15 @@ impl<'r, B: Backend> Columns<'r, B> {
     /// The next one, JSON text.
     pub fn json<T: DeserializeOwned>(&mut self, what: &'static str) -> Result<T, StoreError> {
         parse(what, &self.next::<String>()?)
+    }
+
+    /// The next one, the name of a value of a closed list, or nothing.
+    pub fn maybe_name<T: DeserializeOwned>(&mut self, what: &'static str) -> Result<Option<T>, StoreError> {
+        let read = |name: String| {
+            T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(&name))
+                .map_err(|error| StoreError::Damaged { what, reason: error.to_string() })
+        };
+        self.next::<Option<String>>()?.map(read).transpose()
     }
 
     /// The next one, JSON text or nothing.

@@ -176,6 +176,11 @@ impl Rows {
         self.members.is_empty()
     }
 
+    /// Row after row, each with its member.
+    pub fn members(&self) -> impl Iterator<Item = (usize, &[Cell])> {
+        self.members.iter().copied().zip(self.iter())
+    }
+
     /// Row after row.
     pub fn iter(&self) -> impl Iterator<Item = &[Cell]> {
         self.cells.chunks(self.width())

@@ -78,6 +78,8 @@ const COUNT: &str =
              WHEN $9 THEN 'cancelled' ELSE 'finished' END
      WHERE workspace_id = $1 AND id = $2 AND finished_at IS NULL";
 
+const WAITING: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM queue WHERE workspace_id = $1 AND NOT held LIMIT +$2) AS w";
+
 const ONE: &str = columns!("WHERE workspace_id = $1 AND id = $2");
 const LIST: &str = columns!("WHERE workspace_id = $1 AND pod_id = $2 AND id < $3 ORDER BY id DESC LIMIT +$4");
 const ITEMS: &str = "SELECT position, execution_id, state, new_execution_id, reason, settled_at FROM bulk_items
@@ -203,6 +205,11 @@ impl<B: Backend> BulkJobs for SqlStore<B> {
         };
         let items = rows.iter().map(read_item::<B>).collect::<Result<_, _>>()?;
         Ok(page(items, limit, |item: &BulkItem| item.position.to_string()))
+    }
+
+    async fn waiting_executions(&self, workspace: WorkspaceId, enough: i64) -> Result<i64, StoreError> {
+        let row = self.read_one("queue length", WAITING, cells![workspace, enough]).await?;
+        Columns::<B>::new(&row).next()
     }
 
     async fn execution_ids(

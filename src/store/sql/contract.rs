@@ -1,6 +1,6 @@
 //! The trait, method by method: each is the inherent method of the same name in the file of its subject.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -11,18 +11,21 @@ use crate::{
         audit::{AuditRecord, Author},
         execution::Execution,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ExecutionId, InstanceId, NotificationId, PodId, ScheduleId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{
+            DeliveryId, ExecutionId, InstanceId, NotificationId, PodId, SuspensionId, WebhookId, WorkflowId,
+            WorkspaceId,
+        },
         notification::{Notification, ResponseLink},
-        schedule::{Schedule, Slot},
         suspension::Suspension,
+        webhook::{Webhook, WebhookDelivery},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
     store::{
-        ApiKeyRecord, AuditFilter, Delivery, ExecutionFilter, FeedCursor, FeedRow, Hint, LoadedExecution, Page,
+        ApiKeyRecord, AuditFilter, Delivery, ExecutionFilter, FeedCursor, FeedRow, Fired, Hint, LoadedExecution, Page,
         Repairs, Store, StoreCounts, StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
+        admission::Admitted,
         catalogue::{Change, IdempotentReply},
-        commit::{Commit, CommitError},
-        schedules::Settlement,
+        commit::{Commit, CommitError, Debounced},
     },
 };
 
@@ -42,8 +45,29 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::queue_length(self, workspace).await
     }
 
-    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
+    async fn fire_timers(&self, now: Instant, limit: i64) -> Result<Fired, StoreError> {
         Self::fire_timers(self, now, limit).await
+    }
+
+    async fn admit(&self, workspace: WorkspaceId, lanes: Option<BTreeSet<String>>) -> Result<Admitted, StoreError> {
+        Self::admit(self, workspace, lanes).await
+    }
+
+    async fn held_workspaces(&self) -> Result<Vec<WorkspaceId>, StoreError> {
+        Self::held_workspaces(self).await
+    }
+
+    async fn is_limited(&self, workspace: WorkspaceId, pod: PodId) -> Result<bool, StoreError> {
+        Self::is_limited(self, workspace, pod).await
+    }
+
+    async fn burst(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        key: &str,
+    ) -> Result<Option<(ExecutionId, Debounced, bool)>, StoreError> {
+        Self::burst(self, workspace, workflow, key).await
     }
 
     async fn next_timer(&self) -> Result<Option<Instant>, StoreError> {
@@ -195,61 +219,59 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::feed_end(self, workspace).await
     }
 
-    async fn due_schedules(&self, now: Instant, limit: i64) -> Result<Vec<Schedule>, StoreError> {
-        Self::due_schedules(self, now, limit).await
+    async fn webhook(&self, workspace: WorkspaceId, id: WebhookId) -> Result<Webhook, StoreError> {
+        Self::webhook(self, workspace, id).await
     }
 
-    async fn next_due_slot(&self) -> Result<Option<Instant>, StoreError> {
-        Self::next_due_slot(self).await
+    async fn webhook_anywhere(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        Self::webhook_anywhere(self, id).await
     }
 
-    async fn ready_schedules(&self, limit: i64) -> Result<Vec<Schedule>, StoreError> {
-        Self::ready_schedules(self, limit).await
-    }
-
-    async fn schedules_after(
-        &self,
-        after: Option<(WorkspaceId, ScheduleId)>,
-        limit: i64,
-    ) -> Result<Vec<Schedule>, StoreError> {
-        Self::schedules_after(self, after, limit).await
-    }
-
-    async fn settle(&self, settlement: &Settlement) -> Result<bool, StoreError> {
-        Self::settle(self, settlement).await
-    }
-
-    async fn live_executions_of(
-        &self,
-        workspace: WorkspaceId,
-        trigger_id: &str,
-        limit: i64,
-    ) -> Result<Vec<ExecutionId>, StoreError> {
-        Self::live_executions_of(self, workspace, trigger_id, limit).await
-    }
-
-    async fn schedule(&self, workspace: WorkspaceId, id: ScheduleId) -> Result<Schedule, StoreError> {
-        Self::schedule(self, workspace, id).await
-    }
-
-    async fn schedules(
+    async fn webhooks(
         &self,
         workspace: WorkspaceId,
         pod: PodId,
         limit: i64,
         cursor: Option<&str>,
-    ) -> Result<Page<Schedule>, StoreError> {
-        Self::schedules(self, workspace, pod, limit, cursor).await
+    ) -> Result<Page<Webhook>, StoreError> {
+        Self::webhooks(self, workspace, pod, limit, cursor).await
     }
 
-    async fn slots(
+    async fn note_delivery(&self, delivery: &WebhookDelivery) -> Result<(), StoreError> {
+        Self::note_delivery(self, delivery).await
+    }
+
+    async fn delivery_answered(
         &self,
         workspace: WorkspaceId,
-        id: ScheduleId,
+        webhook: WebhookId,
+        id: DeliveryId,
+        status: u16,
+    ) -> Result<(), StoreError> {
+        Self::delivery_answered(self, workspace, webhook, id, status).await
+    }
+
+    async fn forget_deliveries(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
+        Self::forget_deliveries(self, now, limit).await
+    }
+
+    async fn webhook_deliveries(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
         limit: i64,
         cursor: Option<&str>,
-    ) -> Result<Page<Slot>, StoreError> {
-        Self::slots(self, workspace, id, limit, cursor).await
+    ) -> Result<Page<WebhookDelivery>, StoreError> {
+        Self::webhook_deliveries(self, workspace, webhook, limit, cursor).await
+    }
+
+    async fn webhook_delivery(
+        &self,
+        workspace: WorkspaceId,
+        webhook: WebhookId,
+        id: DeliveryId,
+    ) -> Result<WebhookDelivery, StoreError> {
+        Self::webhook_delivery(self, workspace, webhook, id).await
     }
 
     async fn change(

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        admission::{Lane, OnLimit},
         execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStatus, TriggeredBy},
         ids::{ExecutionId, InstanceId, WorkspaceId},
     },
@@ -35,7 +36,8 @@ macro_rules! columns {
             $presets,
             ", e.subject, e.priority, e.dedupe_key, e.concurrency_key, e.idempotency_key, e.parent_execution_id, e.depth,
      e.replay_of, e.from_node_id, e.run_at, e.created_by, e.created_at, e.status, e.last_seq, e.output, e.error,
-     e.queued_at, e.started_at, e.finished_at, e.suspended_at, e.waited_ms, e.stats"
+     e.queued_at, e.started_at, e.finished_at, e.suspended_at, e.waited_ms, e.stats, e.lane, e.lane_limit, e.on_limit,
+     e.expires_at, e.debounce_key, e.duplicate_of"
         )
     };
 }
@@ -297,7 +299,7 @@ fn read_event<B: Backend>(row: &B::Row) -> Result<StoredEvent, StoreError> {
 }
 
 fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution, StoreError> {
-    let origin = ExecutionOrigin {
+    let mut origin = ExecutionOrigin {
         workspace_id: columns.id()?,
         id: columns.id()?,
         pod_id: columns.id()?,
@@ -318,10 +320,13 @@ fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution,
         replay_of: columns.maybe_id()?,
         from_node_id: columns.next()?,
         run_at: columns.maybe_at()?,
+        expires_at: None,
+        debounce_key: None,
+        lane: None,
         created_by: columns.next()?,
         created_at: columns.at()?,
     };
-    let progress = ExecutionProgress {
+    let mut progress = ExecutionProgress {
         status: columns.name("execution status")?,
         last_seq: columns.next()?,
         output: columns.maybe_json("output")?,
@@ -331,8 +336,15 @@ fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution,
         finished_at: columns.maybe_at()?,
         suspended_at: columns.maybe_at()?,
         waited_ms: columns.next()?,
+        duplicate_of: None,
         stats: columns.json("stats")?,
     };
+    let (name, limit): (Option<String>, Option<i64>) = (columns.next()?, columns.next()?);
+    let on_limit: Option<OnLimit> = columns.maybe_name("what a limit does")?;
+    origin.lane = name.map(|name| Lane { name, limit, on_limit: on_limit.unwrap_or_default() });
+    origin.expires_at = columns.maybe_at()?;
+    origin.debounce_key = columns.next()?;
+    progress.duplicate_of = columns.maybe_id()?;
     Ok(Execution { origin, progress })
 }
 

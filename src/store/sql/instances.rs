@@ -64,6 +64,11 @@ const TAKE_OVER: Dialect = Dialect {
 
 const FORGET_REPLIES: &str = "DELETE FROM idempotency WHERE forget_at <= $1";
 
+const FORGET_DUPLICATES: &str = "DELETE FROM dedupe_keys WHERE forget_at <= $1";
+
+/// A burst that ended a month ago has nobody left who would ask for it.
+const FORGET_BURSTS: &str = "DELETE FROM debounces WHERE run_at <= $1 - 2592000000";
+
 /// Where a page of live executions ends.
 const PAGE_END: &str = "SELECT workspace_id, id FROM executions
      WHERE status = $1 AND (workspace_id, id) > ($2, $3) ORDER BY workspace_id, id LIMIT 1 OFFSET $4";
@@ -207,7 +212,9 @@ async fn take_over<B: Backend>(
         queued.push(0, cells![columns.next::<Uuid>()?, columns.next::<Uuid>()?, None::<i64>, now]);
     }
     run::<B>(connection, &ENQUEUE, &queued).await?;
-    B::execute(connection, FORGET_REPLIES, cells![now]).await?;
+    for forget in [FORGET_REPLIES, FORGET_DUPLICATES, FORGET_BURSTS] {
+        B::execute(connection, forget, cells![now]).await?;
+    }
     Ok(queued.len() as u64)
 }
 

@@ -7,6 +7,7 @@
 //! `LIMIT +$4` has its sign for SQLite: it looks into a bare parameter there while it plans, and therefore prepares such a
 //! statement anew for every value that is bound.
 
+mod admission;
 mod audit;
 mod backend;
 mod batch;
@@ -26,6 +27,7 @@ mod secrets;
 mod sqlite;
 mod suspensions;
 mod tail;
+mod webhooks;
 
 use std::{
     path::{Path, PathBuf},

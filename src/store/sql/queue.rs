@@ -7,14 +7,14 @@ use uuid::Uuid;
 use crate::{
     clock::Instant,
     domain::ids::{ExecutionId, InstanceId, WorkspaceId},
-    store::{StoreCounts, StoreError},
+    store::{Fired, StoreCounts, StoreError},
 };
 
 use super::{
     SqlStore,
     backend::{Backend, Columns, Dialect, cells},
     batch::{Batch, Kind, Rows},
-    commit::ENQUEUE,
+    commit::{ENQUEUE, SET_TIMERS},
     run,
 };
 
@@ -27,18 +27,18 @@ const PICK: Dialect = Dialect {
     sqlite: "SELECT q.workspace_id, q.execution_id,
          e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
      FROM queue AS q JOIN executions AS e ON e.workspace_id = q.workspace_id AND e.id = q.execution_id
-     WHERE e.driver IS NULL OR e.driver = $1
-     ORDER BY q.priority DESC, q.queued_at, q.execution_id LIMIT +$2",
+     WHERE NOT q.held AND (e.driver IS NULL OR e.driver = $1)
+     ORDER BY q.rank, q.execution_id LIMIT +$2",
     postgres: "SELECT e.workspace_id, e.id,
          e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
      FROM (
-         SELECT q.workspace_id, q.execution_id, q.priority, q.queued_at FROM queue AS q
-         WHERE NOT EXISTS (SELECT 1 FROM executions AS o
+         SELECT q.workspace_id, q.execution_id, q.rank FROM queue AS q
+         WHERE NOT q.held AND NOT EXISTS (SELECT 1 FROM executions AS o
              WHERE o.workspace_id = q.workspace_id AND o.id = q.execution_id AND o.driver <> $1)
-         ORDER BY q.priority DESC, q.queued_at, q.execution_id LIMIT +$2 FOR UPDATE OF q SKIP LOCKED
+         ORDER BY q.rank, q.execution_id LIMIT +$2 FOR UPDATE OF q SKIP LOCKED
      ) AS p JOIN executions AS e ON e.workspace_id = p.workspace_id AND e.id = p.execution_id
          AND (e.driver IS NULL OR e.driver = $1)
-     ORDER BY p.priority DESC, p.queued_at, p.execution_id FOR NO KEY UPDATE OF e SKIP LOCKED",
+     ORDER BY p.rank, p.execution_id FOR NO KEY UPDATE OF e SKIP LOCKED",
 };
 
 const QUEUE_LENGTH: &str = "SELECT COUNT(*) FROM queue WHERE workspace_id = $1";
@@ -54,11 +54,13 @@ static DRIVE: Batch = Batch::new(
      WHERE e.workspace_id = b.workspace_id AND e.id = b.execution_id AND e.driver IS NULL",
 );
 
-/// PostgreSQL takes the execution's lock before the queue's, as commits do.
+/// PostgreSQL takes the execution's lock before the queue's, as commits do. The timer of what is deleted is fired for nobody.
 const DUE: Dialect = Dialect {
-    sqlite: "SELECT workspace_id, execution_id, due_at FROM timers WHERE due_at <= $1
-     ORDER BY due_at, workspace_id, execution_id LIMIT +$2",
-    postgres: "SELECT e.workspace_id, e.id, d.due_at
+    sqlite: "SELECT t.workspace_id, t.execution_id, t.due_at, e.expires_at
+     FROM timers AS t LEFT JOIN executions AS e ON e.workspace_id = t.workspace_id AND e.id = t.execution_id
+         AND e.started_at IS NULL AND e.expires_at IS NOT NULL
+     WHERE t.due_at <= $1 ORDER BY t.due_at, t.workspace_id, t.execution_id LIMIT +$2",
+    postgres: "SELECT e.workspace_id, e.id, d.due_at, CASE WHEN e.started_at IS NULL THEN e.expires_at END
      FROM (
          SELECT t.workspace_id, t.execution_id, t.due_at FROM timers AS t WHERE t.due_at <= $1
          ORDER BY t.due_at, t.workspace_id, t.execution_id LIMIT +$2 FOR UPDATE SKIP LOCKED
@@ -88,7 +90,8 @@ static RELEASE: Batch = Batch::differing(
     },
 );
 
-const COUNTS: &str = "SELECT (SELECT count(*) FROM queue), (SELECT min(queued_at) FROM queue),
+const COUNTS: &str =
+    "SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM queue WHERE held), (SELECT min(queued_at) FROM queue),
      (SELECT count(*) FROM suspensions WHERE state = 'open'), (SELECT count(*) FROM timers WHERE due_at <= $1)";
 
 impl<B: Backend> SqlStore<B> {
@@ -121,20 +124,32 @@ impl<B: Backend> SqlStore<B> {
         .await
     }
 
-    pub(super) async fn fire_timers(&self, now: Instant, limit: i64) -> Result<u64, StoreError> {
+    pub(super) async fn fire_timers(&self, now: Instant, limit: i64) -> Result<Fired, StoreError> {
         self.write(move |connection| {
             Box::pin(async move {
                 let due = B::fetch(connection, B::pick(DUE), cells![now, limit]).await?;
-                let (mut queued, mut fired) = (Rows::default(), Rows::default());
+                let (mut queued, mut taken, mut kept) = (Rows::default(), Rows::default(), Rows::default());
+                let mut fired = Fired::default();
                 for row in &due {
                     let mut columns = Columns::<B>::new(row);
-                    let (workspace, execution): (Uuid, Uuid) = (columns.next()?, columns.next()?);
-                    fired.push(0, cells![workspace, execution]);
-                    queued.push(0, cells![workspace, execution, None::<i64>, columns.at()?]);
+                    let (workspace, execution) = (columns.id()?, columns.id()?);
+                    let due_at = columns.at()?;
+                    match columns.maybe_at()? {
+                        Some(expires_at) if expires_at <= now => {
+                            fired.expired.push((workspace, execution));
+                            continue;
+                        }
+                        // It was delayed, and may expire from now on.
+                        Some(expires_at) => kept.push(0, cells![workspace, execution, expires_at]),
+                        None => taken.push(0, cells![workspace, execution]),
+                    }
+                    queued.push(0, cells![workspace, execution, None::<i64>, due_at]);
                 }
                 run::<B>(connection, &ENQUEUE, &queued).await?;
-                run::<B>(connection, &TAKE_TIMERS, &fired).await?;
-                Ok(fired.len() as u64)
+                run::<B>(connection, &TAKE_TIMERS, &taken).await?;
+                run::<B>(connection, &SET_TIMERS, &kept).await?;
+                fired.moved = queued.len() as u64;
+                Ok(fired)
             })
         })
         .await
@@ -181,6 +196,7 @@ impl<B: Backend> SqlStore<B> {
         let mut columns = Columns::<B>::new(&row);
         Ok(StoreCounts {
             queue_depth: columns.next()?,
+            queue_held: columns.next()?,
             queue_oldest: columns.maybe_at()?,
             open_suspensions: columns.next()?,
             timers_late: columns.next()?,
@@ -200,6 +216,7 @@ mod tests {
         assert_eq!(steps[0], "SCAN q USING COVERING INDEX queue_by_place", "{steps:?}");
         assert_eq!(steps.len(), 2, "{steps:?}");
         let steps = plan(DUE.sqlite).await;
-        assert_eq!(steps, ["SEARCH timers USING COVERING INDEX timers_by_due (due_at<?)"]);
+        assert_eq!(steps[0], "SEARCH t USING COVERING INDEX timers_by_due (due_at<?)", "{steps:?}");
+        assert_eq!(steps.len(), 2, "{steps:?}");
     }
 }

@@ -6,13 +6,18 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use crate::{
     clock::Instant,
     domain::{
         ids::{ExecutionId, PodId, ScheduleId, WorkspaceId},
         schedule::{Schedule, ScheduleProgress, Slot},
     },
-    store::{Page, StoreError, schedules::Settlement},
+    store::{
+        Page, StoreError,
+        schedules::{Schedules, Settlement},
+    },
 };
 
 use super::{
@@ -127,20 +132,21 @@ const SLOTS: &str = "SELECT schedule_id, slot, outcome, execution_id, late_ms, r
 const LIVE: &str = "SELECT id FROM executions WHERE workspace_id = $1 AND trigger_id = $2
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') ORDER BY id DESC LIMIT +$3";
 
-impl<B: Backend> SqlStore<B> {
-    pub(super) async fn due_schedules(&self, now: Instant, limit: i64) -> Result<Vec<Schedule>, StoreError> {
+#[async_trait]
+impl<B: Backend> Schedules for SqlStore<B> {
+    async fn due_schedules(&self, now: Instant, limit: i64) -> Result<Vec<Schedule>, StoreError> {
         read_all::<B>(&self.read(DUE, cells![now, limit]).await?)
     }
 
-    pub(super) async fn next_due_slot(&self) -> Result<Option<Instant>, StoreError> {
+    async fn next_due_slot(&self) -> Result<Option<Instant>, StoreError> {
         self.read(NEXT_DUE, Vec::new()).await?.first().map(|row| Columns::<B>::new(row).at()).transpose()
     }
 
-    pub(super) async fn ready_schedules(&self, limit: i64) -> Result<Vec<Schedule>, StoreError> {
+    async fn ready_schedules(&self, limit: i64) -> Result<Vec<Schedule>, StoreError> {
         read_all::<B>(&self.read(B::pick(READY), cells![limit]).await?)
     }
 
-    pub(super) async fn schedules_after(
+    async fn schedules_after(
         &self,
         after: Option<(WorkspaceId, ScheduleId)>,
         limit: i64,
@@ -149,7 +155,7 @@ impl<B: Backend> SqlStore<B> {
         read_all::<B>(&self.read(AFTER, cells![workspace, id, limit]).await?)
     }
 
-    pub(super) async fn settle(&self, settlement: &Settlement) -> Result<bool, StoreError> {
+    async fn settle(&self, settlement: &Settlement) -> Result<bool, StoreError> {
         if holds_nul(settlement) {
             return Err(StoreError::Refused("a text holds a NUL character"));
         }
@@ -161,7 +167,7 @@ impl<B: Backend> SqlStore<B> {
         .await
     }
 
-    pub(super) async fn live_executions_of(
+    async fn live_executions_of(
         &self,
         workspace: WorkspaceId,
         trigger_id: &str,
@@ -171,11 +177,11 @@ impl<B: Backend> SqlStore<B> {
         rows.iter().map(|row| Columns::<B>::new(row).id()).collect()
     }
 
-    pub(super) async fn schedule(&self, workspace: WorkspaceId, id: ScheduleId) -> Result<Schedule, StoreError> {
+    async fn schedule(&self, workspace: WorkspaceId, id: ScheduleId) -> Result<Schedule, StoreError> {
         read_schedule::<B>(&self.read_one("schedule", ONE, cells![workspace, id]).await?)
     }
 
-    pub(super) async fn schedules(
+    async fn schedules(
         &self,
         workspace: WorkspaceId,
         pod: PodId,
@@ -186,7 +192,7 @@ impl<B: Backend> SqlStore<B> {
         Ok(page(read_all::<B>(&rows)?, limit, |schedule| cursor_at(schedule.id.0)))
     }
 
-    pub(super) async fn slots(
+    async fn slots(
         &self,
         workspace: WorkspaceId,
         id: ScheduleId,

@@ -231,6 +231,8 @@ impl Schedules {
             from_node_id: None,
             presets: Presets::new(),
             run_at: None,
+            expires_in_ms: None,
+            debounce: None,
             created_by: format!("schedule:{id}"),
             slot: None,
         })

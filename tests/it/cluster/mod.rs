@@ -90,6 +90,32 @@ async fn an_execution_is_followed_and_answered_at_any_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeated_answer_gets_the_same_reply_at_any_server_also_after_it_was_killed() {
+    let (_site, mut one, other) = two_servers().await;
+    let outside = Outside::start().await;
+    let (here, there) = (one.caller(), other.caller());
+    let workflow = here.workflow(workflow(&outside)).await;
+    let id = here.trigger(&workflow, input("flaky")).await;
+    here.until_open(&id, 1).await;
+    let (path, body) = (format!("/executions/{id}/respond"), json!({"answer": "yes"}));
+    let answer = |caller: Caller, body: Value| {
+        let path = path.clone();
+        async move { caller.send(Method::PATCH, &path, Some(&body), Some("the-answer")).await.unwrap() }
+    };
+    let (status, first) = answer(here.clone(), body.clone()).await;
+    assert_eq!(status, 200, "{first}");
+    assert_eq!(answer(there.clone(), body.clone()).await, (200, first.clone()));
+    here.until_ended(&id).await;
+    one.kill().await;
+    assert_eq!(answer(there.clone(), body.clone()).await, (200, first.clone()));
+    one.boot().await;
+    assert_eq!(answer(here, body).await, (200, first));
+    // Another request with the same key is told so, wherever it comes.
+    let (status, other) = answer(there, json!({"answer": "no"})).await;
+    assert_eq!((status, other.contains("idempotency_key_reused")), (422, true), "{other}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_killed_server_drove_is_taken_over_within_the_lease() {
     let (_site, mut one, other) = two_servers().await;
     let outside = Outside::start().await;

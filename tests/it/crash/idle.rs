@@ -56,6 +56,7 @@ async fn suspend_many(site: &Arc<Site>, wanted: usize) {
     let workflow = caller.workflow(workflow()).await;
     suspend(&caller, &workflow, 10).await;
     let few = median_answer(&caller, &workflow).await;
+    let short = median_inbox(&caller).await;
 
     let warm_up = WARM_UP.max(wanted / 5);
     suspend(&caller, &workflow, warm_up).await;
@@ -68,15 +69,17 @@ async fn suspend_many(site: &Arc<Site>, wanted: usize) {
     let after = server.resident_bytes();
     let grown = after.saturating_sub(before);
     let many = median_answer(&caller, &workflow).await;
+    let long = median_inbox(&caller).await;
 
     println!(
         "{wanted} suspended in {took:?}: {before} to {after} bytes, {} each; an answer takes {few:?} among 10, {many:?} among \
-         {}",
+         {}; a page of ten of the inbox {short:?} and {long:?}",
         grown / wanted,
         wanted + warm_up,
     );
     assert!(grown < MOST_BYTES * wanted + CACHE_BYTES, "{} bytes each", grown / wanted);
     assert!(many < 3 * few + Duration::from_millis(20), "{few:?} became {many:?}");
+    assert!(long < 3 * short + Duration::from_millis(20), "{short:?} became {long:?}");
 }
 
 /// Suspends so many executions.
@@ -126,6 +129,19 @@ async fn median_answer(caller: &Caller, workflow: &str) -> Duration {
         caller.expect(Method::PATCH, &format!("/executions/{id}/respond"), Some(body), 200).await;
         caller.until_ended(&id).await;
         times.push(begun.elapsed());
+    }
+    times.sort();
+    times[MEASURED / 2]
+}
+
+/// How long a page of ten of the inbox takes.
+async fn median_inbox(caller: &Caller) -> Duration {
+    let mut times = Vec::new();
+    for _ in 0..MEASURED {
+        let begun = Instant::now();
+        let page = caller.expect(Method::GET, "/suspensions?state=open&limit=10", None, 200).await;
+        times.push(begun.elapsed());
+        assert_eq!(page.as_array().unwrap().len(), 10);
     }
     times.sort();
     times[MEASURED / 2]

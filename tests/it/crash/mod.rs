@@ -7,6 +7,8 @@ mod cuts;
 mod faults;
 mod idle;
 mod kills;
+mod limits;
 pub mod load;
 mod schedules;
 mod shutdown;
+mod webhooks;

@@ -1,5 +1,6 @@
 //! The HTTP API against the true server, laid out like the URL tree.
 
+mod admission;
 mod api_keys;
 mod bearer_tokens;
 mod browser;
@@ -38,5 +39,9 @@ mod server;
 mod stream_tokens;
 mod suspension_handling;
 mod suspensions;
+mod webhook_deliveries;
+mod webhook_replies;
+mod webhook_signatures;
+mod webhooks;
 mod workflows;
 mod workspaces;

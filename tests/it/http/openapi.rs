@@ -62,8 +62,9 @@ async fn every_described_operation_exists_under_both_prefixes() {
             let reply = client.send(operation.method.parse().unwrap(), path, None).await;
             // An empty list says that everybody may call it.
             let secured = operation.body["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
-            // A token in the path is a credential of its own, and this one is unknown.
-            let expected = match (secured, operation.path.contains("{token}")) {
+            // A token in the path is a credential of its own, and this one is unknown; so is a webhook.
+            let unknown = ["{token}", "{webhookId}"].iter().any(|part| operation.path.contains(part));
+            let expected = match (secured, unknown) {
                 (true, _) => 401,
                 (false, true) => 404,
                 (false, false) => 200,
@@ -189,6 +190,25 @@ async fn every_described_operation_succeeds() {
     started.cancel().await.expect(204);
     started.end().await;
     ann.delete(&schedule).await.expect(204);
+    let open = json!({"workflowId": id, "verification": "hmac-sha256"});
+    let webhook = ann.post(&format!("{pod}/webhooks"), open).await.expect(201);
+    let public = format!("/webhooks/{}/trigger", webhook["id"].as_str().unwrap());
+    let webhook = format!("{pod}/webhooks/{}", webhook["id"].as_str().unwrap());
+    ann.get(&format!("{pod}/webhooks")).await.expect(200);
+    ann.get(&webhook).await.expect(200);
+    ann.post(&format!("{webhook}/rotate"), json!({})).await.expect(200);
+    ann.patch(&webhook, json!({"verification": "none"})).await.expect(200);
+    let delivered = scene.run_of(&app.anonymous().post(&public, json!({})).await);
+    let deliveries = format!("{webhook}/deliveries");
+    let delivery = ann.get(&deliveries).await.expect(200);
+    let delivery = format!("{deliveries}/{}", delivery[0]["id"].as_str().unwrap());
+    ann.get(&delivery).await.expect(200);
+    let again = scene.run_of(&ann.post(&format!("{delivery}/redeliver"), json!({})).await);
+    for run in [delivered, again] {
+        run.cancel().await.expect(204);
+        run.end().await;
+    }
+    ann.delete(&webhook).await.expect(204);
     let copy = ann.post(&format!("{workflow}/duplicate"), json!({})).await.expect(201);
     let copy = format!("{pod}/workflows/{}", copy["id"].as_str().unwrap());
     ann.patch(&format!("{copy}/trash"), json!({})).await.expect(200);

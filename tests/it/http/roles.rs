@@ -68,6 +68,15 @@ fn matrix(workspace: &str, pod: &str, workflow: &str) -> Vec<(&'static str, Stri
         ("GET", format!("{pod}/schedules/{UNKNOWN}/slots"), none.clone(), "viewer"),
         ("GET", format!("{pod}/schedules/{UNKNOWN}/preview"), none.clone(), "viewer"),
         ("DELETE", format!("{pod}/schedules/{UNKNOWN}"), none.clone(), "admin"),
+        ("POST", format!("{pod}/webhooks"), hook(workflow), "admin"),
+        ("GET", format!("{pod}/webhooks"), none.clone(), "viewer"),
+        ("GET", format!("{pod}/webhooks/{UNKNOWN}"), none.clone(), "viewer"),
+        ("PATCH", format!("{pod}/webhooks/{UNKNOWN}"), json!({}), "admin"),
+        ("POST", format!("{pod}/webhooks/{UNKNOWN}/rotate"), json!({}), "admin"),
+        ("GET", format!("{pod}/webhooks/{UNKNOWN}/deliveries"), none.clone(), "viewer"),
+        ("GET", format!("{pod}/webhooks/{UNKNOWN}/deliveries/{UNKNOWN}"), none.clone(), "viewer"),
+        ("POST", format!("{pod}/webhooks/{UNKNOWN}/deliveries/{UNKNOWN}/redeliver"), json!({}), "editor"),
+        ("DELETE", format!("{pod}/webhooks/{UNKNOWN}"), none.clone(), "admin"),
         ("DELETE", workflow.into(), none.clone(), "editor"),
         ("DELETE", pod.into(), none.clone(), "admin"),
         ("DELETE", workspace.into(), none, "owner"),
@@ -76,6 +85,10 @@ fn matrix(workspace: &str, pod: &str, workflow: &str) -> Vec<(&'static str, Stri
 
 fn hourly(workflow: &str) -> Value {
     json!({"workflowId": workflow.rsplit('/').next().unwrap(), "name": "S", "cronExpression": "0 * * * *"})
+}
+
+fn hook(workflow: &str) -> Value {
+    json!({"workflowId": workflow.rsplit('/').next().unwrap()})
 }
 
 const UNKNOWN: &str = "0190163d-8694-739b-aea5-966c26f8ad90";
@@ -177,6 +190,9 @@ async fn foreign_ids_are_not_found_under_the_own_workspace() {
     let schedule = victim.post(&format!("{}/schedules", place.pod()), hourly(&workflow)).await.expect(201);
     let schedule_id = schedule["id"].as_str().unwrap();
 
+    let webhook = victim.post(&format!("{}/webhooks", place.pod()), hook(&workflow)).await.expect(201);
+    let webhook_id = webhook["id"].as_str().unwrap();
+
     let own = app.workspace("thief").await;
     let thief = app.user("thief");
     let stolen_pod = format!("{}/pods/{}", own.workspace(), place.pod_id);
@@ -187,6 +203,8 @@ async fn foreign_ids_are_not_found_under_the_own_workspace() {
         format!("{}/workflows/{workflow_id}", own.pod()),
         format!("{}/schedules/{schedule_id}", own.pod()),
         format!("{stolen_pod}/schedules/{schedule_id}"),
+        format!("{}/webhooks/{webhook_id}", own.pod()),
+        format!("{stolen_pod}/webhooks/{webhook_id}"),
         format!("{}/workflows/{workflow_id}/versions", own.pod()),
         format!("{}/workflows/{workflow_id}/versions/1", own.pod()),
         format!("{}/members/victim", own.workspace()),
@@ -207,6 +225,13 @@ async fn foreign_ids_are_not_found_under_the_own_workspace() {
     thief.patch(&stolen, json!({"enabled": false})).await.problem(404, "not_found");
     thief.patch(&format!("{stolen}/toggle"), json!({})).await.problem(404, "not_found");
     thief.post(&format!("{stolen}/run"), json!({})).await.problem(404, "not_found");
+    thief.post(&format!("{}/webhooks", own.pod()), hook(&workflow)).await.problem(404, "not_found");
+    let stolen_hook = format!("{}/webhooks/{webhook_id}", own.pod());
+    thief.patch(&stolen_hook, json!({"enabled": false})).await.problem(404, "not_found");
+    thief.post(&format!("{stolen_hook}/rotate"), json!({})).await.problem(404, "not_found");
+    thief.get(&format!("{stolen_hook}/deliveries")).await.problem(404, "not_found");
+    thief.get(&format!("{stolen_hook}/deliveries/{UNKNOWN}")).await.problem(404, "not_found");
+    thief.post(&format!("{stolen_hook}/deliveries/{UNKNOWN}/redeliver"), json!({})).await.problem(404, "not_found");
     for part in ["slots", "preview"] {
         thief.get(&format!("{stolen}/{part}")).await.problem(404, "not_found");
     }

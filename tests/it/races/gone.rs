@@ -66,6 +66,8 @@ async fn a_trigger_whose_caller_goes_away_is_driven(backend: Backend) {
             from_node_id: None,
             presets: std::collections::BTreeMap::new(),
             run_at: None,
+            expires_in_ms: None,
+            debounce: None,
             created_by: "ann".to_owned(),
             slot: None,
         };

@@ -165,7 +165,8 @@ pub async fn new_home(store: &dyn Store, clock: &Clock, slug: &str) -> Home {
 }
 
 pub fn workspace(id: WorkspaceId, slug: &str, at: Instant) -> Workspace {
-    Workspace { id, name: slug.to_uppercase(), slug: slug.to_owned(), created_at: at, updated_at: at }
+    let (name, slug) = (slug.to_uppercase(), slug.to_owned());
+    Workspace { id, name, slug, max_running: None, created_at: at, updated_at: at }
 }
 
 pub fn pod(home: Home, slug: &str, at: Instant) -> Pod {
@@ -175,6 +176,7 @@ pub fn pod(home: Home, slug: &str, at: Instant) -> Pod {
         name: slug.to_uppercase(),
         slug: slug.to_owned(),
         description: "ö".to_owned(),
+        max_running: Some(7),
         created_at: at,
         updated_at: at,
     }
@@ -224,6 +226,9 @@ pub fn execution(id: ExecutionId, home: Home, at: Instant) -> Execution {
             from_node_id: None,
             presets: std::collections::BTreeMap::new(),
             run_at: None,
+            expires_at: None,
+            debounce_key: None,
+            lane: None,
             created_by: "ada".to_owned(),
             created_at: at,
         },
@@ -242,6 +247,7 @@ pub fn progress(status: ExecutionStatus, last_seq: i64) -> ExecutionProgress {
         finished_at: None,
         suspended_at: None,
         waited_ms: 0,
+        duplicate_of: None,
         stats: ExecutionStats::default(),
     }
 }
@@ -272,9 +278,12 @@ pub fn create(execution: &Execution) -> Commit {
         children: Vec::new(),
         wake: None,
         idempotency: None,
+        dedupe: None,
+        debounce: None,
         snapshot: None,
         audit: Vec::new(),
         slot: None,
+        delivery: None,
     }
 }
 

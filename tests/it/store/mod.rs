@@ -1,5 +1,6 @@
 //! The store's contract: one list of tests, each run on both databases.
 
+mod admission;
 mod asking;
 mod audit;
 mod bulk;
@@ -16,6 +17,7 @@ mod queue;
 mod reading;
 mod schedules;
 mod subscriptions;
+mod webhooks;
 
 use fixture::Fixture;
 
@@ -68,6 +70,14 @@ contract! {
         due_timers_move_to_the_queue,
         release_gives_back_only_what_is_ours,
         counts_are_those_of_the_rows,
+    }
+    admission {
+        what_shares_a_limit_is_held_until_there_is_room,
+        a_full_lane_names_those_to_be_turned_away,
+        pods_and_workspaces_limit_all_of_their_lanes,
+        two_who_let_in_never_fill_the_same_room,
+        a_dedupe_key_stands_for_one_execution_until_it_is_forgotten,
+        a_burst_is_known_by_its_last_execution,
     }
     instances {
         leases_are_renewed_until_others_bury_the_instance,
@@ -129,6 +139,12 @@ contract! {
         a_job_that_is_cancelled_skips_the_rest,
         jobs_are_listed_by_pod_and_go_with_it,
         ids_are_those_of_the_list,
+    }
+    webhooks {
+        webhooks_are_kept_changed_and_deleted,
+        deliveries_are_listed_answered_and_forgotten,
+        a_commit_has_its_delivery_or_is_not_written,
+        of_servers_that_get_one_delivery_one_starts_it,
     }
     catalogue {
         workspaces,

@@ -198,11 +198,11 @@ impl Oracle {
             .queue
             .iter()
             .filter(|(id, _)| self.executions[id].driver.is_none_or(|driver| driver == instance))
-            .map(|(id, (priority, at))| (std::cmp::Reverse(*priority), *at, *id))
+            .map(|(id, (priority, at))| (at.0 - i64::from(*priority) * 60_000, *id))
             .collect();
         order.sort_unstable();
         let mut claimed = Vec::new();
-        for (_, _, id) in order.into_iter().take(limit) {
+        for (_, id) in order.into_iter().take(limit) {
             self.queue.remove(&id);
             let record = self.executions.get_mut(&id).expect("it is queued");
             if record.is_live() {

@@ -114,10 +114,10 @@ pub async fn due_timers_move_to_the_queue(fixture: Fixture) {
     }
     // One has ended and left its timer behind.
     fixture.write(append(&executions[0], 1, ExecutionStatus::Failed)).await.unwrap();
-    assert_eq!(fixture.store.fire_timers(START.plus_ms(-1), 9).await.unwrap(), 0);
-    assert_eq!(fixture.store.fire_timers(START.plus_ms(2), 2).await.unwrap(), 2);
-    assert_eq!(fixture.store.fire_timers(START.plus_ms(2), 9).await.unwrap(), 1);
-    assert_eq!(fixture.store.fire_timers(START.plus_ms(2), 9).await.unwrap(), 0);
+    assert_eq!(fixture.store.fire_timers(START.plus_ms(-1), 9).await.unwrap().moved, 0);
+    assert_eq!(fixture.store.fire_timers(START.plus_ms(2), 2).await.unwrap().moved, 2);
+    assert_eq!(fixture.store.fire_timers(START.plus_ms(2), 9).await.unwrap().moved, 1);
+    assert_eq!(fixture.store.fire_timers(START.plus_ms(2), 9).await.unwrap().moved, 0);
     assert_eq!(fixture.store.next_timer().await.unwrap(), Some(START.plus_ms(3)));
     let claimed = fixture.store.claim(fixture.id(), 9).await.unwrap();
     let expected = [&executions[2], &executions[1]].map(|execution| (fixture.home.workspace, execution.origin.id));

@@ -305,8 +305,23 @@ impl Client {
         Sse::new(response)
     }
 
+    /// Sends this, and opens the event stream that is the answer.
+    pub async fn post_stream(&self, path: &str, body: &str) -> Sse {
+        let path = format!("{}{path}", self.prefix);
+        let request = self.http.post(format!("{}{path}", self.address)).headers(self.headers.clone());
+        let response = request.body(body.to_owned()).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        Contract::get().check("POST", &path, 200, response.headers()["content-type"].to_str().ok(), "");
+        Sse::new(response)
+    }
+
     /// Sends exactly this and checks the response against the document.
     pub async fn send(&self, method: Method, path: &str, body: Option<String>) -> Reply {
+        self.send_bytes(method, path, body.map(String::into_bytes)).await
+    }
+
+    /// As [`Self::send`], for a body that is no text.
+    pub async fn send_bytes(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Reply {
         let path = format!("{}{path}", self.prefix);
         let mut request =
             self.http.request(method.clone(), format!("{}{path}", self.address)).headers(self.headers.clone());

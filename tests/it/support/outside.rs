@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
     routing::post,
 };
@@ -18,6 +18,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 pub struct Outside {
     pub address: String,
     state: Seen,
+    busy: Busy,
     release: watch::Sender<bool>,
     _serving: JoinSet<()>,
 }
@@ -25,9 +26,13 @@ pub struct Outside {
 /// How often each key has called.
 type Seen = Arc<Mutex<HashMap<String, usize>>>;
 
+/// For each name how many are being served, and how many were at most.
+type Busy = Arc<Mutex<HashMap<String, (usize, usize)>>>;
+
 #[derive(Clone)]
 struct Shared {
     seen: Seen,
+    busy: Busy,
     release: watch::Receiver<bool>,
 }
 
@@ -47,12 +52,17 @@ impl Outside {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let state = Seen::default();
+        let busy = Busy::default();
         let release = watch::Sender::new(false);
-        let shared = Shared { seen: Arc::clone(&state), release: release.subscribe() };
-        let router = Router::new().route("/flaky", post(flaky)).route("/held", post(held)).with_state(shared);
+        let shared = Shared { seen: Arc::clone(&state), busy: Arc::clone(&busy), release: release.subscribe() };
+        let router = Router::new()
+            .route("/flaky", post(flaky))
+            .route("/held", post(held))
+            .route("/busy/{name}", post(served))
+            .with_state(shared);
         let mut serving = JoinSet::new();
         serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, state, release, _serving: serving }
+        Self { address, state, busy, release, _serving: serving }
     }
 
     /// Lets everybody go who waits at `/held`.
@@ -63,6 +73,11 @@ impl Outside {
     /// How many calls there were in all.
     pub fn calls(&self) -> usize {
         self.state.lock().unwrap().values().sum()
+    }
+
+    /// How many callers of `/busy/<name>` were served at the same time, at most.
+    pub fn most_at_once(&self, name: &str) -> usize {
+        self.busy.lock().unwrap().get(name).map_or(0, |(_, most)| *most)
     }
 
     /// The keys of the calls.
@@ -86,4 +101,27 @@ async fn held(State(mut shared): State<Shared>, headers: HeaderMap) -> Json<Valu
         _ = shared.release.wait_for(|release| *release).await;
     }
     Json(json!({"call": before + 1}))
+}
+
+/// A caller that is being served, until it hangs up.
+struct Serving(Busy, String);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().get_mut(&self.1).unwrap().0 -= 1;
+    }
+}
+
+/// Takes some time for each caller.
+async fn served(Path(name): Path<String>, State(shared): State<Shared>) -> Json<Value> {
+    let serving = {
+        let mut busy = shared.busy.lock().unwrap();
+        let (now, most) = busy.entry(name.clone()).or_default();
+        *now += 1;
+        *most = (*most).max(*now);
+        Serving(Arc::clone(&shared.busy), name)
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+    drop(serving);
+    Json(json!({}))
 }

@@ -291,10 +291,15 @@ impl Caller {
 
     /// All executions that a list finds.
     pub async fn list(&self, query: &str) -> Vec<Value> {
+        self.pages(&format!("/executions?limit=200&{query}")).await
+    }
+
+    /// All pages of a list below the pod; `path` has a query.
+    pub async fn pages(&self, path: &str) -> Vec<Value> {
         let mut all: Vec<Value> = Vec::new();
         let mut cursor = String::new();
         loop {
-            let (text, next) = self.get_json(&format!("/executions?limit=200&{query}{cursor}")).await;
+            let (text, next) = self.get_json(&format!("{path}{cursor}")).await;
             all.extend(serde_json::from_str::<Vec<Value>>(&text).unwrap());
             match next {
                 Some(next) => cursor = format!("&cursor={next}"),

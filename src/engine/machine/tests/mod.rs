@@ -72,8 +72,15 @@ fn workflow(definition: &Value) -> Arc<CompiledWorkflow> {
         let common = Common { join, retry, timeout_ms: number("timeoutMs"), on_error: None };
         CompiledNode { kind, name: None, node: Box::new(Inert), role, common }
     });
-    let nodes = nodes.collect();
-    Arc::new(CompiledWorkflow { nodes, graph, timeout_ms: None, priority: None, subscriptions: Vec::new() })
+    Arc::new(CompiledWorkflow {
+        nodes: nodes.collect(),
+        graph,
+        timeout_ms: None,
+        priority: None,
+        subscriptions: Vec::new(),
+        concurrency: None,
+        dedupe: crate::domain::admission::Dedupe::default(),
+    })
 }
 
 fn origin() -> ExecutionOrigin {
@@ -98,6 +105,9 @@ fn origin() -> ExecutionOrigin {
         from_node_id: None,
         presets: Presets::new(),
         run_at: None,
+        expires_at: None,
+        debounce_key: None,
+        lane: None,
         created_by: "someone".to_owned(),
         created_at: Instant(0),
     }

@@ -7,6 +7,7 @@ mod people;
 mod pods;
 mod schedules;
 mod subscriptions;
+mod webhooks;
 mod workflows;
 
 use std::sync::Arc;
@@ -129,6 +130,12 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
         Change::CreateBulkJob(job, items) => bulk::create_bulk_job::<B>(connection, job, items).await,
         Change::CancelBulkJob(workspace, id, at) => bulk::cancel_bulk_job::<B>(connection, *workspace, *id, *at).await,
         Change::DeleteSchedule(workspace, id) => schedules::delete_schedule::<B>(connection, *workspace, *id).await,
+        Change::CreateWebhook(webhook) => webhooks::create_webhook::<B>(connection, webhook).await,
+        Change::UpdateWebhook { webhook, expected_updated_at }
+        | Change::RotateWebhook { webhook, expected_updated_at } => {
+            webhooks::update_webhook::<B>(connection, webhook, *expected_updated_at).await
+        }
+        Change::DeleteWebhook(workspace, id) => webhooks::delete_webhook::<B>(connection, *workspace, *id).await,
     }
 }
 

@@ -21,8 +21,9 @@ use super::{
 pub(super) const STILL_RUNS: StoreError = StoreError::Refused("an execution in it has not ended");
 
 const CREATE_WORKSPACE: &str =
-    "INSERT INTO workspaces (id, name, slug, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)";
-const UPDATE_WORKSPACE: &str = "UPDATE workspaces SET name = $2, slug = $3, updated_at = $4 WHERE id = $1";
+    "INSERT INTO workspaces (id, name, slug, created_at, updated_at, max_running) VALUES ($1, $2, $3, $4, $5, $6)";
+const UPDATE_WORKSPACE: &str =
+    "UPDATE workspaces SET name = $2, slug = $3, updated_at = $4, max_running = $5 WHERE id = $1";
 const WORKSPACE_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
 /// Members, invites, keys, pods, workflows and versions go with their workspace by foreign key. What executions leave
@@ -38,13 +39,14 @@ const DELETE_WORKSPACE: [&str; 8] = [
     "DELETE FROM workspaces WHERE id = $1",
 ];
 const DELETE_REPLIES: &str = "DELETE FROM idempotency WHERE scope = $1";
-const WORKSPACE: &str = "SELECT id, name, slug, created_at, updated_at FROM workspaces WHERE id = $1";
-const WORKSPACES_OF: &str = "SELECT w.id, w.name, w.slug, w.created_at, w.updated_at
+const WORKSPACE: &str = "SELECT id, name, slug, created_at, updated_at, max_running FROM workspaces WHERE id = $1";
+const WORKSPACES_OF: &str = "SELECT w.id, w.name, w.slug, w.created_at, w.updated_at, w.max_running
      FROM members AS m JOIN workspaces AS w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.id DESC";
 
-const CREATE_POD: &str = "INSERT INTO pods (workspace_id, id, name, slug, description, created_at, updated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const UPDATE_POD: &str = "UPDATE pods SET name = $3, slug = $4, description = $5, updated_at = $6
+const CREATE_POD: &str = "INSERT INTO pods (workspace_id, id, name, slug, description, created_at, updated_at,
+         max_running)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const UPDATE_POD: &str = "UPDATE pods SET name = $3, slug = $4, description = $5, updated_at = $6, max_running = $7
      WHERE workspace_id = $1 AND id = $2";
 const POD_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1 AND pod_id = $2
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
@@ -62,9 +64,9 @@ const DELETE_POD: [&str; 8] = [
     "DELETE FROM executions WHERE workspace_id = $1 AND pod_id = $2",
     "DELETE FROM pods WHERE workspace_id = $1 AND id = $2",
 ];
-const POD: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at
+const POD: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at, max_running
      FROM pods WHERE workspace_id = $1 AND id = $2";
-const PODS: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at
+const PODS: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at, max_running
      FROM pods WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT +$3";
 
 impl<B: Backend> SqlStore<B> {
@@ -96,8 +98,8 @@ pub(super) async fn create_workspace<B: Backend>(
     connection: &mut B::Connection,
     workspace: &Workspace,
 ) -> Result<(), StoreError> {
-    let Workspace { id, name, slug, created_at, updated_at } = workspace;
-    let cells = cells![*id, name, slug, *created_at, *updated_at];
+    let Workspace { id, name, slug, max_running, created_at, updated_at } = workspace;
+    let cells = cells![*id, name, slug, *created_at, *updated_at, *max_running];
     write_row::<B>(connection, "slug", "workspace", CREATE_WORKSPACE, cells).await.map(drop)
 }
 
@@ -105,7 +107,7 @@ pub(super) async fn update_workspace<B: Backend>(
     connection: &mut B::Connection,
     workspace: &Workspace,
 ) -> Result<(), StoreError> {
-    let cells = cells![workspace.id, &workspace.name, &workspace.slug, workspace.updated_at];
+    let cells = cells![workspace.id, &workspace.name, &workspace.slug, workspace.updated_at, workspace.max_running];
     match write_row::<B>(connection, "slug", "workspace", UPDATE_WORKSPACE, cells).await? {
         0 => Err(StoreError::NotFound("workspace")),
         _ => Ok(()),
@@ -128,13 +130,14 @@ pub(super) async fn delete_workspace<B: Backend>(
 }
 
 pub(super) async fn create_pod<B: Backend>(connection: &mut B::Connection, pod: &Pod) -> Result<(), StoreError> {
-    let Pod { id, workspace_id, name, slug, description, created_at, updated_at } = pod;
-    let cells = cells![*workspace_id, *id, name, slug, description, *created_at, *updated_at];
+    let Pod { id, workspace_id, name, slug, description, max_running, created_at, updated_at } = pod;
+    let cells = cells![*workspace_id, *id, name, slug, description, *created_at, *updated_at, *max_running];
     write_row::<B>(connection, "slug", "workspace", CREATE_POD, cells).await.map(drop)
 }
 
 pub(super) async fn update_pod<B: Backend>(connection: &mut B::Connection, pod: &Pod) -> Result<(), StoreError> {
-    let cells = cells![pod.workspace_id, pod.id, &pod.name, &pod.slug, &pod.description, pod.updated_at];
+    let cells =
+        cells![pod.workspace_id, pod.id, &pod.name, &pod.slug, &pod.description, pod.updated_at, pod.max_running];
     match write_row::<B>(connection, "slug", "pod", UPDATE_POD, cells).await? {
         0 => Err(StoreError::NotFound("pod")),
         _ => Ok(()),
@@ -164,6 +167,7 @@ fn read_workspace<B: Backend>(row: &B::Row) -> Result<Workspace, StoreError> {
         slug: columns.next()?,
         created_at: columns.at()?,
         updated_at: columns.at()?,
+        max_running: columns.next()?,
     })
 }
 
@@ -177,5 +181,6 @@ fn read_pod<B: Backend>(row: &B::Row) -> Result<Pod, StoreError> {
         description: columns.next()?,
         created_at: columns.at()?,
         updated_at: columns.at()?,
+        max_running: columns.next()?,
     })
 }

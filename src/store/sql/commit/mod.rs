@@ -3,23 +3,17 @@
 //! The order is the lock order of every transaction on PostgreSQL: idempotency keys, schedules, executions, then the queue,
 //! each in the order of their keys. Members that turn out to be stale are left out of what follows; the others go on.
 
+mod keys;
 mod rows;
 mod suspensions;
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use uuid::Uuid;
 
-use crate::{
-    domain::ids::ScheduleId,
-    store::{
-        StoreError,
-        commit::{Commit, CommitError},
-    },
+use crate::store::{
+    StoreError,
+    commit::{Commit, CommitError},
 };
 
 use super::{
@@ -28,47 +22,21 @@ use super::{
     backend::{Backend, Blame, Columns, Dialect, Step, cells},
     batch::{Batch, Kind, Rows},
     blame,
-    catalogue::reply,
     lanes::Lanes,
     notifications::{ADD_LINKS, ADD_NOTIFICATIONS},
     run,
     schedules::{INSERT_SLOTS, MOVE_SCHEDULES},
     tail::TailRow,
     transact,
+    webhooks::INSERT_DELIVERIES,
 };
-use rows::{Member, Prepared, Tables, holds_nul};
+use keys::{DEBOUNCE, FREE_KEYS, TAKE_DEDUPES, TAKE_KEYS, rounds, take_dedupes, take_keys, take_slots};
+use rows::{Prepared, Tables, holds_nul};
 use suspensions::{ADD_APPROVERS, CLOSE_SUSPENSIONS, DROP_APPROVERS, OPEN_SUSPENSIONS, UPDATE_SUSPENSIONS};
-
-/// A key is free when it was never used, or so long ago that its reply no longer counts.
-static TAKE_KEYS: Batch = Batch::new(
-    &[
-        ("scope", Kind::Text),
-        ("key", Kind::Text),
-        ("request_digest", Kind::Bytes),
-        ("status", Kind::Int),
-        ("location", Kind::Text),
-        ("created_at", Kind::Int),
-        ("forget_at", Kind::Int),
-        ("body", Kind::Text),
-    ],
-    "INSERT INTO idempotency (scope, key, request_digest, status, location, created_at, forget_at, body)
-     SELECT scope, key, request_digest, status, location, created_at, forget_at, body FROM batch WHERE true
-     ORDER BY scope, key
-     ON CONFLICT (scope, key) DO UPDATE SET request_digest = excluded.request_digest, status = excluded.status,
-         location = excluded.location, created_at = excluded.created_at, forget_at = excluded.forget_at,
-         body = excluded.body
-     WHERE idempotency.forget_at <= excluded.created_at
-     RETURNING scope, key",
-);
-
-static FREE_KEYS: Batch = Batch::new(
-    &[("scope", Kind::Text), ("key", Kind::Text)],
-    "DELETE FROM idempotency WHERE (scope, key) IN (SELECT scope, key FROM batch)",
-);
 
 const APPEND: &str = "UPDATE executions AS e SET status = b.status, last_seq = b.last_seq, driver = b.driver,
          queued_at = b.queued_at, started_at = b.started_at, finished_at = b.finished_at, suspended_at = b.suspended_at,
-         waited_ms = b.waited_ms, stats = b.stats, output = b.output, error = b.error
+         waited_ms = b.waited_ms, duplicate_of = b.duplicate_of, stats = b.stats, output = b.output, error = b.error
      FROM batch AS b WHERE e.workspace_id = b.workspace_id AND e.id = b.id AND e.last_seq = b.expected_seq
          AND e.driver IS NOT DISTINCT FROM b.expected_driver
      RETURNING id";
@@ -88,6 +56,7 @@ static APPEND_TO_EXECUTIONS: Batch = Batch::differing(
         ("finished_at", Kind::Int),
         ("suspended_at", Kind::Int),
         ("waited_ms", Kind::Int),
+        ("duplicate_of", Kind::Id),
         ("stats", Kind::Text),
         ("output", Kind::Text),
         ("error", Kind::Text),
@@ -96,7 +65,7 @@ static APPEND_TO_EXECUTIONS: Batch = Batch::differing(
         sqlite: APPEND,
         postgres: "UPDATE executions AS e SET status = b.status, last_seq = b.last_seq, driver = b.driver,
          queued_at = b.queued_at, started_at = b.started_at, finished_at = b.finished_at, suspended_at = b.suspended_at,
-         waited_ms = b.waited_ms, stats = b.stats, output = b.output, error = b.error
+         waited_ms = b.waited_ms, duplicate_of = b.duplicate_of, stats = b.stats, output = b.output, error = b.error
      FROM (
          SELECT b.* FROM batch AS b JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.id
          ORDER BY e.id FOR NO KEY UPDATE OF e
@@ -136,6 +105,12 @@ static INSERT_EXECUTIONS: Batch = Batch::new(
         ("finished_at", Kind::Int),
         ("suspended_at", Kind::Int),
         ("waited_ms", Kind::Int),
+        ("lane", Kind::Text),
+        ("lane_limit", Kind::Int),
+        ("on_limit", Kind::Text),
+        ("expires_at", Kind::Int),
+        ("debounce_key", Kind::Text),
+        ("duplicate_of", Kind::Id),
         ("stats", Kind::Text),
         ("input", Kind::Text),
         ("context", Kind::Text),
@@ -146,11 +121,13 @@ static INSERT_EXECUTIONS: Batch = Batch::new(
     "INSERT INTO executions (workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq, driver,
          triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
          depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
-         suspended_at, waited_ms, stats, input, context, presets, output, error)
+         suspended_at, waited_ms, lane, lane_limit, on_limit, expires_at, debounce_key, duplicate_of, stats, input,
+         context, presets, output, error)
      SELECT workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq, driver,
          triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
          depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
-         suspended_at, waited_ms, stats, input, context, presets, output, error FROM batch WHERE true
+         suspended_at, waited_ms, lane, lane_limit, on_limit, expires_at, debounce_key, duplicate_of, stats, input,
+         context, presets, output, error FROM batch WHERE true
      ON CONFLICT (workspace_id, id) DO NOTHING
      RETURNING id",
 );
@@ -180,21 +157,27 @@ static INSERT_FEED: Batch = Batch::differing(
 );
 
 /// Queue rows and wake-ups in one: a wake-up names no priority, it takes that of the execution. Nothing is queued that
-/// has ended. The older place and the higher priority stay.
+/// has ended. The older place and the higher priority stay. What shares a limit is held, until it is let in.
 pub(super) static ENQUEUE: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("priority", Kind::Int), ("queued_at", Kind::Int)],
-    "INSERT INTO queue (workspace_id, execution_id, priority, queued_at)
-     SELECT b.workspace_id, b.execution_id, COALESCE(b.priority, e.priority),
-         COALESCE(b.queued_at, e.queued_at, e.created_at)
-     FROM batch AS b JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.execution_id
-     WHERE e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
-     ORDER BY b.execution_id
+    "INSERT INTO queue (workspace_id, execution_id, priority, queued_at, rank, lane, held)
+     SELECT p.workspace_id, p.execution_id, p.priority, p.queued_at, p.queued_at - p.priority * 60000, p.lane,
+         p.lane IS NOT NULL
+     FROM (
+         SELECT b.workspace_id, b.execution_id, COALESCE(b.priority, e.priority) AS priority,
+             COALESCE(b.queued_at, e.queued_at, e.created_at) AS queued_at, e.lane
+         FROM batch AS b JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.execution_id
+         WHERE e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
+     ) AS p WHERE true
+     ORDER BY p.execution_id
      ON CONFLICT (workspace_id, execution_id) DO UPDATE SET
          priority = CASE WHEN queue.priority > excluded.priority THEN queue.priority ELSE excluded.priority END,
-         queued_at = CASE WHEN queue.queued_at < excluded.queued_at THEN queue.queued_at ELSE excluded.queued_at END",
+         queued_at = CASE WHEN queue.queued_at < excluded.queued_at THEN queue.queued_at ELSE excluded.queued_at END,
+         rank = CASE WHEN queue.queued_at < excluded.queued_at THEN queue.queued_at ELSE excluded.queued_at END
+             - CASE WHEN queue.priority > excluded.priority THEN queue.priority ELSE excluded.priority END * 60000",
 );
 
-static SET_TIMERS: Batch = Batch::new(
+pub(super) static SET_TIMERS: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("due_at", Kind::Int)],
     "INSERT INTO timers (workspace_id, execution_id, due_at)
      SELECT workspace_id, execution_id, due_at FROM batch WHERE true
@@ -272,26 +255,6 @@ fn is_of_a_member<B: Backend>(error: &StoreError) -> bool {
     matches!(error, StoreError::Refused(_)) || blame::<B>(error) == Some(Blame::Values)
 }
 
-/// The members in as few transactions as keep two of the same idempotency key or the same schedule apart.
-fn rounds(batch: &[Commit], included: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
-    let mut rounds: Vec<Vec<usize>> = Vec::new();
-    let mut keys: HashMap<(&str, &str), usize> = HashMap::new();
-    let mut schedules: HashMap<ScheduleId, usize> = HashMap::new();
-    for (member, commit) in batch.iter().enumerate().filter(|(member, _)| included(*member)) {
-        let key = commit.idempotency.as_ref().map(|reply| keys.entry((&reply.scope, &reply.key)).or_default());
-        let schedule = commit.slot.as_ref().map(|settlement| schedules.entry(settlement.schedule_id).or_default());
-        // The first round in which neither is used.
-        let mut used = [key, schedule];
-        let round = used.iter().flatten().map(|next| **next).max().unwrap_or_default();
-        used.iter_mut().flatten().for_each(|next| **next = round + 1);
-        if rounds.len() <= round {
-            rounds.resize_with(round + 1, Vec::new);
-        }
-        rounds[round].push(member);
-    }
-    rounds
-}
-
 /// What came of a transaction.
 struct Written {
     results: Results,
@@ -309,13 +272,15 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     leave_out_failed(&mut tables, &results);
     take_slots::<B>(connection, members, &mut tables, &mut results).await?;
 
+    let mut freed = Rows::default();
+    take_dedupes::<B>(connection, &tables.dedupes, &mut results).await?;
+    leave_out_failed(&mut tables, &results);
     let mut written = HashSet::new();
     for (batch, rows) in [(&APPEND_TO_EXECUTIONS, &tables.appends), (&INSERT_EXECUTIONS, &tables.creates)] {
         for row in &run::<B>(connection, batch, rows).await? {
             written.insert(Columns::<B>::new(row).next::<Uuid>()?);
         }
     }
-    let mut freed = Rows::default();
     for (index, member) in members.iter().enumerate() {
         let conflicts = results[index].is_ok() && !written.contains(&member.execution);
         if conflicts {
@@ -325,7 +290,7 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
             results[index] = Err(CommitError::Conflict);
         }
         if let Some((scope, key)) = &member.key
-            && (conflicts || matches!(results[index], Err(CommitError::SlotTaken)))
+            && results[index].as_ref().is_err_and(|error| !matches!(error, CommitError::Repeated(_)))
         {
             freed.push(index, cells![Arc::clone(scope), Arc::clone(key)]);
         }
@@ -360,6 +325,7 @@ async fn write_at_once<B: Backend>(
     let tables = &prepared.tables;
     let decisive = [
         (&TAKE_KEYS, &tables.keys),
+        (&TAKE_DEDUPES, &tables.dedupes),
         (&MOVE_SCHEDULES, &tables.schedules),
         (&INSERT_SLOTS, &tables.slots),
         (&APPEND_TO_EXECUTIONS, &tables.appends),
@@ -393,6 +359,7 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
     let wakes =
         if tables.wakes.is_empty() { Cow::Borrowed(&tables.wakes) } else { Cow::Owned(tables.wakes.distinct(1)) };
     let steps = [
+        (&DEBOUNCE, Cow::Borrowed(&tables.debounces)),
         (&INSERT_EVENTS, Cow::Borrowed(&tables.events)),
         (&INSERT_FEED, Cow::Borrowed(&tables.feed)),
         (&OPEN_SUSPENSIONS, Cow::Borrowed(&tables.opened)),
@@ -403,6 +370,7 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         (&ADD_APPROVERS, Cow::Borrowed(&tables.approvers)),
         (&ADD_NOTIFICATIONS, Cow::Borrowed(&tables.notifications)),
         (&ADD_LINKS, Cow::Borrowed(&tables.links)),
+        (&INSERT_DELIVERIES, Cow::Borrowed(&tables.deliveries)),
         (&ENQUEUE, Cow::Borrowed(&tables.queue)),
         (&ENQUEUE, wakes),
         (&SET_TIMERS, Cow::Borrowed(&tables.timers)),
@@ -416,59 +384,4 @@ fn leave_out_failed(tables: &mut Cow<'_, Tables>, results: &Results) {
     if results.iter().any(Result::is_err) {
         tables.to_mut().retain(|member| results[member].is_ok());
     }
-}
-
-/// Takes the slots: a member whose schedule is not as it was seen, or whose slot has its row, fails. A schedule that was as
-/// it was seen moves on in either case, so that it never stands still before a slot that has its row.
-async fn take_slots<B: Backend>(
-    connection: &mut B::Connection,
-    members: &[Member],
-    tables: &mut Cow<'_, Tables>,
-    results: &mut Results,
-) -> Result<(), StoreError> {
-    if tables.schedules.is_empty() {
-        return Ok(());
-    }
-    for (batch, rows) in [(&MOVE_SCHEDULES, tables.schedules.clone()), (&INSERT_SLOTS, tables.slots.clone())] {
-        let mut taken = HashSet::new();
-        for row in &run::<B>(connection, batch, &rows).await? {
-            taken.insert(Columns::<B>::new(row).next::<Uuid>()?);
-        }
-        for (member, result) in members.iter().zip(results.iter_mut()) {
-            if result.is_ok() && member.schedule.is_some_and(|schedule| !taken.contains(&schedule)) {
-                *result = Err(CommitError::SlotTaken);
-            }
-        }
-        leave_out_failed(tables, results);
-    }
-    Ok(())
-}
-
-/// Takes the idempotency keys; a member whose key is taken gets the stored reply.
-async fn take_keys<B: Backend>(
-    connection: &mut B::Connection,
-    prepared: &Prepared,
-    results: &mut Results,
-) -> Result<(), StoreError> {
-    let keys = &prepared.tables.keys;
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let mut taken = HashSet::new();
-    for row in &run::<B>(connection, &TAKE_KEYS, keys).await? {
-        let mut columns = Columns::<B>::new(row);
-        taken.insert((columns.next::<String>()?, columns.next::<String>()?));
-    }
-    if taken.len() == keys.len() {
-        return Ok(());
-    }
-    for (index, member) in prepared.members.iter().enumerate() {
-        let Some((scope, key)) = &member.key else { continue };
-        if !taken.contains(&(scope.to_string(), key.to_string())) {
-            // Gone since: somebody has cleared old keys away. The caller tries again.
-            let stored = reply::<B>(connection, scope, key).await?;
-            results[index] = Err(stored.map_or(CommitError::Conflict, |reply| CommitError::Repeated(Box::new(reply))));
-        }
-    }
-    Ok(())
 }

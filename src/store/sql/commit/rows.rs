@@ -12,7 +12,7 @@ use crate::{
     },
     store::{
         catalogue::IdempotentReply,
-        commit::{Commit, EventRow, ExecutionWrite, SuspensionChange, TimerChange},
+        commit::{Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, SuspensionChange, TimerChange},
     },
 };
 
@@ -22,6 +22,7 @@ use super::super::{
     notifications::add_notices,
     schedules,
     tail::TailRow,
+    webhooks,
 };
 
 /// What decides about one member.
@@ -36,6 +37,8 @@ pub struct Member {
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     pub keys: Rows,
+    pub dedupes: Rows,
+    pub debounces: Rows,
     pub schedules: Rows,
     pub slots: Rows,
     pub appends: Rows,
@@ -50,6 +53,7 @@ pub struct Tables {
     pub approvers: Rows,
     pub notifications: Rows,
     pub links: Rows,
+    pub deliveries: Rows,
     pub queue: Rows,
     pub wakes: Rows,
     pub timers: Rows,
@@ -81,9 +85,11 @@ pub fn holds_nul(member: &Commit) -> bool {
                 &origin.concurrency_key,
                 &origin.idempotency_key,
                 &origin.from_node_id,
+                &origin.debounce_key,
             ]
             .into_iter()
             .any(some)
+            || origin.lane.as_ref().is_some_and(|lane| nul(&lane.name))
     };
     matches!(&member.write, ExecutionWrite::Create(created) if execution(created))
         || member.children.iter().any(|child| execution(&child.execution))
@@ -104,9 +110,11 @@ pub fn holds_nul(member: &Commit) -> bool {
             }
             SuspensionChange::Close { .. } => false,
         })
+        || member.dedupe.as_ref().is_some_and(|dedupe| nul(&dedupe.key))
         || member.notices.links.iter().any(|link| some(&link.user_id))
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
         || member.slot.as_ref().is_some_and(|settlement| schedules::holds_nul(settlement))
+        || member.delivery.as_ref().is_some_and(|delivery| webhooks::holds_nul(delivery))
 }
 
 impl Prepared {
@@ -138,6 +146,12 @@ impl Prepared {
                 (*pod_id, *workflow_id, &**progress)
             }
         };
+        if let Some(DedupeKey { key, now, forget_at }) = &commit.dedupe {
+            tables.dedupes.push(member, cells![workspace, workflow, key, id, *now, *forget_at]);
+        }
+        if let Some(Debounced { key, first_at, run_at }) = &commit.debounce {
+            tables.debounces.push(member, cells![workspace, workflow, key, id, *first_at, *run_at]);
+        }
         tables.add_events(member, workspace, pod, workflow, id, &commit.events);
         for child in &commit.children {
             let origin = &child.execution.origin;
@@ -151,6 +165,9 @@ impl Prepared {
             tables.add_suspension(member, commit.workspace_id, change);
         }
         add_notices(member, &commit.notices, &mut tables.notifications, &mut tables.links);
+        if let Some(delivery) = &commit.delivery {
+            tables.deliveries.push(member, webhooks::delivery_row(delivery));
+        }
         if let Some(place) = commit.queue {
             tables.queue.push(member, cells![workspace, id, Some(place.priority), Some(place.queued_at)]);
         }
@@ -243,6 +260,8 @@ impl Tables {
     pub fn retain(&mut self, alive: impl Fn(usize) -> bool) {
         let Self {
             keys,
+            dedupes,
+            debounces,
             schedules,
             slots,
             appends,
@@ -257,6 +276,7 @@ impl Tables {
             approvers,
             notifications,
             links,
+            deliveries,
             queue,
             wakes,
             timers,
@@ -267,6 +287,8 @@ impl Tables {
         audit.retain(|(member, _)| alive(*member));
         for rows in [
             keys,
+            dedupes,
+            debounces,
             schedules,
             slots,
             appends,
@@ -281,6 +303,7 @@ impl Tables {
             approvers,
             notifications,
             links,
+            deliveries,
             queue,
             wakes,
             timers,
@@ -322,6 +345,12 @@ fn execution_row(execution: &Execution, driver: Option<InstanceId>) -> Vec<Cell>
         progress.finished_at,
         progress.suspended_at,
         progress.waited_ms,
+        origin.lane.as_ref().map(|lane| lane.name.as_str()),
+        origin.lane.as_ref().and_then(|lane| lane.limit),
+        origin.lane.as_ref().map(|lane| lane.on_limit.as_str()),
+        origin.expires_at,
+        origin.debounce_key.as_deref(),
+        progress.duplicate_of,
         Cell::json(&progress.stats),
         Cell::json(&origin.input),
         Cell::json(&origin.context),
@@ -340,6 +369,7 @@ fn progress_row(progress: &ExecutionProgress) -> Vec<Cell> {
         progress.finished_at,
         progress.suspended_at,
         progress.waited_ms,
+        progress.duplicate_of,
         Cell::json(&progress.stats),
         progress.output.as_ref().map_or(Cell::Text(None), Cell::json),
         progress.error.as_ref().map_or(Cell::Text(None), Cell::json),

@@ -177,6 +177,7 @@ impl Run {
                 Err(CommitError::Refused(_)) => "refused".to_owned(),
                 Err(CommitError::Conflict) => "conflict".to_owned(),
                 Err(CommitError::SlotTaken) => "slot taken".to_owned(),
+                Err(CommitError::Duplicate(of)) => format!("duplicate {of}"),
                 Err(CommitError::Repeated(reply)) => format!("repeated {reply:?}"),
             };
             results.iter().map(name).collect()
@@ -354,8 +355,8 @@ impl Run {
         let limit = self.random.random_range(1..5);
         let expected = self.oracle.fire_timers(self.now, limit as usize);
         let answers = [
-            self.stores[0].1.fire_timers(self.now, limit).await.unwrap(),
-            self.stores[1].1.fire_timers(self.now, limit).await.unwrap(),
+            self.stores[0].1.fire_timers(self.now, limit).await.unwrap().moved,
+            self.stores[1].1.fire_timers(self.now, limit).await.unwrap().moved,
         ];
         self.same("fire timers", answers, &expected);
         if expected > 0 {
