@@ -1,6 +1,9 @@
 //! What can be done with an execution: answer it, approve it, replay it, retry it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -196,8 +199,18 @@ pub(super) async fn answer_execution(
     key: &ReplyKey,
 ) -> Result<Reply, EngineError> {
     tracing::Span::current().record("execution_id", tracing::field::display(id));
-    let clock = engine.clock().clone();
-    let show = move |execution: &Execution| Reply::ok(&execution.view(clock.now()));
+    let (clock, shown) = (engine.clock().clone(), Arc::new(Mutex::new(None)));
+    // The same state is shown as of the same instant: the reply that is sent is the one that is kept.
+    let show = move |execution: &Execution| {
+        let mut shown = shown.lock().expect("no holder of this lock panics");
+        let seq = execution.progress.last_seq;
+        let at = match *shown {
+            Some((of, at)) if of == seq => at,
+            _ => clock.now(),
+        };
+        *shown = Some((seq, at));
+        Reply::ok(&execution.view(at))
+    };
     let answered = engine.respond(workspace, id, answer, key.clone().for_ever().keeping(show.clone())).await?;
     Ok(show(answered.execution()))
 }
