@@ -1,0 +1,309 @@
+# Written by tools/generate.py from async_client.py; not to be edited.
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+from .errors import SluicegateExecutionError, SluicegateTimeoutError
+from .request import Configuration, Request, Scope, read, write
+from .resources import BulkJobs, Schedules, Suspensions, Webhooks, Workflows
+from .stream import END_TYPES, FeedOrder, LogOrder, StreamTiming
+from .transport import Callback, Page, Stop, Transport
+from .types import (
+    CancelReport,
+    Comparison,
+    Execution,
+    FeedStreamEvent,
+    LogEntry,
+    PublishedEvent,
+    ReplayPlan,
+    StreamEvent,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from . import options
+
+
+class Client:
+    """A client of a Sluicegate server.
+
+    Methods name their workspace and pod first; where they are None, `workspace_id` and `pod_id` of the client are
+    taken. Requests that fail on the way are repeated (`retries` times at most): those that change something have an
+    idempotency key, so they are done once.
+    """
+
+    suspensions: Suspensions
+    """Questions that wait for an answer."""
+    workflows: Workflows
+    """Graphs of nodes, and their versions."""
+    schedules: Schedules
+    """Workflows started by the clock."""
+    webhooks: Webhooks
+    """Workflows started by other programs."""
+    bulk_jobs: BulkJobs
+    """Many executions cancelled, replayed or retried at once."""
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str,
+        workspace_id: str | None = None,
+        pod_id: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 5,
+        timing: StreamTiming | None = None,
+        http_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`api_key` is an API key or a JWT; `timeout` (seconds) is for requests, not for streams; `http_options` are
+        arguments for the HTTP client of httpx, such as `proxy` or `verify`."""
+        scope = Scope(workspace_id, pod_id)
+        configuration = Configuration(
+            api_key, base_url, scope, timeout, retries, timing or StreamTiming(), http_options or {}
+        )
+        self._scope = scope
+        self._transport = Transport(configuration)
+        self.suspensions = Suspensions(self._transport)
+        self.workflows = Workflows(self._transport)
+        self.schedules = Schedules(self._transport)
+        self.webhooks = Webhooks(self._transport)
+        self.bulk_jobs = BulkJobs(self._transport)
+
+    def close(self) -> None:
+        """Ends all streams, and closes all connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Executions
+
+    def trigger(
+        self, *, workspace_id: str | None = None, pod_id: str | None = None, **options: Unpack[options.CreateExecution]
+    ) -> Execution:
+        """Starts an execution. It is durable once this returns."""
+        path = self._scope.pod(workspace_id, pod_id, "executions")
+        return self._transport.call(write("POST", path, options))
+
+    def run(
+        self,
+        *,
+        workspace_id: str | None = None,
+        pod_id: str | None = None,
+        timeout: float = 300.0,
+        **options: Unpack[options.CreateExecution],
+    ) -> Execution:
+        """Starts an execution and waits for its end, as `wait_for_completion` does."""
+        execution = self.trigger(workspace_id=workspace_id, pod_id=pod_id, **options)
+        return self.wait_for_completion(workspace_id, pod_id, execution["id"], timeout=timeout)
+
+    def get_execution(
+        self,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        *,
+        include: Sequence[str] | None = None,
+    ) -> Execution:
+        """An execution with its node runs, suspensions, input and output, or only what is in `include`."""
+        params = {"include": None if include is None else ",".join(include)}
+        return self._transport.call(read(self._execution(workspace_id, pod_id, execution_id), params))
+
+    def list_executions(
+        self, workspace_id: str | None = None, pod_id: str | None = None, **query: Unpack[options.ExecutionsQuery]
+    ) -> Page[Execution]:
+        """A page of executions, newest first, without inputs, node runs and suspensions."""
+        return self._transport.page(read(self._scope.pod(workspace_id, pod_id, "executions"), query))
+
+    def wait_for_completion(
+        self, workspace_id: str | None, pod_id: str | None, execution_id: str, *, timeout: float = 300.0
+    ) -> Execution:
+        """The execution once it has completed.
+
+        Raises `SluicegateExecutionError` if it ends otherwise, and `SluicegateTimeoutError` if it has not ended after
+        `timeout` seconds; the execution goes on then.
+        """
+        path = self._execution(workspace_id, pod_id, execution_id, "events")
+        machine = self._transport.machine(LogOrder(0, END_TYPES))
+        if not self._transport.ended(path, machine, timeout):
+            raise SluicegateTimeoutError(f"execution {execution_id}", timeout)
+        execution = self.get_execution(workspace_id, pod_id, execution_id)
+        if execution["status"] != "completed":
+            raise SluicegateExecutionError(execution)
+        return execution
+
+    def respond(
+        self,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        **answer: Unpack[options.Respond],
+    ) -> Execution:
+        """Answers what the execution waits for. `suspension_id` or `node_id` say which, where there are several."""
+        return self._act("PATCH", workspace_id, pod_id, execution_id, "respond", answer)
+
+    def approve(
+        self,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        **remark: Unpack[options.Approve],
+    ) -> Execution:
+        """Approves what the execution waits for."""
+        return self._act("PATCH", workspace_id, pod_id, execution_id, "approve", remark)
+
+    def reject(
+        self,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        **remark: Unpack[options.Approve],
+    ) -> Execution:
+        """Rejects what the execution waits for."""
+        answer = {**remark, "approved": False}
+        return self._act("PATCH", workspace_id, pod_id, execution_id, "respond", answer)
+
+    def replay(
+        self,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        **options: Unpack[options.ReplayExecution],
+    ) -> Execution:
+        """Starts an ended execution again as a new one, from a node or from the beginning."""
+        return self._act("POST", workspace_id, pod_id, execution_id, "replay", {**options, "dry_run": False})
+
+    def plan_replay(
+        self,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        **options: Unpack[options.ReplayExecution],
+    ) -> ReplayPlan:
+        """What a replay would do with each node; nothing is started."""
+        return self._act("POST", workspace_id, pod_id, execution_id, "replay", {**options, "dry_run": True})
+
+    def retry(
+        self,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Execution:
+        """Starts an execution again with the same input, as a new one. If it has not ended, it is cancelled first."""
+        body = {"idempotency_key": idempotency_key}
+        return self._act("POST", workspace_id, pod_id, execution_id, "retry", body)
+
+    def cancel(
+        self, workspace_id: str | None, pod_id: str | None, execution_id: str, *, wait: int | None = None
+    ) -> CancelReport:
+        """Cancels an execution, and says what was stopped. With `wait` it returns once all has stopped, after so many
+        seconds at the latest. One that has ended is refused (409)."""
+        path = self._execution(workspace_id, pod_id, execution_id)
+        params = {} if wait is None else {"wait": wait}
+        prefer = {"prefer": "return=representation"}
+        return self._transport.call(Request("DELETE", path, params, prefer, timeout=wait))
+
+    def logs(
+        self, workspace_id: str | None, pod_id: str | None, execution_id: str, **query: Unpack[options.LogsQuery]
+    ) -> Page[LogEntry]:
+        """What its nodes have logged, oldest first."""
+        return self._transport.page(read(self._execution(workspace_id, pod_id, execution_id, "logs"), query))
+
+    def compare(self, workspace_id: str | None, pod_id: str | None, execution_id: str, other_id: str) -> Comparison:
+        """What differs between two executions, node by node."""
+        path = self._execution(workspace_id, pod_id, execution_id, "compare", other_id)
+        return self._transport.call(read(path))
+
+    def publish_event(
+        self, workspace_id: str | None, pod_id: str | None, **event: Unpack[options.PublishEvent]
+    ) -> PublishedEvent:
+        """Says that something has happened; starts all deployed workflows that subscribe to it."""
+        path = self._scope.pod(workspace_id, pod_id, "events")
+        return self._transport.call(write("POST", path, event))
+
+    # Streams
+
+    def events(
+        self,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        *,
+        after: int = 0,
+        types: Sequence[str] = (),
+    ) -> Generator[StreamEvent, None, None]:
+        """The events of an execution, from its beginning or after a position, each once and in order, until it ends.
+
+        Connections may break meanwhile, and servers restart: the stream goes on where it was. What asking again can't
+        mend (no access, no such execution) is raised.
+        """
+        path = self._execution(workspace_id, pod_id, execution_id, "events")
+        machine = self._transport.machine(LogOrder(after, types))
+        return cast("Generator[StreamEvent, None, None]", self._transport.follow(path, machine))
+
+    def stream_events(
+        self,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        on_event: Callback[StreamEvent],
+        on_error: Callback[Exception] | None = None,
+        *,
+        after: int = 0,
+        types: Sequence[str] = (),
+    ) -> Stop:
+        """Calls `on_event` with the events that `events` gives, beside what your program does; the result stops that.
+
+        `on_error` is called once if the stream can't go on, or if `on_event` raises. Stopping can be called.
+        """
+        path = self._execution(workspace_id, pod_id, execution_id, "events")
+        return self._transport.deliver(path, self._transport.machine(LogOrder(after, types)), on_event, on_error)
+
+    def pod_events(
+        self,
+        workspace_id: str | None = None,
+        pod_id: str | None = None,
+        *,
+        after: str | None = None,
+        types: Sequence[str] = (),
+        workflow_id: str | None = None,
+        full: bool = False,
+        snapshot: bool = False,
+    ) -> Generator[FeedStreamEvent, None, None]:
+        """Changes of status and suspensions of all executions of the pod, from now on and without end.
+
+        With `snapshot` the newest executions come first, with `full` events have outputs and reports.
+        """
+        params = {"fields": "full" if full else "slim"}
+        if workflow_id:
+            params["workflowId"] = workflow_id
+        machine = self._transport.machine(FeedOrder(after, types), params, snapshot=snapshot)
+        events = self._transport.follow(self._scope.pod(workspace_id, pod_id, "events"), machine)
+        return cast("Generator[FeedStreamEvent, None, None]", events)
+
+    def _execution(self, workspace_id: str | None, pod_id: str | None, execution_id: str, *parts: str) -> str:
+        return self._scope.pod(workspace_id, pod_id, "executions", execution_id, *parts)
+
+    def _act(
+        self,
+        method: str,
+        workspace_id: str | None,
+        pod_id: str | None,
+        execution_id: str,
+        action: str,
+        body: Mapping[str, Any],
+    ) -> Any:
+        path = self._execution(workspace_id, pod_id, execution_id, action)
+        return self._transport.call(write(method, path, body))
