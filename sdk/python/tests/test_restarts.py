@@ -1,0 +1,63 @@
+"""Servers that are killed and started again while clients follow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+
+import pytest
+
+from .support import GATE, LINEAR, SLOW, Follower, Kind, Proxy, Server, beside, until
+
+
+@pytest.fixture
+def fragile() -> Generator[Server, None, None]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def test_killed_again_and_again(kind: Kind, fragile: Server) -> None:
+    id = fragile.trigger(SLOW, input={"items": ["150ms"] * 30})
+    events = beside(lambda: Follower(kind, fragile).follow(id))
+    for _ in range(3):
+        time.sleep(0.7)
+        fragile.kill()
+        fragile.start()
+    assert events() == fragile.finished_log(id)
+
+
+def test_stopped_in_order_and_started_again(kind: Kind, fragile: Server) -> None:
+    id = fragile.trigger(GATE)
+    events = beside(lambda: Follower(kind, fragile).follow(id))
+    fragile.until_suspended(id)
+    fragile.stop()
+    fragile.start()
+    with fragile.client() as client:
+        client.approve(None, None, id)
+    assert events() == fragile.finished_log(id)
+
+
+def test_another_server_behind_the_same_address(kind: Kind, fragile: Server) -> None:
+    id = fragile.trigger(SLOW, input={"items": ["150ms"] * 10})
+    proxy = Proxy(fragile)
+    try:
+        events = beside(lambda: Follower(kind, fragile, proxy.url).follow(id))
+        until(lambda: proxy.connections()["streams"] > 0, "the stream")
+        # Nothing listens there: the proxy answers 502 to whoever comes.
+        proxy.target("http://127.0.0.1:9")
+        fragile.kill()
+        time.sleep(0.5)
+        fragile.start()
+        proxy.target(fragile.url)
+        assert events() == fragile.finished_log(id)
+    finally:
+        proxy.close()
+
+
+def test_requests_outlast_a_restart(kind: Kind, fragile: Server) -> None:
+    fragile.trigger(LINEAR)
+    fragile.kill()
+    id = beside(lambda: fragile.trigger(LINEAR))
+    fragile.start()
+    assert Follower(kind, fragile).follow(id()) == fragile.log(id())

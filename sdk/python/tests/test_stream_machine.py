@@ -1,0 +1,469 @@
+"""The rules of a stream, without a network: recorded bytes and a clock in, events and what to do next out."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluicegate import SluicegateApiError, SluicegateConnectionError, StreamTiming
+from sluicegate.stream import Connect, Event, FeedOrder, LogOrder, Order, Poll, StreamMachine, Wait
+
+from .support import Server, loop
+
+PREAMBLE = b"retry: 1000\n: sluicegate\n\n"
+STREAM = {"content-type": "text/event-stream"}
+JSON = {"content-type": "application/json"}
+
+
+def message(event: Event, id: str | None = None) -> bytes:
+    return f"id: {id or event['seq']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
+
+
+def frame(**event: Any) -> bytes:
+    return f"data: {json.dumps(event)}\n\n".encode()
+
+
+def log(count: int) -> list[Event]:
+    events: list[Event] = [{"type": "node_log", "seq": seq, "message": "Wärme ≈ 🌊\n"} for seq in range(1, count)]
+    return [*events, {"type": "execution_complete", "seq": count, "output": None}]
+
+
+def whole(events: list[Event], after: int) -> bytes:
+    return PREAMBLE + b"".join(message(event) for event in events[after:])
+
+
+@dataclass
+class Answer:
+    """What the network gives to one connection."""
+
+    body: bytes = b""
+    chunk: int = 10_000
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: STREAM)
+    mute: bool = False
+    takes: float = 0.0
+
+
+@dataclass
+class Driven:
+    """What came of a stream."""
+
+    events: list[Event] = field(default_factory=list[Event])
+    actions: list[Connect | Poll | Wait] = field(default_factory=list[Connect | Poll | Wait])
+    now: float = 0.0
+
+    @property
+    def waits(self) -> list[float]:
+        return [action.seconds for action in self.actions if isinstance(action, Wait)]
+
+    @property
+    def connections(self) -> list[Connect]:
+        return [action for action in self.actions if isinstance(action, Connect)]
+
+
+def after(action: Connect | Poll) -> int:
+    return int(action.params["after"] if isinstance(action, Poll) else action.headers.get("last-event-id", "0"))
+
+
+def drive(machine: StreamMachine, answer: Callable[[Connect | Poll], Answer], most: int = 100_000) -> Driven:
+    """Does what the machine says, with answers instead of a network."""
+    driven = Driven()
+    for _ in range(most):
+        action = machine.next(driven.now)
+        if action is None:
+            break
+        driven.actions.append(action)
+        if isinstance(action, Wait):
+            driven.now += action.seconds
+            continue
+        given = answer(action)
+        if given.mute:
+            driven.now += getattr(action, "first_byte", 0.0)
+            machine.disconnected(driven.now, mute=True)
+            continue
+        if not machine.opened(given.status, given.headers, driven.now):
+            machine.refused(given.status, given.headers, given.body)
+        elif isinstance(action, Poll):
+            driven.events += machine.polled(given.body, driven.now)
+            continue
+        else:
+            for start in range(0, len(given.body), given.chunk):
+                driven.events += machine.received(given.body[start : start + given.chunk], driven.now)
+                if machine.done:
+                    break
+        driven.now += given.takes
+        machine.disconnected(driven.now)
+    return driven
+
+
+def follow(answer: Callable[[Connect | Poll], Answer], order: Order | None = None, **options: Any) -> Driven:
+    options.setdefault("fraction", random.Random(1).random)
+    return drive(StreamMachine(order or LogOrder(0, ()), **options), answer)
+
+
+def answers(*given: Answer, then: Callable[[Connect | Poll], Answer]) -> Callable[[Connect | Poll], Answer]:
+    """These answers, and then those."""
+    pending = list(given)
+    return lambda action: pending.pop(0) if pending else then(action)
+
+
+@pytest.fixture(scope="module")
+def recorded(server: Server) -> list[Event]:
+    """The log of a true execution, with all kinds of text in it."""
+    body = {"type": "transform", "data": {"output": {"text": "{{ item }}"}}}
+    texts = ["plain", "Grüße, 世界 🌊", "two\nlines\r\n", 'quotes " and \\', "\u2028\u0000"]
+    return server.finished_log(server.trigger(loop(body), input={"items": texts}))
+
+
+def test_cut_at_every_byte(recorded: list[Event]) -> None:
+    cut_at_every_byte(recorded, chunk=10_000)
+
+
+@pytest.mark.parametrize("chunk", [1, 7])
+def test_cut_at_every_byte_of_bytes_that_dribble(chunk: int) -> None:
+    cut_at_every_byte(log(6), chunk)
+
+
+def cut_at_every_byte(events: list[Event], chunk: int) -> None:
+    for cut in range(len(whole(events, 0)) + 1):
+        first = Answer(whole(events, 0)[:cut], chunk)
+        driven = follow(answers(first, then=lambda action: Answer(whole(events, after(action)), chunk)))
+        assert driven.events == events, f"cut after {cut} bytes"
+
+
+def test_every_connection_cut_after_the_same_bytes(recorded: list[Event]) -> None:
+    size = len(whole(recorded, 0))
+    longest = len(PREAMBLE) + max(len(message(event)) for event in recorded)
+    for cut in range(longest, size + 1):
+        driven = follow(lambda action, cut=cut: Answer(whole(recorded, after(action))[:cut]))
+        assert driven.events == recorded, f"cuts after {cut} bytes"
+
+
+def test_cut_at_every_byte_of_duplicated_messages(recorded: list[Event]) -> None:
+    def twice(position: int) -> bytes:
+        earlier = b"".join(message(event) for event in recorded[max(0, position - 3) : position])
+        return PREAMBLE + earlier + b"".join(message(event) * 2 for event in recorded[position:])
+
+    for cut in range(0, len(twice(0)) + 1, 3):
+        driven = follow(answers(Answer(twice(0)[:cut]), then=lambda action: Answer(twice(after(action)))))
+        assert driven.events == recorded, f"cut after {cut} bytes"
+
+
+FAULTS = st.one_of(
+    st.tuples(st.just("cut"), st.integers(0, 600), st.sampled_from([1, 5, 10_000])),
+    st.tuples(st.just("repeat"), st.integers(0, 9), st.integers(1, 4)),
+    st.tuples(st.just("lose"), st.integers(0, 9), st.just(0)),
+    st.tuples(st.just("swap"), st.integers(0, 9), st.just(0)),
+    st.tuples(st.just("damage"), st.integers(0, 600), st.just(0)),
+    st.tuples(st.just("mute"), st.just(0), st.just(0)),
+    st.tuples(st.just("close"), st.integers(0, 9), st.just(0)),
+    st.tuples(st.sampled_from(["500", "503", "429"]), st.just(0), st.just(0)),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 10), st.lists(FAULTS, max_size=12))
+def test_any_faults_deliver_the_log(count: int, faults: list[tuple[str, int, int]]) -> None:
+    events = log(count)
+    pending = list(faults)
+
+    def answer(action: Connect | Poll) -> Answer:
+        position = after(action)
+        if isinstance(action, Poll):
+            return Answer(json.dumps(events[position:]).encode(), headers=JSON)
+        kind, at, extra = pending.pop(0) if pending else ("", 0, 0)
+        messages = [message(event) for event in events[position:]]
+        match kind:
+            case "repeat":
+                messages[at:at] = messages[max(0, at - extra) : at] * 2
+            case "lose":
+                del messages[at : at + 1]
+            case "swap":
+                messages[at : at + 2] = reversed(messages[at : at + 2])
+            case "close":
+                messages[at:] = [frame(type="stream_closing", reason="max_duration", after=str(count), retryMs=1000)]
+            case "mute":
+                return Answer(mute=True)
+            case "500" | "503" | "429":
+                return Answer(b"{}", status=int(kind), headers={"retry-after": "1"})
+            case _:
+                pass
+        body = PREAMBLE + b"".join(messages)
+        if kind == "damage":
+            # A brace that is missing makes a message unreadable.
+            start = body.find(b"{", at)
+            body = body[:start] + body[start + 1 :] if start >= 0 else body
+        return Answer(body[:at], extra) if kind == "cut" else Answer(body)
+
+    assert follow(answer).events == events
+
+
+def test_a_closed_connection_is_never_the_end() -> None:
+    events = log(5)
+    driven = follow(
+        answers(*[Answer(PREAMBLE)] * 5, Answer(b""), then=lambda action: Answer(whole(events, after(action))))
+    )
+    assert driven.events == events
+    assert len(driven.connections) == 7
+
+
+def test_goes_on_where_it_was() -> None:
+    events = log(9)
+    driven = follow(answers(Answer(whole(events[:4], 0)), then=lambda action: Answer(whole(events, after(action)))))
+    assert [after(action) for action in driven.connections] == [0, 4]
+    assert "last-event-id" not in driven.connections[0].headers
+
+
+def test_an_announced_close_is_no_failure() -> None:
+    events = log(4)
+    closing = frame(type="stream_closing", reason="max_duration", after="2", retryMs=1000)
+    first = Answer(whole(events[:2], 0) + closing, takes=600)
+    # The next one had nothing to tell, but lived for a while.
+    second = Answer(PREAMBLE + closing, takes=600)
+    driven = follow(answers(first, second, then=lambda action: Answer(whole(events, after(action)))))
+    assert driven.events == events
+    assert driven.waits == []
+
+
+def test_a_server_that_does_nothing_but_close_is_not_asked_in_a_circle() -> None:
+    closing = Answer(PREAMBLE + frame(type="stream_closing", reason="shutdown", after="0", retryMs=1000))
+    driven = follow(answers(*[closing] * 5, then=lambda action: Answer(whole(log(1), after(action)))))
+    assert len(driven.waits) == 5
+
+
+def test_waits_longer_after_each_failure_but_not_for_ever() -> None:
+    driven = follow(answers(*[Answer(b"", status=503)] * 200, then=lambda action: Answer(whole(log(1), after(action)))))
+    assert all(0.1 <= wait <= 10.0 for wait in driven.waits)
+    assert driven.waits[0] <= 0.2
+    assert driven.waits[1] <= 0.4
+    assert max(driven.waits) > 8.0
+    assert len(set(driven.waits)) > 150, "no jitter"
+
+
+def test_something_new_makes_it_hurry_again() -> None:
+    events = log(3)
+    failing = [Answer(b"", status=503)] * 20
+    driven = follow(
+        answers(*failing, Answer(whole(events[:1], 0)), then=lambda action: Answer(whole(events, after(action))))
+    )
+    assert driven.events == events
+    assert driven.waits[-1] <= 0.2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 422])
+def test_what_asking_again_cannot_mend(status: int) -> None:
+    body = b'{"code":"it","detail":"No.","requestId":"r-1","errors":[{"path":"x","message":"y"}]}'
+    machine = StreamMachine(LogOrder(0, ()))
+    with pytest.raises(SluicegateApiError, match="No") as raised:
+        drive(machine, lambda _: Answer(body, status=status))
+    assert (raised.value.status_code, raised.value.code, raised.value.request_id) == (status, "it", "r-1")
+    assert raised.value.details == [{"path": "x", "message": "y"}]
+    assert machine.next(0.0) is None
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_what_asking_again_may_mend(status: int) -> None:
+    first = Answer(b"<html>", status=status, headers={"retry-after": "7"})
+    driven = follow(answers(first, then=lambda action: Answer(whole(log(2), after(action)))))
+    assert driven.events == log(2)
+    assert driven.waits == [7.0]
+
+
+def test_a_page_that_is_no_stream() -> None:
+    with pytest.raises(SluicegateConnectionError, match="text/html"):
+        follow(lambda _: Answer(b"<html>", headers={"content-type": "text/html"}))
+
+
+def test_nothing_is_left_after_the_last_event() -> None:
+    assert follow(lambda _: Answer(status=204), LogOrder(7, ())).events == []
+
+
+def test_events_that_are_no_longer_stored() -> None:
+    events = log(9)
+    gap = {"type": "stream_gap", "from": 1, "to": 6, "reason": "retention"}
+    snapshot = {"type": "stream_snapshot", "execution": {"id": "x"}}
+    start = PREAMBLE + frame(**gap) * 2 + frame(**snapshot) * 2
+    first = Answer(start + whole(events[6:8], 0))
+    driven = follow(answers(first, then=lambda action: Answer(whole(events, after(action)))))
+    assert driven.events == [gap, snapshot, *events[6:]]
+    # Cut before the snapshot, the gap is known and the snapshot is not missed for long.
+    driven = follow(answers(Answer(PREAMBLE + frame(**gap)), then=lambda action: Answer(whole(events, after(action)))))
+    assert driven.events == [gap, *events[6:]]
+
+
+def test_unknown_events_and_frames() -> None:
+    events = [{"type": "from_the_future", "seq": 1}, {"type": "execution_complete", "seq": 2}]
+    driven = follow(lambda _: Answer(PREAMBLE + frame(type="stream_news") + whole(events, 0)))
+    assert driven.events == events
+
+
+def test_three_mute_connections_and_it_reads_the_log() -> None:
+    events = log(2500)
+    polls: list[Poll] = []
+
+    def answer(action: Connect | Poll) -> Answer:
+        if isinstance(action, Connect):
+            return Answer(mute=True)
+        polls.append(action)
+        # What is stored grows while it is read.
+        stored = events[: 1200 + 100 * len(polls)]
+        return Answer(
+            json.dumps(stored[after(action) : after(action) + int(action.params["limit"])]).encode(), headers=JSON
+        )
+
+    driven = follow(answer, timing=StreamTiming(poll=1.0))
+    assert driven.events == events
+    assert len(driven.connections) == 3
+    assert driven.connections[0].first_byte == 3.0
+    # A full page is followed by the next one at once.
+    assert driven.waits[0] == 1.0
+    assert [after(poll) for poll in polls[:3]] == [0, 1000, 1400]
+
+
+def test_from_the_log_back_to_the_stream() -> None:
+    events = log(3)
+    healed = False
+
+    def answer(action: Connect | Poll) -> Answer:
+        if isinstance(action, Poll):
+            return Answer(b"[]", headers=JSON)
+        return Answer(whole(events, after(action))) if healed else Answer(mute=True)
+
+    machine = StreamMachine(LogOrder(0, ()))
+    driven = drive(machine, answer, most=400)
+    assert driven.events == []
+    # One look a minute whether the network is better.
+    assert 4 <= len(driven.connections) <= 6
+    healed = True
+    assert drive(machine, answer).events == events
+
+
+def test_a_log_whose_beginning_is_gone() -> None:
+    events = log(9)
+
+    def answer(action: Connect | Poll) -> Answer:
+        if isinstance(action, Connect):
+            return Answer(mute=True)
+        return Answer(json.dumps(events[max(5, after(action)) :]).encode(), headers=JSON)
+
+    gap = {"type": "stream_gap", "from": 1, "to": 5, "reason": "no longer stored"}
+    assert follow(answer).events == [gap, *events[5:]]
+
+
+def test_a_log_that_can_not_be_read() -> None:
+    events = log(3)
+    bad = [
+        Answer(b"<html>", headers=JSON),
+        Answer(b"{}", headers=JSON),
+        Answer(b"[1]", headers=JSON),
+        Answer(b"", status=502),
+    ]
+    mute = [Answer(mute=True)] * 3
+    good = Answer(json.dumps(events).encode(), headers=JSON)
+    driven = follow(answers(*mute, *bad, then=lambda _: good))
+    assert driven.events == events
+    assert len(driven.waits) == 4
+    with pytest.raises(SluicegateApiError):
+        follow(answers(*mute, then=lambda _: Answer(b"{}", status=403)))
+
+
+def test_a_hole_that_stays_is_read_from_the_log() -> None:
+    events = log(6)
+
+    def answer(action: Connect | Poll) -> Answer:
+        if isinstance(action, Poll):
+            return Answer(json.dumps(events[after(action) :]).encode(), headers=JSON)
+        return Answer(PREAMBLE + b"".join(message(event) for event in events[after(action) :] if event["seq"] != 3))
+
+    assert follow(answer).events == events
+
+
+def test_filtered_types_still_end() -> None:
+    events = [{"type": kind, "seq": seq} for seq, kind in enumerate(["node_log", "node_update", "execution_failed"], 1)]
+    machine = StreamMachine(LogOrder(0, ["node_update"]))
+    action = machine.next(0.0)
+    assert isinstance(action, Connect)
+    assert set(action.params["types"].split(",")) >= {"node_update", "execution_failed", "execution_cancelled"}
+    driven = drive(machine, lambda action: Answer(whole(events, after(action))))
+    assert driven.events == [events[1]]
+    assert machine.ended
+
+
+def feed(cursors: Iterable[str]) -> list[tuple[str, Event]]:
+    return [(cursor, {"type": "execution_status", "executionId": cursor, "seq": 1}) for cursor in cursors]
+
+
+def test_a_feed_of_many_executions() -> None:
+    entries = feed(["a-1", "a-2", "9-3", "b-1"])
+    sent = {
+        cursor: b"".join(message(event, id) for id, event in entries[i:]) for i, (cursor, _) in enumerate(entries, 1)
+    }
+    begin = PREAMBLE + b"id: 0-0\n\n"
+    first = message(entries[0][1], "a-1")
+    machine = StreamMachine(FeedOrder(None, ()))
+
+    def answer(action: Connect | Poll) -> Answer:
+        cursor = action.headers.get("last-event-id")
+        if cursor is None:
+            return Answer(begin)
+        # Repetitions, also of where it began.
+        return Answer(begin + first * 2 + sent.get(cursor, b""))
+
+    driven = drive(machine, answer, most=30)
+    assert driven.events == [event for _, event in entries]
+    assert [action.headers.get("last-event-id") for action in driven.connections][:4] == [None, "0-0", "a-1", "b-1"]
+    assert not machine.ended
+
+
+def test_a_feed_goes_on_after_what_was_filtered_out() -> None:
+    closing = frame(type="stream_closing", reason="max_duration", after="f-9", retryMs=1000)
+    driven = drive(StreamMachine(FeedOrder("a-1", ["x"])), lambda _: Answer(PREAMBLE + closing, takes=9), most=2)
+    assert [action.headers["last-event-id"] for action in driven.connections] == ["a-1", "f-9"]
+    assert driven.connections[0].params == {"types": "x"}
+
+
+def test_the_snapshot_of_a_feed_comes_once() -> None:
+    snapshot: Event = {"type": "stream_snapshot", "suspensions": []}
+    first = Answer(PREAMBLE + b"id: 0-0\n\n")
+    machine = StreamMachine(FeedOrder(None, ()), snapshot=True)
+    rest = Answer(PREAMBLE + frame(**snapshot) * 2)
+    driven = drive(machine, answers(first, then=lambda _: rest), most=12)
+    assert driven.events == [snapshot]
+    assert [action.params.get("snapshot") for action in driven.connections][:3] == ["true", "true", None]
+
+
+def test_a_feed_becomes_more_patient_with_a_slow_network() -> None:
+    driven = drive(StreamMachine(FeedOrder(None, ())), lambda _: Answer(mute=True), most=8)
+    patience = [action.first_byte for action in driven.connections]
+    assert patience[:4] == [3.0, 6.0, 12.0, 24.0]
+    assert max(patience) <= 45.0
+
+
+def test_a_feed_forgets_old_cursors_only() -> None:
+    order = FeedOrder(None, ())
+    for number in range(10_000):
+        assert order.place(str(number), {}) == "new"
+    assert all(order.place(str(number), {}) == "old" for number in range(9_000, 10_000))
+    assert order.cursor == "9999"
+
+
+def test_waits_are_spread_between_their_bounds() -> None:
+    timing = StreamTiming()
+    longest = [timing.wait(failures, 1.0) for failures in range(1, 50)]
+    assert longest[:3] == [0.2, 0.4, 0.8]
+    assert longest[-1] == 10.0
+    assert all(early <= late for early, late in pairwise(longest))
+    assert {timing.wait(failures, 0.0) for failures in range(1, 5000)} == {0.1}
+
+
+def test_events_by_the_thousand() -> None:
+    events = log(20_000)
+    assert follow(lambda action: Answer(whole(events, after(action)), 4096)).events == events
