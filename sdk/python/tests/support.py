@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar, cast
 
 import httpx
 
-from sluicegate import AsyncClient, Client, StreamTiming
+from sluicegate import AsyncClient, AsyncEvents, Client, StreamTiming
 
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("SLUICEGATE_BIN") or str(ROOT / "target" / "debug" / "sluicegate")
@@ -338,10 +338,16 @@ class Blocked:
         self._loop = loop
 
     def __getattr__(self, name: str) -> Any:
-        return self._wrap(getattr(self._target, name))
+        return self._wrap(getattr(self._target, "aclose" if name == "close" else name))
 
     def __iter__(self) -> Any:
-        return iter(self._target)
+        return self if isinstance(self._target, AsyncEvents) else iter(self._target)
+
+    def __next__(self) -> Any:
+        try:
+            return self._loop.run_until_complete(anext(self._target))
+        except StopAsyncIteration:
+            raise StopIteration from None
 
     def __len__(self) -> int:
         return len(self._target)

@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import aclosing
 from typing import Any, Literal
 
 import pytest
@@ -163,7 +162,7 @@ def test_break_asynchronous(server: Server, proxy: Proxy, waiting: str) -> None:
     async def follow() -> None:
         async with server.async_client(proxy.url) as client:
             before = sockets(), asyncio.all_tasks()
-            async with aclosing(client.events(None, None, waiting)) as events:
+            async with client.events(None, None, waiting) as events:
                 async for event in events:
                     assert event["type"] == "execution_status"
                     break
@@ -171,11 +170,21 @@ def test_break_asynchronous(server: Server, proxy: Proxy, waiting: str) -> None:
             async for _ in client.events(None, None, waiting):
                 break
             # The loop closes an iterator that was left, a moment later.
-            while sockets() != before[0]:
-                await asyncio.sleep(0)
+            await asyncio.to_thread(until, lambda: sockets() == before[0], "no socket is left")
             await no_tasks_but(before[1])
 
     asyncio.run(follow())
+
+
+def test_an_iterator_closed_by_another_thread(server: Server, proxy: Proxy, waiting: str) -> None:
+    with server.client(proxy.url) as client:
+        seen: list[Any] = []
+        events = client.events(None, None, waiting)
+        ended = beside(lambda: seen.extend(events))
+        until(lambda: proxy.connections()["open"] and events.cursor == str(len(server.log(waiting))), "the last event")
+        events.close()
+        ended()
+        assert seen == server.log(waiting)
 
 
 def test_the_end_of_the_execution(server: Server, proxy: Proxy) -> None:

@@ -322,7 +322,7 @@ def test_three_mute_connections_and_it_reads_the_log() -> None:
     driven = follow(answer, timing=StreamTiming(poll=1.0))
     assert driven.events == events
     assert len(driven.connections) == 3
-    assert driven.connections[0].first_byte == 3.0
+    assert driven.connections[0].first_byte == 5.0
     # A full page is followed by the next one at once.
     assert driven.waits[0] == 1.0
     assert [after(poll) for poll in polls[:3]] == [0, 1000, 1400]
@@ -361,6 +361,7 @@ def test_a_log_whose_beginning_is_gone() -> None:
 def test_a_log_that_can_not_be_read() -> None:
     events = log(3)
     bad = [
+        Answer(b"", headers=JSON),
         Answer(b"<html>", headers=JSON),
         Answer(b"{}", headers=JSON),
         Answer(b"[1]", headers=JSON),
@@ -370,7 +371,7 @@ def test_a_log_that_can_not_be_read() -> None:
     good = Answer(json.dumps(events).encode(), headers=JSON)
     driven = follow(answers(*mute, *bad, then=lambda _: good))
     assert driven.events == events
-    assert len(driven.waits) == 4
+    assert len(driven.waits) == 5
     with pytest.raises(SluicegateApiError):
         follow(answers(*mute, then=lambda _: Answer(b"{}", status=403)))
 
@@ -443,7 +444,7 @@ def test_the_snapshot_of_a_feed_comes_once() -> None:
 def test_a_feed_becomes_more_patient_with_a_slow_network() -> None:
     driven = drive(StreamMachine(FeedOrder(None, ())), lambda _: Answer(mute=True), most=8)
     patience = [action.first_byte for action in driven.connections]
-    assert patience[:4] == [3.0, 6.0, 12.0, 24.0]
+    assert patience[:4] == [5.0, 10.0, 20.0, 40.0]
     assert max(patience) <= 45.0
 
 

@@ -6,6 +6,7 @@ import inspect
 from itertools import islice
 from typing import Any
 
+import httpx
 import pytest
 
 from sluicegate import AsyncClient, Client, SluicegateApiError
@@ -36,7 +37,7 @@ def test_suspensions(client: Any, server: Server) -> None:
     server.until_suspended(id)
     found = client.suspensions.list(execution_id=id, state="open")
     assert len(found) == 1
-    suspension = found[0] if isinstance(found, list) else next(iter(found))
+    suspension = next(iter(found))
     assert client.suspensions.get(None, suspension["id"]) == suspension
     assert client.suspensions.claim(None, suspension["id"])["claim"]
     assert not client.suspensions.release(None, suspension["id"]).get("claim")
@@ -61,7 +62,13 @@ def test_watching_the_inbox(client: Any, server: Server) -> None:
     # What was stored a moment before the beginning may come as well.
     update = next(event for event in watch if event["type"] == "suspension_update")
     assert (update["executionId"], update["state"], update["action"]) == (id, "answered", "approved")
+    cursor = watch.cursor
     watch.close()
+    second = server.trigger(GATE)
+    # Somebody who comes later begins where the first one ended.
+    later = client.suspensions.watch(after=cursor, types=["execution_suspended"])
+    assert next(event["executionId"] for event in later) == second
+    later.close()
 
 
 def test_watching_a_pod(client: Any, server: Server) -> None:
@@ -69,10 +76,8 @@ def test_watching_a_pod(client: Any, server: Server) -> None:
     watch = client.pod_events(workflow_id=workflow, snapshot=True, full=True)
     assert next(watch)["executions"] == []
     ids = [client.trigger(workflow_id=workflow, input={"n": n})["id"] for n in range(3)]
-    ended = islice((event for event in watch if event["type"] == "execution_complete"), 3)
-    assert sorted((event["executionId"], event["output"]["n"]) for event in ended) == sorted(
-        zip(ids, range(3), strict=True)
-    )
+    ended = list(islice((event for event in watch if event["type"] == "execution_complete"), 3))
+    assert {event["executionId"]: event["output"]["n"] for event in ended} == dict(zip(ids, range(3), strict=True))
     watch.close()
 
 
@@ -87,7 +92,7 @@ def test_replay_retry_compare_logs(client: Any, server: Server) -> None:
     retried = client.retry(None, None, done["id"])
     assert client.wait_for_completion(None, None, retried["id"])["output"] == {"n": 1}
     assert client.compare(None, None, done["id"], replayed["id"])["sameInput"] is False
-    assert len(client.logs(None, None, done["id"], level="error")) == 0
+    assert len(client.list_logs(None, None, done["id"], level="error")) == 0
     assert "nodes" not in client.get_execution(None, None, done["id"], include=["input"])
 
 
@@ -137,8 +142,6 @@ def test_schedules(client: Any, server: Server) -> None:
 
 
 def test_webhooks(client: Any, server: Server) -> None:
-    import httpx
-
     workflow = client.workflows.create(None, None, name="Called", definition=LINEAR)["id"]
     client.workflows.deploy(None, None, workflow)
     webhooks = client.webhooks
@@ -150,6 +153,7 @@ def test_webhooks(client: Any, server: Server) -> None:
     assert webhooks.get_delivery(None, None, id, delivery["id"])["id"] == delivery["id"]
     again = webhooks.redeliver(None, None, id, delivery["id"])
     client.wait_for_completion(None, None, again["id"])
+    webhooks.update(None, None, id, verification="github", secret="s" * 32)
     assert webhooks.rotate(None, None, id)["secret"]
     assert webhooks.get(None, None, id)["name"] == "Hooked"
     assert id in [one["id"] for one in webhooks.list().all()]
@@ -172,7 +176,7 @@ def test_bulk_jobs(client: Any, server: Server) -> None:
     job = client.bulk_jobs.cancel_executions(None, None, filter={"workflowId": workflow})
 
     def finished(id: str) -> Any:
-        until(lambda: client.bulk_jobs.get(None, None, id)["state"] == "completed", "the job")
+        until(lambda: client.bulk_jobs.get(None, None, id)["state"] == "finished", "the job")
         return client.bulk_jobs.get(None, None, id)
 
     finished(job["id"])
@@ -184,6 +188,27 @@ def test_bulk_jobs(client: Any, server: Server) -> None:
     with pytest.raises(SluicegateApiError) as over:
         client.bulk_jobs.cancel(None, None, finished(job["id"])["id"])
     assert over.value.status_code == 409
+
+
+def test_the_snapshot_of_an_execution(client: Any, server: Server) -> None:
+    id = server.trigger(GATE)
+    server.until_suspended(id)
+    events = client.events(None, None, id, after=2, snapshot=True)
+    first, second = next(events), next(events)
+    assert (first["type"], first["execution"]["id"]) == ("stream_snapshot", id)
+    assert second["seq"] == 3
+    assert events.cursor == "3"
+    events.close()
+
+
+def test_any_other_call(client: Any, server: Server) -> None:
+    assert "start" in str(client.request("GET", "/v1/node-types"))
+    made = client.request("POST", f"/v1/workspaces/{server.workspace_id}/pods", body={"name": "Other"})
+    path = f"/v1/workspaces/{server.workspace_id}/pods/{made['id']}"
+    assert client.request("PATCH", path, body={"name": "Renamed"}, idempotency_key=made["id"])["name"] == "Renamed"
+    assert client.request("DELETE", path) is None
+    path = f"/v1/workspaces/{server.workspace_id}/suspensions/events"
+    assert client.create_stream_token(None, path)["token"]
 
 
 def test_both_clients_have_the_same_methods() -> None:

@@ -4,7 +4,7 @@
 """
 
 from .async_client import AsyncClient
-from .async_transport import AsyncPage
+from .async_transport import AsyncEvents, AsyncPage
 from .client import Client
 from .errors import (
     SluicegateApiError,
@@ -15,13 +15,15 @@ from .errors import (
 )
 from .request import VERSION as __version__
 from .stream import END_TYPES, StreamTiming
-from .transport import Page
+from .transport import Events, Page
 
 __all__ = [
     "END_TYPES",
     "AsyncClient",
+    "AsyncEvents",
     "AsyncPage",
     "Client",
+    "Events",
     "Page",
     "SluicegateApiError",
     "SluicegateConnectionError",

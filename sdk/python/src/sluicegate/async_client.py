@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .async_resources import AsyncBulkJobs, AsyncSchedules, AsyncSuspensions, AsyncWebhooks, AsyncWorkflows
-from .async_transport import AsyncCallback, AsyncPage, AsyncStop, AsyncTransport
+from .async_transport import AsyncCallback, AsyncEvents, AsyncPage, AsyncStop, AsyncTransport
 from .errors import SluicegateExecutionError, SluicegateTimeoutError
-from .request import Configuration, Request, Scope, read, write
+from .request import Configuration, Request, Scope, raw, read, write
 from .stream import END_TYPES, FeedOrder, LogOrder, StreamTiming
 from .types import (
     CancelReport,
@@ -20,6 +20,7 @@ from .types import (
     PublishedEvent,
     ReplayPlan,
     StreamEvent,
+    StreamToken,
 )
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class AsyncClient:
         prefer = {"prefer": "return=representation"}
         return await self._transport.call(Request("DELETE", path, params, prefer, timeout=wait))
 
-    async def logs(
+    async def list_logs(
         self, workspace_id: str | None, pod_id: str | None, execution_id: str, **query: Unpack[options.LogsQuery]
     ) -> AsyncPage[LogEntry]:
         """What its nodes have logged, oldest first."""
@@ -234,6 +235,23 @@ class AsyncClient:
         path = self._scope.pod(workspace_id, pod_id, "events")
         return await self._transport.call(write("POST", path, event))
 
+    async def create_stream_token(self, workspace_id: str | None, path: str) -> StreamToken:
+        """A token that opens one stream for five minutes, for a browser's own `EventSource`."""
+        request = write("POST", self._scope.workspace(workspace_id, "stream-tokens"), {"path": path})
+        return await self._transport.call(request)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        idempotency_key: str | None = None,
+    ) -> Any:
+        """Any call of the API that has no method here: `request("GET", "/v1/node-types")`. Nothing is renamed."""
+        return await self._transport.call(raw(method, path, params, body, idempotency_key))
+
     # Streams
 
     def events(
@@ -244,15 +262,16 @@ class AsyncClient:
         *,
         after: int = 0,
         types: Sequence[str] = (),
-    ) -> AsyncGenerator[StreamEvent, None]:
+        snapshot: bool = False,
+    ) -> AsyncEvents[StreamEvent]:
         """The events of an execution, from its beginning or after a position, each once and in order, until it ends.
 
         Connections may break meanwhile, and servers restart: the stream goes on where it was. What asking again can't
-        mend (no access, no such execution) is raised.
+        mend (no access, no such execution) is raised. With `snapshot` the execution as it is comes first.
         """
         path = self._execution(workspace_id, pod_id, execution_id, "events")
-        machine = self._transport.machine(LogOrder(after, types))
-        return cast("AsyncGenerator[StreamEvent, None]", self._transport.follow(path, machine))
+        machine = self._transport.machine(LogOrder(after, types), snapshot=snapshot)
+        return self._transport.events(path, machine)
 
     def stream_events(
         self,
@@ -264,13 +283,15 @@ class AsyncClient:
         *,
         after: int = 0,
         types: Sequence[str] = (),
+        snapshot: bool = False,
     ) -> AsyncStop:
         """Calls `on_event` with the events that `events` gives, beside what your program does; the result stops that.
 
         `on_error` is called once if the stream can't go on, or if `on_event` raises. Stopping can be awaited.
         """
         path = self._execution(workspace_id, pod_id, execution_id, "events")
-        return self._transport.deliver(path, self._transport.machine(LogOrder(after, types)), on_event, on_error)
+        machine = self._transport.machine(LogOrder(after, types), snapshot=snapshot)
+        return self._transport.deliver(path, machine, on_event, on_error)
 
     def pod_events(
         self,
@@ -282,7 +303,7 @@ class AsyncClient:
         workflow_id: str | None = None,
         full: bool = False,
         snapshot: bool = False,
-    ) -> AsyncGenerator[FeedStreamEvent, None]:
+    ) -> AsyncEvents[FeedStreamEvent]:
         """Changes of status and suspensions of all executions of the pod, from now on and without end.
 
         With `snapshot` the newest executions come first, with `full` events have outputs and reports.
@@ -291,8 +312,7 @@ class AsyncClient:
         if workflow_id:
             params["workflowId"] = workflow_id
         machine = self._transport.machine(FeedOrder(after, types), params, snapshot=snapshot)
-        events = self._transport.follow(self._scope.pod(workspace_id, pod_id, "events"), machine)
-        return cast("AsyncGenerator[FeedStreamEvent, None]", events)
+        return self._transport.events(self._scope.pod(workspace_id, pod_id, "events"), machine)
 
     def _execution(self, workspace_id: str | None, pod_id: str | None, execution_id: str, *parts: str) -> str:
         return self._scope.pod(workspace_id, pod_id, "executions", execution_id, *parts)

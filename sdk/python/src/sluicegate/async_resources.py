@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from .async_transport import AsyncPage, AsyncTransport
+from .async_transport import AsyncEvents, AsyncPage, AsyncTransport
 from .request import delete, read, write
 from .stream import FeedOrder
 from .types import (
@@ -82,12 +82,12 @@ class AsyncSuspensions:
         types: Sequence[str] = (),
         workflow_id: str | None = None,
         snapshot: bool = False,
-    ) -> AsyncGenerator[FeedStreamEvent, None]:
+    ) -> AsyncEvents[FeedStreamEvent]:
         """Suspensions as they open and change, without end. With `snapshot` those that are open now come first."""
         path = self._scope.workspace(workspace_id, "suspensions", "events")
         params = {"workflowId": workflow_id} if workflow_id else {}
         machine = self._transport.machine(FeedOrder(after, types), params, snapshot=snapshot)
-        return cast("AsyncGenerator[FeedStreamEvent, None]", self._transport.follow(path, machine))
+        return self._transport.events(path, machine)
 
     async def _act(
         self, method: str, workspace_id: str | None, suspension_id: str, action: str, body: Any = None

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from time import monotonic
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 import anyio
 import httpx
@@ -19,6 +19,9 @@ import httpx
 from .errors import SluicegateError
 from .request import Configuration, Repetition, Request, next_cursor
 from .stream import Connect, Order, Poll, StreamMachine, Wait
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 AsyncStop: TypeAlias = Callable[[], Awaitable[None]]
@@ -54,6 +57,35 @@ class AsyncPage(list[T], Generic[T]):
             for item in page:
                 yield item
             page = await page.next_page()
+
+
+class AsyncEvents(Generic[T]):
+    """Events as they come: an asynchronous iterator, and a context manager that closes it."""
+
+    def __init__(self, events: AsyncGenerator[Any, None], machine: StreamMachine) -> None:
+        self._events = events
+        self._machine = machine
+
+    @property
+    def cursor(self) -> str | None:
+        """Where another stream goes on (`after`) behind the events that this one has given."""
+        return self._machine.cursor
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        return await anext(self._events)
+
+    async def aclose(self) -> None:
+        """Ends the stream; nothing is left of it."""
+        await self._events.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
 
 class AsyncTransport:
@@ -104,6 +136,10 @@ class AsyncTransport:
         """The rules of a new stream."""
         return StreamMachine(order, params, snapshot=snapshot, timing=self._configuration.timing)
 
+    def events(self, path: str, machine: StreamMachine) -> AsyncEvents[Any]:
+        """Follows a stream."""
+        return AsyncEvents(self.follow(path, machine), machine)
+
     async def follow(self, path: str, machine: StreamMachine) -> AsyncGenerator[dict[str, Any], None]:
         """Does what the machine says, until it has ended."""
         while (action := machine.next(monotonic())) is not None:
@@ -112,24 +148,25 @@ class AsyncTransport:
             if isinstance(action, Wait):
                 await anyio.sleep(action.seconds)
             elif isinstance(action, Poll):
-                for event in await self._poll(path, machine, action):
+                body = await self._page_of_log(path, machine, action)
+                for event in machine.polled(body, monotonic()) if body is not None else ():
                     yield event
             else:
                 async with aclosing(self._connection(path, machine, action)) as events:
                     async for event in events:
                         yield event
 
-    async def _poll(self, path: str, machine: StreamMachine, action: Poll) -> list[dict[str, Any]]:
+    async def _page_of_log(self, path: str, machine: StreamMachine, action: Poll) -> bytes | None:
         try:
             response = await self._streams.send(self._configuration.poll(self._streams, path, action))
         except httpx.TransportError as error:
             log.debug("%s: %r", path, error)
         else:
             if machine.opened(response.status_code, response.headers, monotonic()):
-                return list(machine.polled(response.content, monotonic()))
+                return response.content
             machine.refused(response.status_code, response.headers, response.content)
         machine.disconnected(monotonic())
-        return []
+        return None
 
     async def _connection(
         self, path: str, machine: StreamMachine, action: Connect

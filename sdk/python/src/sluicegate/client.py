@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .errors import SluicegateExecutionError, SluicegateTimeoutError
-from .request import Configuration, Request, Scope, read, write
+from .request import Configuration, Request, Scope, raw, read, write
 from .resources import BulkJobs, Schedules, Suspensions, Webhooks, Workflows
 from .stream import END_TYPES, FeedOrder, LogOrder, StreamTiming
-from .transport import Callback, Page, Stop, Transport
+from .transport import Callback, Events, Page, Stop, Transport
 from .types import (
     CancelReport,
     Comparison,
@@ -21,6 +21,7 @@ from .types import (
     PublishedEvent,
     ReplayPlan,
     StreamEvent,
+    StreamToken,
 )
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ class Client:
         prefer = {"prefer": "return=representation"}
         return self._transport.call(Request("DELETE", path, params, prefer, timeout=wait))
 
-    def logs(
+    def list_logs(
         self, workspace_id: str | None, pod_id: str | None, execution_id: str, **query: Unpack[options.LogsQuery]
     ) -> Page[LogEntry]:
         """What its nodes have logged, oldest first."""
@@ -233,6 +234,23 @@ class Client:
         path = self._scope.pod(workspace_id, pod_id, "events")
         return self._transport.call(write("POST", path, event))
 
+    def create_stream_token(self, workspace_id: str | None, path: str) -> StreamToken:
+        """A token that opens one stream for five minutes, for a browser's own `EventSource`."""
+        request = write("POST", self._scope.workspace(workspace_id, "stream-tokens"), {"path": path})
+        return self._transport.call(request)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        idempotency_key: str | None = None,
+    ) -> Any:
+        """Any call of the API that has no method here: `request("GET", "/v1/node-types")`. Nothing is renamed."""
+        return self._transport.call(raw(method, path, params, body, idempotency_key))
+
     # Streams
 
     def events(
@@ -243,15 +261,16 @@ class Client:
         *,
         after: int = 0,
         types: Sequence[str] = (),
-    ) -> Generator[StreamEvent, None, None]:
+        snapshot: bool = False,
+    ) -> Events[StreamEvent]:
         """The events of an execution, from its beginning or after a position, each once and in order, until it ends.
 
         Connections may break meanwhile, and servers restart: the stream goes on where it was. What asking again can't
-        mend (no access, no such execution) is raised.
+        mend (no access, no such execution) is raised. With `snapshot` the execution as it is comes first.
         """
         path = self._execution(workspace_id, pod_id, execution_id, "events")
-        machine = self._transport.machine(LogOrder(after, types))
-        return cast("Generator[StreamEvent, None, None]", self._transport.follow(path, machine))
+        machine = self._transport.machine(LogOrder(after, types), snapshot=snapshot)
+        return self._transport.events(path, machine)
 
     def stream_events(
         self,
@@ -263,13 +282,15 @@ class Client:
         *,
         after: int = 0,
         types: Sequence[str] = (),
+        snapshot: bool = False,
     ) -> Stop:
         """Calls `on_event` with the events that `events` gives, beside what your program does; the result stops that.
 
         `on_error` is called once if the stream can't go on, or if `on_event` raises. Stopping can be called.
         """
         path = self._execution(workspace_id, pod_id, execution_id, "events")
-        return self._transport.deliver(path, self._transport.machine(LogOrder(after, types)), on_event, on_error)
+        machine = self._transport.machine(LogOrder(after, types), snapshot=snapshot)
+        return self._transport.deliver(path, machine, on_event, on_error)
 
     def pod_events(
         self,
@@ -281,7 +302,7 @@ class Client:
         workflow_id: str | None = None,
         full: bool = False,
         snapshot: bool = False,
-    ) -> Generator[FeedStreamEvent, None, None]:
+    ) -> Events[FeedStreamEvent]:
         """Changes of status and suspensions of all executions of the pod, from now on and without end.
 
         With `snapshot` the newest executions come first, with `full` events have outputs and reports.
@@ -290,8 +311,7 @@ class Client:
         if workflow_id:
             params["workflowId"] = workflow_id
         machine = self._transport.machine(FeedOrder(after, types), params, snapshot=snapshot)
-        events = self._transport.follow(self._scope.pod(workspace_id, pod_id, "events"), machine)
-        return cast("Generator[FeedStreamEvent, None, None]", events)
+        return self._transport.events(self._scope.pod(workspace_id, pod_id, "events"), machine)
 
     def _execution(self, workspace_id: str | None, pod_id: str | None, execution_id: str, *parts: str) -> str:
         return self._scope.pod(workspace_id, pod_id, "executions", execution_id, *parts)

@@ -177,6 +177,12 @@ def write(method: str, path: str, options: Mapping[str, Any], *, timeout: float 
     return Request(method, path, headers={"idempotency-key": key}, body=body, timeout=timeout)
 
 
+def raw(method: str, path: str, params: Mapping[str, Any] | None, body: Any, key: str | None) -> Request:
+    """A request as it is given."""
+    headers = {"idempotency-key": key or str(uuid.uuid4())} if method in ("POST", "PATCH") else {}
+    return Request(method, path, params or {}, headers, body)
+
+
 def delete(path: str) -> Request:
     """A request that deletes something."""
     return Request("DELETE", path)

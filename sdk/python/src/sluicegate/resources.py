@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from .request import delete, read, write
 from .stream import FeedOrder
-from .transport import Page, Transport
+from .transport import Events, Page, Transport
 from .types import (
     BulkItem,
     BulkJob,
@@ -79,12 +79,12 @@ class Suspensions:
         types: Sequence[str] = (),
         workflow_id: str | None = None,
         snapshot: bool = False,
-    ) -> Generator[FeedStreamEvent, None, None]:
+    ) -> Events[FeedStreamEvent]:
         """Suspensions as they open and change, without end. With `snapshot` those that are open now come first."""
         path = self._scope.workspace(workspace_id, "suspensions", "events")
         params = {"workflowId": workflow_id} if workflow_id else {}
         machine = self._transport.machine(FeedOrder(after, types), params, snapshot=snapshot)
-        return cast("Generator[FeedStreamEvent, None, None]", self._transport.follow(path, machine))
+        return self._transport.events(path, machine)
 
     def _act(self, method: str, workspace_id: str | None, suspension_id: str, action: str, body: Any = None) -> Any:
         path = self._scope.workspace(workspace_id, "suspensions", suspension_id, action)

@@ -35,7 +35,7 @@ class StreamTiming:
 
     heartbeat: float = 15.0
     """The time between two heartbeats (the server's `--stream-heartbeat`); who misses three is given up."""
-    first_byte: float = 3.0
+    first_byte: float = 5.0
     """How long a connection may stay mute. The server sends a first byte at once; a buffering proxy keeps it."""
     poll: float = 1.0
     """The time between two looks at the event log, while connections stay mute."""
@@ -204,6 +204,7 @@ class StreamMachine:
         self._params = dict(params or {})
         if order.types:
             self._params["types"] = ",".join(order.types)
+        self._snapshot_asked = snapshot
         self._snapshot_due = snapshot
         self._timing = timing or StreamTiming()
         self._fraction = fraction
@@ -223,6 +224,11 @@ class StreamMachine:
         self._progress = False
         self._hole = False
         self._announced = False
+
+    @property
+    def cursor(self) -> str | None:
+        """Where another stream would go on after the last event that was given."""
+        return self._order.cursor
 
     @property
     def ended(self) -> bool:
@@ -251,7 +257,7 @@ class StreamMachine:
         headers = {"accept": self._expected, "cache-control": "no-cache"}
         if cursor is not None:
             headers["last-event-id"] = cursor
-        if self._snapshot_due and not self._order.is_log:
+        if self._snapshot_asked:
             params["snapshot"] = "true"
         silence = self._timing.heartbeat * _MISSED_HEARTBEATS
         # Where there is no log to read instead, patience grows: the network may be no more than slow.
@@ -321,7 +327,7 @@ class StreamMachine:
                 self._snapshot_due = True
                 yield frame
             case "stream_snapshot" if self._snapshot_due:
-                self._snapshot_due = False
+                self._snapshot_asked = self._snapshot_due = False
                 yield frame
             case _:
                 # A frame of a newer server, or one that came again.

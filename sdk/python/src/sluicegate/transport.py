@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import httpx
 
 from .errors import SluicegateError
 from .request import Configuration, Repetition, Request, next_cursor
 from .stream import Connect, Order, Poll, StreamMachine, Wait
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 Stop: TypeAlias = Callable[[], None]
@@ -125,6 +128,40 @@ class Line:
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
+class Events(Generic[T]):
+    """Events as they come: an iterator, and a context manager that closes it."""
+
+    def __init__(self, events: Generator[Any, None, None], machine: StreamMachine, line: Line) -> None:
+        self._events = events
+        self._machine = machine
+        self._line = line
+
+    @property
+    def cursor(self) -> str | None:
+        """Where another stream goes on (`after`) behind the events that this one has given."""
+        return self._machine.cursor
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        return next(self._events)
+
+    def close(self) -> None:
+        """Ends the stream; nothing is left of it. Another thread may call this, too: whoever waits for an event then
+        sees the end of the iteration."""
+        self._line.stop()
+        # While another thread is in there, it is the one to end it.
+        with suppress(ValueError):
+            self._events.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 class Transport:
     """The connections of a client. Streams have some of their own: each is closed with its stream."""
 
@@ -174,18 +211,21 @@ class Transport:
         """The rules of a new stream."""
         return StreamMachine(order, params, snapshot=snapshot, timing=self._configuration.timing)
 
-    def follow(
-        self, path: str, machine: StreamMachine, line: Line | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    def events(self, path: str, machine: StreamMachine) -> Events[Any]:
+        """Follows a stream."""
+        line = Line()
+        return Events(self.follow(path, machine, line), machine, line)
+
+    def follow(self, path: str, machine: StreamMachine, line: Line) -> Generator[dict[str, Any], None, None]:
         """Does what the machine says, until it has ended or the line is stopped."""
-        line = line or Line()
         self._lines.setdefault(line, None)
         try:
             while not line.stopped and not self._closed and (action := machine.next(monotonic())) is not None:
                 if isinstance(action, Wait):
                     line.wait(action.seconds)
                 elif isinstance(action, Poll):
-                    yield from self._poll(path, machine, action, line)
+                    body = self._page_of_log(path, machine, action, line)
+                    yield from machine.polled(body, monotonic()) if body is not None else ()
                 else:
                     yield from self._connection(path, machine, action, line)
             if self._closed and not machine.ended:
@@ -193,7 +233,7 @@ class Transport:
         finally:
             self._lines.pop(line, None)
 
-    def _poll(self, path: str, machine: StreamMachine, action: Poll, line: Line) -> list[dict[str, Any]]:
+    def _page_of_log(self, path: str, machine: StreamMachine, action: Poll, line: Line) -> bytes | None:
         request = self._configuration.poll(self._streams, path, action, line.dial(None))
         try:
             response = self._streams.send(request)
@@ -201,12 +241,12 @@ class Transport:
             log.debug("%s: %r", path, error)
         else:
             if machine.opened(response.status_code, response.headers, monotonic()):
-                return list(machine.polled(response.content, monotonic()))
+                return response.content
             machine.refused(response.status_code, response.headers, response.content)
         finally:
             line.hang_up()
         machine.disconnected(monotonic())
-        return []
+        return None
 
     def _connection(
         self, path: str, machine: StreamMachine, action: Connect, line: Line
