@@ -30,8 +30,9 @@ install_package() {
 command -v "$python" >/dev/null || install_package python3
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { say "$python is older than 3.10"; exit 1; }
 "$python" -c 'import venv, ensurepip' 2>/dev/null || install_package python3-venv
-# The fault proxy of the tests, and the type checker.
+# The fault proxy of the tests and the type checker; the certificates of the tests.
 command -v node >/dev/null || install_package nodejs
+command -v openssl >/dev/null || install_package openssl
 
 # The environment is made again when the requirements or the interpreter are others.
 stamp=$("$python" -c 'import sys; print(sys.version)'; cat "$project/requirements-dev.txt")

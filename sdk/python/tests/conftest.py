@@ -53,6 +53,7 @@ def client_of(kind: Kind, server: Server) -> Generator[Callable[..., Any], None,
                 return stack.enter_context(server.client(url, **options))
             loop = asyncio.new_event_loop()
             stack.callback(loop.close)
+            stack.callback(lambda: loop.run_until_complete(loop.shutdown_asyncgens()))
             client = Blocked(server.async_client(url, **options), loop)
             stack.callback(client.aclose)
             return client

@@ -137,6 +137,7 @@ def cut_at_every_byte(events: list[Event], chunk: int) -> None:
         first = Answer(whole(events, 0)[:cut], chunk)
         driven = follow(answers(first, then=lambda action: Answer(whole(events, after(action)), chunk)))
         assert driven.events == events, f"cut after {cut} bytes"
+        assert len(driven.connections) <= 2
 
 
 def test_every_connection_cut_after_the_same_bytes(recorded: list[Event]) -> None:
@@ -323,9 +324,25 @@ def test_three_mute_connections_and_it_reads_the_log() -> None:
     assert driven.events == events
     assert len(driven.connections) == 3
     assert driven.connections[0].first_byte == 5.0
+    assert [type(action) for action in driven.actions[:7]] == [Connect, Connect, Connect, Poll, Poll, Wait, Poll]
     # A full page is followed by the next one at once.
     assert driven.waits[0] == 1.0
     assert [after(poll) for poll in polls[:3]] == [0, 1000, 1400]
+
+
+def test_mute_now_and_then_is_no_reason_to_read_the_log() -> None:
+    heartbeat = Answer(PREAMBLE)
+    some = [Answer(mute=True), Answer(mute=True), heartbeat] * 5
+    driven = follow(answers(*some, then=lambda action: Answer(whole(log(2), after(action)))))
+    assert driven.events == log(2)
+    assert not [action for action in driven.actions if isinstance(action, Poll)]
+
+
+def test_a_proxy_that_cuts_idle_connections_is_asked_again_soon() -> None:
+    idle = [Answer(PREAMBLE + b": heartbeat\n\n", takes=60.0)] * 30
+    driven = follow(answers(*idle, then=lambda action: Answer(whole(log(2), after(action)))))
+    assert driven.events == log(2)
+    assert max(driven.waits) <= 0.2
 
 
 def test_from_the_log_back_to_the_stream() -> None:
@@ -376,6 +393,19 @@ def test_a_log_that_can_not_be_read() -> None:
         follow(answers(*mute, then=lambda _: Answer(b"{}", status=403)))
 
 
+def test_a_log_that_can_be_read_now_and_then() -> None:
+    events = log(4)
+
+    def page(count: int) -> Answer:
+        return Answer(json.dumps(events[:count]).encode(), headers=JSON)
+
+    script = [Answer(mute=True)] * 3 + [Answer(status=502)] * 12 + [page(2), Answer(status=502)]
+    driven = follow(answers(*script, then=lambda _: page(4)), timing=StreamTiming(poll=0.5))
+    assert driven.events == events
+    assert driven.waits[-2] == 0.5
+    assert driven.waits[-1] <= 0.2
+
+
 def test_a_hole_that_stays_is_read_from_the_log() -> None:
     events = log(6)
 
@@ -420,8 +450,22 @@ def test_a_feed_of_many_executions() -> None:
 
     driven = drive(machine, answer, most=30)
     assert driven.events == [event for _, event in entries]
-    assert [action.headers.get("last-event-id") for action in driven.connections][:4] == [None, "0-0", "a-1", "b-1"]
+    cursors = [action.headers.get("last-event-id") for action in driven.connections]
+    assert cursors[:3] == [None, "0-0", "a-1"]
+    assert set(cursors[3:]) == {"b-1"}
     assert not machine.ended
+
+
+def test_a_damaged_event_of_a_feed_is_asked_for_again() -> None:
+    entries = feed(["a-1", "a-2", "a-3"])
+    good = [message(event, id) for id, event in entries]
+    damaged = Answer(PREAMBLE + good[0] + b"id: a-2\ndata: {half\n\n" + good[2])
+
+    def again(action: Connect | Poll) -> Answer:
+        return Answer(PREAMBLE + b"".join(good[int(action.headers["last-event-id"][2:]) :]))
+
+    driven = drive(StreamMachine(FeedOrder("a-0", ())), answers(damaged, then=again), most=6)
+    assert driven.events == [event for _, event in entries]
 
 
 def test_a_feed_goes_on_after_what_was_filtered_out() -> None:

@@ -212,7 +212,7 @@ class StreamMachine:
         # Failures since something new came, and connections in a row that were open and of no use.
         self._failures = 0
         self._useless = 0
-        self._polling_until: float | None = None
+        self._polling_until = 0.0
         self._wait = 0.0
         self._expected = ""
         self._begin_connection()
@@ -265,16 +265,8 @@ class StreamMachine:
         return Connect(headers, params, min(self._timing.first_byte * patience, max(silence, 1.0)), silence)
 
     def _polls(self, now: float) -> bool:
-        if not self._order.is_log or self._useless < _USELESS_CONNECTIONS:
-            return False
-        if self._polling_until is None:
-            self._polling_until = now + _POLLING_FOR
-        if now < self._polling_until:
-            return True
-        # One connection to see whether the network has become better; if not, back to the log.
-        self._polling_until = None
-        self._useless = _USELESS_CONNECTIONS - 1
-        return False
+        # Now and then a connection shows whether the network has become better.
+        return self._order.is_log and self._useless >= _USELESS_CONNECTIONS and now < self._polling_until
 
     def opened(self, status: int, headers: Mapping[str, str], now: float) -> bool:
         """The server has answered. Whether the body is to be read; otherwise call `refused` with it."""
@@ -339,7 +331,6 @@ class StreamMachine:
             self._hole = True
         elif place == "new":
             self._progress = True
-            self._failures = 0
             if self._order.is_log and event.get("type") in END_TYPES:
                 self._ended = True
             if self._order.wanted(event):
@@ -374,9 +365,9 @@ class StreamMachine:
             return
         if mute or (self._hole and not self._progress):
             self._useless += 1
+            self._polling_until = now + _POLLING_FOR
         elif self._heard:
             self._useless = 0
-            self._polling_until = None
         lived = 0.0 if self._opened_at is None else now - self._opened_at
         # Who announces its close is asked again at once, unless it does nothing else than close.
         if mute or (self._announced and (self._progress or lived >= 1.0)):
