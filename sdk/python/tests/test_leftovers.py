@@ -112,13 +112,17 @@ def test_a_cancelled_task(server: Server, waiting: str, state: tuple[str, Stream
 
 
 def test_closing_the_client_ends_its_streams(
-    server: Server, waiting: str, state: tuple[str, StreamTiming, Callable[[], Any]]
+    server: Server,
+    waiting: str,
+    state: tuple[str, StreamTiming, Callable[[], Any]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     url, timing, reached = state
     last = len(server.log(waiting))
     client = server.client(url, timing=timing)
     errors: list[Exception] = []
     client.stream_events(None, None, waiting, lambda _: None, errors.append, after=last)
+    client.stream_events(None, None, waiting, lambda _: None, after=last)
 
     def read() -> None:
         with pytest.raises(SluicegateError, match="the client is closed"):
@@ -130,7 +134,9 @@ def test_closing_the_client_ends_its_streams(
     client.close()
     reader()
     assert time.monotonic() - begun < 1.0
+    # Who closes a client need not be told.
     assert errors == []
+    assert caplog.records == []
 
 
 def test_closing_the_client_ends_its_streams_asynchronous(server: Server, proxy: Proxy, waiting: str) -> None:

@@ -46,7 +46,7 @@ def scripted(kind: Kind, handler: Handler, call: Callable[[Any], Any], **options
 class Script:
     """Answers that come one after the other, and the requests they were given for."""
 
-    def __init__(self, *answers: httpx.Response | int | type[httpx.TransportError]) -> None:
+    def __init__(self, *answers: httpx.Response | int | type[httpx.RequestError]) -> None:
         self.answers = list(answers)
         self.requests: list[httpx.Request] = []
 
@@ -125,6 +125,14 @@ def test_errors_of_something_else_than_sluicegate(kind: Kind) -> None:
     assert (raised.value.code, raised.value.request_id, raised.value.details) == ("http_404", "q", [])
 
 
+def test_an_answer_that_is_no_json(kind: Kind) -> None:
+    answer = httpx.Response(200, text="<h1>Log in</h1>", headers={"content-type": "text/html"})
+    with pytest.raises(SluicegateConnectionError, match=r"text/html instead of JSON"):
+        scripted(kind, Script(answer), lambda client: client.get_execution(None, None, "e"))
+    with pytest.raises(SluicegateConnectionError, match="had no reply"):
+        scripted(kind, Script(httpx.DecodingError), lambda client: client.get_execution(None, None, "e"), retries=0)
+
+
 def test_paths_and_names(kind: Kind) -> None:
     script = Script(ok([]), ok(), ok())
     after = datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=1)))
@@ -150,6 +158,8 @@ def test_what_is_missing_is_named(kind: Kind) -> None:
         scripted(kind, Script(), lambda client: client.trigger(workflow_id="f"), workspace_id=None)
     with pytest.raises(SluicegateError, match="pod_id is missing"):
         scripted(kind, Script(), lambda client: client.trigger(workflow_id="f"), pod_id=None)
+    with pytest.raises(SluicegateError, match="base_url must begin with http"):
+        scripted(kind, Script(), lambda client: client.trigger(workflow_id="f"), base_url="localhost:8080")
     with pytest.raises(SluicegateError, match="no time zone"):
         scripted(kind, Script(), lambda client: client.trigger(workflow_id="f", run_at=datetime(2026, 1, 1)))
 

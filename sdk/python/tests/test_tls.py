@@ -7,13 +7,15 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .support import GATE, Server, beside, sockets, until
+from sluicegate import SluicegateConnectionError
+
+from .support import GATE, Kind, Server, beside, sockets, until
 
 
 class Tunnel:
@@ -108,3 +110,13 @@ def test_follow_and_stop_asynchronous(server: Server, tunnel: tuple[str, dict[st
             assert events == await asyncio.to_thread(server.finished_log, id)
 
     asyncio.run(follow())
+
+
+def test_a_certificate_that_does_not_hold(
+    kind: Kind, server: Server, client_of: Callable[..., Any], tunnel: tuple[str, dict[str, Any]]
+) -> None:
+    client = client_of(tunnel[0])
+    with pytest.raises(SluicegateConnectionError, match="not the one it should be"):
+        client.list_executions()
+    with pytest.raises(SluicegateConnectionError, match="not the one it should be"):
+        next(client.events(None, None, "e"))

@@ -158,6 +158,8 @@ def doc(text: str | None, indent: str) -> list[str]:
     """A docstring, or none."""
     if not text:
         return []
+    # Links of the server's documentation lead nowhere here.
+    text = re.sub(r"\[(`\w+`)\]", r"\1", text)
     lines = textwrap.wrap(" ".join(text.split()).replace("\\", "\\\\"), 110 - len(indent))
     if len(lines) == 1:
         return [f'{indent}"""{lines[0]}"""']
@@ -263,7 +265,6 @@ def blocking(source: str) -> str:
         (r"\basync (def|with|for)\b", r"\1"),
         (r"\bawait ", ""),
         (r"\bAsync(?=[A-Z])", ""),
-        (r"\bawaited\b", "called"),
         (r"\basync_(?=[a-z])", ""),
         (r"\b__a(enter|exit)__\b", r"__\1__"),
         (r"\baclose\b", "close"),

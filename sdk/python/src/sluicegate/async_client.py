@@ -1,4 +1,4 @@
-"""The asynchronous client."""
+"""The client: executions and their streams here, the other resources in fields of their own."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ class AsyncClient:
     ) -> AsyncStop:
         """Calls `on_event` with the events that `events` gives, beside what your program does; the result stops that.
 
-        `on_error` is called once if the stream can't go on, or if `on_event` raises. Stopping can be awaited.
+        `on_error` is called once if the stream can't go on, or if `on_event` raises.
         """
         path = self._execution(workspace_id, pod_id, execution_id, "events")
         machine = self._transport.machine(LogOrder(after, types), snapshot=snapshot)

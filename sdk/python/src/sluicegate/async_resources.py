@@ -1,4 +1,4 @@
-"""The resources of the asynchronous client: suspensions, workflows, schedules, webhooks, bulk jobs."""
+"""The resources of a client: suspensions, workflows, schedules, webhooks, bulk jobs."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import anyio
 import httpx
 
 from .errors import SluicegateError
-from .request import Configuration, Repetition, Request, next_cursor
+from .request import Configuration, Repetition, Request, content, next_cursor, refuse_hopeless
 from .stream import Connect, Order, Poll, StreamMachine, Wait
 
 if TYPE_CHECKING:
@@ -116,19 +116,19 @@ class AsyncTransport:
                 pause = repetition.after_reply(response)
                 if pause is None:
                     return response
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 pause = repetition.after_error(error)
             await anyio.sleep(pause)
 
     async def call(self, request: Request) -> Any:
         """The JSON of the reply."""
         response = await self.send(request)
-        return response.json() if response.content else None
+        return content(response)
 
     async def page(self, request: Request) -> AsyncPage[Any]:
         """A page of a list."""
         response = await self.send(request)
-        return AsyncPage(response.json(), next_cursor(response), self, request)
+        return AsyncPage(content(response), next_cursor(response), self, request)
 
     def machine(
         self, order: Order, params: Mapping[str, str] | None = None, *, snapshot: bool = False
@@ -159,8 +159,9 @@ class AsyncTransport:
     async def _page_of_log(self, path: str, machine: StreamMachine, action: Poll) -> bytes | None:
         try:
             response = await self._streams.send(self._configuration.poll(self._streams, path, action))
-        except httpx.TransportError as error:
-            log.debug("%s: %r", path, error)
+        except httpx.RequestError as error:
+            refuse_hopeless(error)
+            log.info("the stream %s has lost its connection: %r", path, error)
         else:
             if machine.opened(response.status_code, response.headers, monotonic()):
                 return response.content
@@ -201,8 +202,9 @@ class AsyncTransport:
                                 if machine.done:
                                     break
                                 chunk = await anext(chunks, b"")
-        except httpx.TransportError as error:
-            log.debug("%s: %r", path, error)
+        except httpx.RequestError as error:
+            refuse_hopeless(error)
+            log.info("the stream %s has lost its connection: %r", path, error)
         machine.disconnected(monotonic(), mute=mute)
 
     async def ended(self, path: str, machine: StreamMachine, timeout: float) -> bool:

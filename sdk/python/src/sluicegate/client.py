@@ -1,5 +1,5 @@
 # Written by tools/generate.py from async_client.py; not to be edited.
-"""The asynchronous client."""
+"""The client: executions and their streams here, the other resources in fields of their own."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ class Client:
     ) -> Stop:
         """Calls `on_event` with the events that `events` gives, beside what your program does; the result stops that.
 
-        `on_error` is called once if the stream can't go on, or if `on_event` raises. Stopping can be called.
+        `on_error` is called once if the stream can't go on, or if `on_event` raises.
         """
         path = self._execution(workspace_id, pod_id, execution_id, "events")
         machine = self._transport.machine(LogOrder(after, types), snapshot=snapshot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import ssl
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -51,8 +52,9 @@ class Repetition:
         self._failures = 0
         self._fraction = fraction
 
-    def after_error(self, error: httpx.TransportError) -> float:
+    def after_error(self, error: httpx.RequestError) -> float:
         """How many seconds to wait before the next attempt; raises if there is none."""
+        refuse_hopeless(error)
         if self._left > 0 and (self._request.repeatable or isinstance(error, _NOTHING_SENT)):
             return self._pause(None)
         what = f"{self._request.method} {self._request.path}"
@@ -115,6 +117,8 @@ class Configuration:
             # Made once for both clients: it takes a while.
             options["verify"] = httpx.create_ssl_context()
         own = {"authorization": f"Bearer {self.api_key}", "user-agent": f"sluicegate-python/{VERSION}"}
+        if not self.base_url.startswith(("http://", "https://")):
+            raise SluicegateError(f"base_url must begin with http:// or https://, unlike {self.base_url}")
         return {**options, "headers": {**options.get("headers", {}), **own}, "timeout": self.timeout}
 
     def arguments(self, request: Request) -> dict[str, Any]:
@@ -157,6 +161,26 @@ class Configuration:
     def _url(self, path: str) -> str:
         # A base URL may end in the API's own prefix.
         return self.base_url.rstrip("/").removesuffix("/v1") + path
+
+
+def refuse_hopeless(error: httpx.RequestError) -> None:
+    """Raises what another attempt can't mend: a certificate that does not hold."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise SluicegateConnectionError(f"the server is not the one it should be: {cause}") from error
+        cause = cause.__cause__ or cause.__context__
+
+
+def content(response: httpx.Response) -> Any:
+    """The JSON of a reply."""
+    if not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError as error:
+        kind = response.headers.get("content-type", "no content type")
+        raise SluicegateConnectionError(f"the answer is {kind} instead of JSON: is the base URL right?") from error
 
 
 def path(*parts: str | int) -> str:

@@ -1,5 +1,5 @@
 # Written by tools/generate.py from async_resources.py; not to be edited.
-"""The resources of the asynchronous client: suspensions, workflows, schedules, webhooks, bulk jobs."""
+"""The resources of a client: suspensions, workflows, schedules, webhooks, bulk jobs."""
 
 from __future__ import annotations
 

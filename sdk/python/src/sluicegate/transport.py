@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 import httpx
 
 from .errors import SluicegateError
-from .request import Configuration, Repetition, Request, next_cursor
+from .request import Configuration, Repetition, Request, content, next_cursor, refuse_hopeless
 from .stream import Connect, Order, Poll, StreamMachine, Wait
 
 if TYPE_CHECKING:
@@ -191,19 +191,19 @@ class Transport:
                 pause = repetition.after_reply(response)
                 if pause is None:
                     return response
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 pause = repetition.after_error(error)
             time.sleep(pause)
 
     def call(self, request: Request) -> Any:
         """The JSON of the reply."""
         response = self.send(request)
-        return response.json() if response.content else None
+        return content(response)
 
     def page(self, request: Request) -> Page[Any]:
         """A page of a list."""
         response = self.send(request)
-        return Page(response.json(), next_cursor(response), self, request)
+        return Page(content(response), next_cursor(response), self, request)
 
     def machine(
         self, order: Order, params: Mapping[str, str] | None = None, *, snapshot: bool = False
@@ -237,8 +237,9 @@ class Transport:
         request = self._configuration.poll(self._streams, path, action, line.dial(None))
         try:
             response = self._streams.send(request)
-        except httpx.TransportError as error:
-            log.debug("%s: %r", path, error)
+        except httpx.RequestError as error:
+            refuse_hopeless(error)
+            log.info("the stream %s has lost its connection: %r", path, error)
         else:
             if machine.opened(response.status_code, response.headers, monotonic()):
                 return response.content
@@ -268,8 +269,9 @@ class Transport:
                     machine.refused(response.status_code, response.headers, response.read())
             finally:
                 response.close()
-        except httpx.TransportError as error:
-            log.debug("%s: %r", path, error)
+        except httpx.RequestError as error:
+            refuse_hopeless(error)
+            log.info("the stream %s has lost its connection: %r", path, error)
         finally:
             line.hang_up()
         machine.disconnected(monotonic(), mute=line.mute)
@@ -299,10 +301,10 @@ class Transport:
                 for event in self.follow(path, machine, line):
                     on_event(event)
             except Exception as error:
-                if on_error is None:
-                    log.exception("the stream %s has ended with an error that nobody listens for", path)
-                elif not line.stopped:
+                if on_error is not None and not line.stopped:
                     on_error(error)
+                elif not (line.stopped and isinstance(error, SluicegateError)):
+                    log.exception("the stream %s has ended with an error that nobody listens for", path)
 
         thread = threading.Thread(target=run, name="sluicegate-stream", daemon=True)
         self._lines[line] = thread

@@ -33,7 +33,7 @@ DedupeMode: TypeAlias = Literal["skip", "join"]
 DeliveryId: TypeAlias = str
 """One delivery to a webhook."""
 DeltaChannel: TypeAlias = Literal["text", "reasoning", "progress"]
-"""What a [`NodeDeltaEvent`] is a piece of."""
+"""What a `NodeDeltaEvent` is a piece of."""
 Event: TypeAlias = Union[
     "StatusEvent",
     "NodeUpdateEvent",
@@ -1727,7 +1727,7 @@ class _Receipt(TypedDict):
     question: str
     """The message or question."""
     shownSha256: str
-    """SHA-256 over everything that was shown: see [`shown_sha256`]."""
+    """SHA-256 over everything that was shown: see `shown_sha256`."""
     source: DecisionSource
     """How the decision came about: `person` (signed in), `api` (an API key), `link`, `default`, `expiry`,
     `cancel`.
