@@ -47,9 +47,9 @@ def test_the_package(tmp_path: Path, server: Server) -> None:
         assert not [name for name in archive.getnames() if "/tests/" in name or "__pycache__" in name]
     assert "Requires-Python: >=3.10" in metadata
 
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check", wheel)
     script = tmp_path / "examples.py"
     script.write_text("\n".join(examples()), "utf-8")
     output = run(

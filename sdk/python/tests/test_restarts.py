@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 
 import pytest
@@ -21,7 +20,8 @@ def test_killed_again_and_again(kind: Kind, fragile: Server) -> None:
     id = fragile.trigger(SLOW, input={"items": ["150ms"] * 30})
     events = beside(lambda: Follower(kind, fragile).follow(id))
     for _ in range(3):
-        time.sleep(0.7)
+        more = len(fragile.log(id)) + 10
+        until(lambda more=more: len(fragile.log(id)) > more, "some events")
         fragile.kill()
         fragile.start()
     assert events() == fragile.finished_log(id)
@@ -47,7 +47,8 @@ def test_another_server_behind_the_same_address(kind: Kind, fragile: Server) -> 
         # Nothing listens there: the proxy answers 502 to whoever comes.
         proxy.target("http://127.0.0.1:9")
         fragile.kill()
-        time.sleep(0.5)
+        total = proxy.connections()["total"]
+        until(lambda: proxy.connections()["total"] > total, "a connection that is answered 502")
         fragile.start()
         proxy.target(fragile.url)
         assert events() == fragile.finished_log(id)

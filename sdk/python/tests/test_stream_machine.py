@@ -31,13 +31,21 @@ def frame(**event: Any) -> bytes:
     return f"data: {json.dumps(event)}\n\n".encode()
 
 
-def log(count: int) -> list[Event]:
+class Log(list[Event]):
+    """Events, and the bytes of their streams, which are made once."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        super().__init__(events)
+        self._messages = [message(event) for event in self]
+
+    def body(self, after: int) -> bytes:
+        """What a connection sends that begins after this position."""
+        return PREAMBLE + b"".join(self._messages[after:])
+
+
+def log(count: int) -> Log:
     events: list[Event] = [{"type": "node_log", "seq": seq, "message": "Wärme ≈ 🌊\n"} for seq in range(1, count)]
-    return [*events, {"type": "execution_complete", "seq": count, "output": None}]
-
-
-def whole(events: list[Event], after: int) -> bytes:
-    return PREAMBLE + b"".join(message(event) for event in events[after:])
+    return Log([*events, {"type": "execution_complete", "seq": count, "output": None}])
 
 
 @dataclass
@@ -116,14 +124,14 @@ def answers(*given: Answer, then: Callable[[Connect | Poll], Answer]) -> Callabl
 
 
 @pytest.fixture(scope="module")
-def recorded(server: Server) -> list[Event]:
+def recorded(server: Server) -> Log:
     """The log of a true execution, with all kinds of text in it."""
     body = {"type": "transform", "data": {"output": {"text": "{{ item }}"}}}
-    texts = ["plain", "Grüße, 世界 🌊", "two\nlines\r\n", 'quotes " and \\', "\u2028\u0000"]
-    return server.finished_log(server.trigger(loop(body), input={"items": texts}))
+    texts = ["Grüße, 世界 🌊", 'two\nlines\r\n, quotes " and \\, \u2028\u0000']
+    return Log(server.finished_log(server.trigger(loop(body), input={"items": texts})))
 
 
-def test_cut_at_every_byte(recorded: list[Event]) -> None:
+def test_cut_at_every_byte(recorded: Log) -> None:
     cut_at_every_byte(recorded, chunk=10_000)
 
 
@@ -132,23 +140,23 @@ def test_cut_at_every_byte_of_bytes_that_dribble(chunk: int) -> None:
     cut_at_every_byte(log(6), chunk)
 
 
-def cut_at_every_byte(events: list[Event], chunk: int) -> None:
-    for cut in range(len(whole(events, 0)) + 1):
-        first = Answer(whole(events, 0)[:cut], chunk)
-        driven = follow(answers(first, then=lambda action: Answer(whole(events, after(action)), chunk)))
+def cut_at_every_byte(events: Log, chunk: int) -> None:
+    for cut in range(len(events.body(0)) + 1):
+        first = Answer(events.body(0)[:cut], chunk)
+        driven = follow(answers(first, then=lambda action: Answer(events.body(after(action)), chunk)))
         assert driven.events == events, f"cut after {cut} bytes"
         assert len(driven.connections) <= 2
 
 
-def test_every_connection_cut_after_the_same_bytes(recorded: list[Event]) -> None:
-    size = len(whole(recorded, 0))
+def test_every_connection_cut_after_the_same_bytes(recorded: Log) -> None:
+    size = len(recorded.body(0))
     longest = len(PREAMBLE) + max(len(message(event)) for event in recorded)
     for cut in range(longest, size + 1):
-        driven = follow(lambda action, cut=cut: Answer(whole(recorded, after(action))[:cut]))
+        driven = follow(lambda action, cut=cut: Answer(recorded.body(after(action))[:cut]))
         assert driven.events == recorded, f"cuts after {cut} bytes"
 
 
-def test_cut_at_every_byte_of_duplicated_messages(recorded: list[Event]) -> None:
+def test_cut_at_every_byte_of_duplicated_messages(recorded: Log) -> None:
     def twice(position: int) -> bytes:
         earlier = b"".join(message(event) for event in recorded[max(0, position - 3) : position])
         return PREAMBLE + earlier + b"".join(message(event) * 2 for event in recorded[position:])
@@ -210,7 +218,7 @@ def test_any_faults_deliver_the_log(count: int, faults: list[tuple[str, int, int
 def test_a_closed_connection_is_never_the_end() -> None:
     events = log(5)
     driven = follow(
-        answers(*[Answer(PREAMBLE)] * 5, Answer(b""), then=lambda action: Answer(whole(events, after(action))))
+        answers(*[Answer(PREAMBLE)] * 5, Answer(b""), then=lambda action: Answer(events.body(after(action))))
     )
     assert driven.events == events
     assert len(driven.connections) == 7
@@ -218,7 +226,7 @@ def test_a_closed_connection_is_never_the_end() -> None:
 
 def test_goes_on_where_it_was() -> None:
     events = log(9)
-    driven = follow(answers(Answer(whole(events[:4], 0)), then=lambda action: Answer(whole(events, after(action)))))
+    driven = follow(answers(Answer(Log(events[:4]).body(0)), then=lambda action: Answer(events.body(after(action)))))
     assert [after(action) for action in driven.connections] == [0, 4]
     assert "last-event-id" not in driven.connections[0].headers
 
@@ -226,22 +234,22 @@ def test_goes_on_where_it_was() -> None:
 def test_an_announced_close_is_no_failure() -> None:
     events = log(4)
     closing = frame(type="stream_closing", reason="max_duration", after="2", retryMs=1000)
-    first = Answer(whole(events[:2], 0) + closing, takes=600)
+    first = Answer(Log(events[:2]).body(0) + closing, takes=600)
     # The next one had nothing to tell, but lived for a while.
     second = Answer(PREAMBLE + closing, takes=600)
-    driven = follow(answers(first, second, then=lambda action: Answer(whole(events, after(action)))))
+    driven = follow(answers(first, second, then=lambda action: Answer(events.body(after(action)))))
     assert driven.events == events
     assert driven.waits == []
 
 
 def test_a_server_that_does_nothing_but_close_is_not_asked_in_a_circle() -> None:
     closing = Answer(PREAMBLE + frame(type="stream_closing", reason="shutdown", after="0", retryMs=1000))
-    driven = follow(answers(*[closing] * 5, then=lambda action: Answer(whole(log(1), after(action)))))
+    driven = follow(answers(*[closing] * 5, then=lambda action: Answer(log(1).body(after(action)))))
     assert len(driven.waits) == 5
 
 
 def test_waits_longer_after_each_failure_but_not_for_ever() -> None:
-    driven = follow(answers(*[Answer(b"", status=503)] * 200, then=lambda action: Answer(whole(log(1), after(action)))))
+    driven = follow(answers(*[Answer(b"", status=503)] * 200, then=lambda action: Answer(log(1).body(after(action)))))
     assert all(0.1 <= wait <= 10.0 for wait in driven.waits)
     assert driven.waits[0] <= 0.2
     assert driven.waits[1] <= 0.4
@@ -253,7 +261,7 @@ def test_something_new_makes_it_hurry_again() -> None:
     events = log(3)
     failing = [Answer(b"", status=503)] * 20
     driven = follow(
-        answers(*failing, Answer(whole(events[:1], 0)), then=lambda action: Answer(whole(events, after(action))))
+        answers(*failing, Answer(Log(events[:1]).body(0)), then=lambda action: Answer(events.body(after(action))))
     )
     assert driven.events == events
     assert driven.waits[-1] <= 0.2
@@ -273,7 +281,7 @@ def test_what_asking_again_cannot_mend(status: int) -> None:
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_what_asking_again_may_mend(status: int) -> None:
     first = Answer(b"<html>", status=status, headers={"retry-after": "7"})
-    driven = follow(answers(first, then=lambda action: Answer(whole(log(2), after(action)))))
+    driven = follow(answers(first, then=lambda action: Answer(log(2).body(after(action)))))
     assert driven.events == log(2)
     assert driven.waits == [7.0]
 
@@ -292,17 +300,17 @@ def test_events_that_are_no_longer_stored() -> None:
     gap = {"type": "stream_gap", "from": 1, "to": 6, "reason": "retention"}
     snapshot = {"type": "stream_snapshot", "execution": {"id": "x"}}
     start = PREAMBLE + frame(**gap) * 2 + frame(**snapshot) * 2
-    first = Answer(start + whole(events[6:8], 0))
-    driven = follow(answers(first, then=lambda action: Answer(whole(events, after(action)))))
+    first = Answer(start + Log(events[6:8]).body(0))
+    driven = follow(answers(first, then=lambda action: Answer(events.body(after(action)))))
     assert driven.events == [gap, snapshot, *events[6:]]
     # Cut before the snapshot, the gap is known and the snapshot is not missed for long.
-    driven = follow(answers(Answer(PREAMBLE + frame(**gap)), then=lambda action: Answer(whole(events, after(action)))))
+    driven = follow(answers(Answer(PREAMBLE + frame(**gap)), then=lambda action: Answer(events.body(after(action)))))
     assert driven.events == [gap, *events[6:]]
 
 
 def test_unknown_events_and_frames() -> None:
-    events = [{"type": "from_the_future", "seq": 1}, {"type": "execution_complete", "seq": 2}]
-    driven = follow(lambda _: Answer(PREAMBLE + frame(type="stream_news") + whole(events, 0)))
+    events = Log([{"type": "from_the_future", "seq": 1}, {"type": "execution_complete", "seq": 2}])
+    driven = follow(lambda _: Answer(PREAMBLE + frame(type="stream_news") + events.body(0)))
     assert driven.events == events
 
 
@@ -333,14 +341,14 @@ def test_three_mute_connections_and_it_reads_the_log() -> None:
 def test_mute_now_and_then_is_no_reason_to_read_the_log() -> None:
     heartbeat = Answer(PREAMBLE)
     some = [Answer(mute=True), Answer(mute=True), heartbeat] * 5
-    driven = follow(answers(*some, then=lambda action: Answer(whole(log(2), after(action)))))
+    driven = follow(answers(*some, then=lambda action: Answer(log(2).body(after(action)))))
     assert driven.events == log(2)
     assert not [action for action in driven.actions if isinstance(action, Poll)]
 
 
 def test_a_proxy_that_cuts_idle_connections_is_asked_again_soon() -> None:
     idle = [Answer(PREAMBLE + b": heartbeat\n\n", takes=60.0)] * 30
-    driven = follow(answers(*idle, then=lambda action: Answer(whole(log(2), after(action)))))
+    driven = follow(answers(*idle, then=lambda action: Answer(log(2).body(after(action)))))
     assert driven.events == log(2)
     assert max(driven.waits) <= 0.2
 
@@ -352,7 +360,7 @@ def test_from_the_log_back_to_the_stream() -> None:
     def answer(action: Connect | Poll) -> Answer:
         if isinstance(action, Poll):
             return Answer(b"[]", headers=JSON)
-        return Answer(whole(events, after(action))) if healed else Answer(mute=True)
+        return Answer(events.body(after(action))) if healed else Answer(mute=True)
 
     machine = StreamMachine(LogOrder(0, ()))
     driven = drive(machine, answer, most=400)
@@ -418,12 +426,13 @@ def test_a_hole_that_stays_is_read_from_the_log() -> None:
 
 
 def test_filtered_types_still_end() -> None:
-    events = [{"type": kind, "seq": seq} for seq, kind in enumerate(["node_log", "node_update", "execution_failed"], 1)]
+    kinds = ["node_log", "node_update", "execution_failed"]
+    events = Log({"type": kind, "seq": seq} for seq, kind in enumerate(kinds, 1))
     machine = StreamMachine(LogOrder(0, ["node_update"]))
     action = machine.next(0.0)
     assert isinstance(action, Connect)
     assert set(action.params["types"].split(",")) >= {"node_update", "execution_failed", "execution_cancelled"}
-    driven = drive(machine, lambda action: Answer(whole(events, after(action))))
+    driven = drive(machine, lambda action: Answer(events.body(after(action))))
     assert driven.events == [events[1]]
     assert machine.ended
 
@@ -511,4 +520,4 @@ def test_waits_are_spread_between_their_bounds() -> None:
 
 def test_events_by_the_thousand() -> None:
     events = log(20_000)
-    assert follow(lambda action: Answer(whole(events, after(action)), 4096)).events == events
+    assert follow(lambda action: Answer(events.body(after(action)), 4096)).events == events

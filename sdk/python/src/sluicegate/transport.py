@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -233,10 +233,18 @@ class Transport:
         finally:
             self._lines.pop(line, None)
 
+    def _open(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._streams.send(request, stream=True)
+        except RuntimeError as error:
+            # Another thread has closed the client meanwhile.
+            raise (SluicegateError("the client is closed") if self._closed else error) from None
+
     def _page_of_log(self, path: str, machine: StreamMachine, action: Poll, line: Line) -> bytes | None:
         request = self._configuration.poll(self._streams, path, action, line.dial(None))
         try:
-            response = self._streams.send(request)
+            with closing(self._open(request)) as response:
+                response.read()
         except httpx.RequestError as error:
             refuse_hopeless(error)
             log.info("the stream %s has lost its connection: %r", path, error)
@@ -254,7 +262,7 @@ class Transport:
     ) -> Generator[dict[str, Any], None, None]:
         request = self._configuration.connect(self._streams, path, action, line.dial(action.first_byte))
         try:
-            response = self._streams.send(request, stream=True)
+            response = self._open(request)
             try:
                 if machine.opened(response.status_code, response.headers, monotonic()):
                     for chunk in response.iter_bytes():
