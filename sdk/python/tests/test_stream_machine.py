@@ -104,7 +104,7 @@ def drive(machine: StreamMachine, answer: Callable[[Connect | Poll], Answer], mo
             continue
         else:
             for start in range(0, len(given.body), given.chunk):
-                driven.events += machine.received(given.body[start : start + given.chunk], driven.now)
+                driven.events += machine.received(given.body[start : start + given.chunk])
                 if machine.done:
                     break
         driven.now += given.takes

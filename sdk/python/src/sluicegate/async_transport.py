@@ -197,7 +197,7 @@ class AsyncTransport:
                                 chunk = await anext(chunks, b"")
                             mute = chunk is None
                             while chunk:
-                                for event in machine.received(chunk, monotonic()):
+                                for event in machine.received(chunk):
                                     yield event
                                 if machine.done:
                                     break

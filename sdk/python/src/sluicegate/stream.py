@@ -288,10 +288,9 @@ class StreamMachine:
             raise error
         self._wait = min(error.retry_after or 0.0, 60.0)
 
-    def received(self, data: bytes, now: float) -> Iterable[Event]:
+    def received(self, data: bytes) -> Iterable[Event]:
         """The new events that these bytes complete."""
         self._heard = True
-        self._opened_at = now if self._opened_at is None else self._opened_at
         for message in self._parser.feed(data):
             if self.done:
                 return

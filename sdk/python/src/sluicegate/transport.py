@@ -267,7 +267,7 @@ class Transport:
                 if machine.opened(response.status_code, response.headers, monotonic()):
                     for chunk in response.iter_bytes():
                         line.heard()
-                        for event in machine.received(chunk, monotonic()):
+                        for event in machine.received(chunk):
                             yield event
                             if line.stopped:
                                 return
