@@ -24,8 +24,8 @@ CatchUp: TypeAlias = Literal["none", "last", "all"]
 """Which slots are made up for that came while no server ran."""
 Channel: TypeAlias = Literal["webhook", "slack", "email"]
 """How a notification is sent."""
-ClosingReason: TypeAlias = Literal["max_duration", "shutdown", "slow_consumer"]
-"""Why a stream is closed."""
+ClosingReason: TypeAlias = Literal["max_duration", "shutdown"]
+"""Why a stream is closed. Not for being read slowly: such a client reads the stored log at its own pace."""
 DecisionSource: TypeAlias = Literal["person", "api", "link", "default", "expiry", "cancel"]
 """How a decision, or a vote, came about."""
 DedupeMode: TypeAlias = Literal["skip", "join"]
