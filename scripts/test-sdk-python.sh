@@ -10,7 +10,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 project=$root/sdk/python
 venv=$root/target/sdk-python-venv
 python=${PYTHON:-python3}
-export SLUICEGATE_BIN=${SLUICEGATE_BIN:-$root/target/debug/sluicegate}
+SLUICEGATE_BIN=$(realpath -m "${SLUICEGATE_BIN:-$root/target/debug/sluicegate}")
+export SLUICEGATE_BIN
 
 say() {
     echo "Python SDK: $*" >&2
@@ -32,6 +33,7 @@ command -v "$python" >/dev/null || install_package python3
 "$python" -c 'import venv, ensurepip' 2>/dev/null || install_package python3-venv
 # The fault proxy of the tests and the type checker; the certificates of the tests.
 command -v node >/dev/null || install_package nodejs
+command -v npm >/dev/null || install_package npm
 command -v openssl >/dev/null || install_package openssl
 
 # The environment is made again when the requirements or the interpreter are others.

@@ -17,6 +17,8 @@ from .support import GATE, LINEAR, Proxy, Server, beside, sockets, until
 State = Literal["listening", "mute", "polling", "waiting"]
 STATES: tuple[State, ...] = ("listening", "mute", "polling", "waiting")
 TIMING = StreamTiming(first_byte=0.2, poll=0.1, shortest_wait=30.0, longest_wait=60.0)
+# Even on a busy machine; whatever would be waited for takes half a minute.
+AT_ONCE = 3.0
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +70,7 @@ def test_stop_ends_at_once(server: Server, waiting: str, state: tuple[str, Strea
         until(reached, "the state")
         begun = time.monotonic()
         stop()
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < AT_ONCE
         assert not [thread for thread in threading.enumerate() if thread.name == "sluicegate-stream"]
         stop()
 
@@ -87,7 +89,7 @@ def test_stop_ends_at_once_asynchronous(
             await asyncio.to_thread(until, reached, "the state")
             begun = time.monotonic()
             await stop()
-            assert time.monotonic() - begun < 1.0
+            assert time.monotonic() - begun < AT_ONCE
             await no_tasks_but(before)
             await stop()
 
@@ -138,7 +140,7 @@ def test_closing_the_client_ends_its_streams(
     begun = time.monotonic()
     client.close()
     reader()
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < AT_ONCE
     # Who closes a client need not be told.
     assert errors == []
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
@@ -312,7 +314,7 @@ def test_waiting_in_vain(server: Server, proxy: Proxy, waiting: str) -> None:
         begun = time.monotonic()
         with pytest.raises(SluicegateError, match=r"has not ended within 0.5 seconds"):
             client.wait_for_completion(None, None, waiting, timeout=0.5)
-        assert 0.4 < time.monotonic() - begun < 1.5
+        assert 0.4 < time.monotonic() - begun < 0.5 + AT_ONCE
 
     async def wait() -> None:
         async with server.async_client(proxy.url) as other:
@@ -320,7 +322,7 @@ def test_waiting_in_vain(server: Server, proxy: Proxy, waiting: str) -> None:
             begun = time.monotonic()
             with pytest.raises(SluicegateError, match=r"has not ended within 0.5 seconds"):
                 await other.wait_for_completion(None, None, waiting, timeout=0.5)
-            assert 0.4 < time.monotonic() - begun < 1.5
+            assert 0.4 < time.monotonic() - begun < 0.5 + AT_ONCE
             await no_tasks_but(before)
 
     asyncio.run(wait())

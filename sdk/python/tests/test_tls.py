@@ -83,7 +83,7 @@ def test_follow_and_stop(server: Server, tunnel: tuple[str, dict[str, Any]]) -> 
         until(lambda: seen == waiting, "the events")
         begun = time.monotonic()
         stop()
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 3.0
         assert not [thread for thread in threading.enumerate() if thread.name == "sluicegate-stream"]
         events = beside(lambda: list(client.events(None, None, id)))
         client.approve(None, None, id)
