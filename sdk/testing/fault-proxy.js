@@ -100,12 +100,14 @@ async function send(request, reply, response, fault) {
   const { cutAfterBytes, silentAfterBytes } = fault;
   const end = Math.min(cutAfterBytes, silentAfterBytes);
   const silent = end < cutAfterBytes;
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
   let sent = 0;
   for await (const piece of pieces(body(request, reply, fault), fault)) {
     const part = piece.subarray(0, end - sent);
     sent += part.length;
     if (part.length > 0 && !response.write(part)) {
-      await Promise.race([once(response, "drain"), once(response, "close")]);
+      await once(response, "drain", { signal: gone.signal });
     }
     // A silent stream goes on reading, so that the server notices nothing either.
     if (sent >= end && !silent) {
