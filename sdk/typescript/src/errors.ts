@@ -65,6 +65,13 @@ export class SluicegateTimeoutError extends SluicegateError {
   }
 }
 
+/** As an error that nobody catches: the platform reports it. For what the caller's own functions throw. */
+export function uncaught(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
 /** A problem document; a proxy between may have answered with anything. */
 function readProblem(body: string): { code?: string; title?: string; detail?: string; requestId?: string; errors?: FieldError[] } {
   try {

@@ -4,10 +4,10 @@
  * The cursor is the only state. A connection begins after it and every event moves it on, so a connection may end anywhere;
  * that it ended says nothing about the execution, only a terminal event does.
  */
-import { SluicegateApiError, SluicegateConnectionError } from "./errors.js";
+import { SluicegateApiError, SluicegateConnectionError, uncaught } from "./errors.js";
 import { type SseMessage, SseParser } from "./sse.js";
 import { pause } from "./time.js";
-import { backoff, type Transport } from "./transport.js";
+import { backoff, LONGEST_RETRY_AFTER_MS, type Transport } from "./transport.js";
 import type { ExecutionEvent } from "./types.js";
 
 /**
@@ -129,7 +129,7 @@ export class Follower<E> {
             if (PERMANENT_STATUSES.includes(error.statusCode)) {
               throw error;
             }
-            retryAfterMs = error.retryAfterMs ?? 0;
+            retryAfterMs = Math.min(error.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS);
           }
         }
         if (outcome.ended || this.#signal.aborted) {
@@ -338,6 +338,10 @@ export class Follower<E> {
   }
 
   #tell(state: StreamState): void {
-    this.#options.onState?.(state);
+    try {
+      this.#options.onState?.(state);
+    } catch (error) {
+      uncaught(error);
+    }
   }
 }

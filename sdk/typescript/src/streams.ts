@@ -1,4 +1,5 @@
 /** The two ways to take a stream's events, callbacks and an iterator, and what can be asked of each kind of stream. */
+import { uncaught } from "./errors.js";
 import { Follower, type StreamOptions } from "./follower.js";
 import type { Transport } from "./transport.js";
 import type { ExecutionEvent, FeedEvent, FeedStreamEvent } from "./types.js";
@@ -111,11 +112,4 @@ function stoppable(outer: AbortSignal | undefined): { signal: AbortSignal; stop:
     outer?.addEventListener("abort", stop);
   }
   return { signal: controller.signal, stop };
-}
-
-/** As an error that nobody catches: the platform reports it. */
-function uncaught(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

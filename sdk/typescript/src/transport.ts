@@ -49,8 +49,8 @@ export interface RequestOptions extends CallOptions {
 /** The first delay before a repetition, and the longest one. */
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
-/** The longest that `Retry-After` is followed; a server that wants more gets its failure reported. */
-const LONGEST_RETRY_AFTER_MS = 60_000;
+/** The longest that `Retry-After` is followed: a request fails at once where the server wants more. */
+export const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /** The delay before attempt `failures + 1`: exponential with jitter, so that clients of one failure do not come back together. */
 export function backoff(failures: number): number {

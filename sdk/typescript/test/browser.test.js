@@ -92,7 +92,7 @@ test("in Chromium", { concurrency: 2 }, async (t) => {
       assert.ok(states.filter(([, state]) => state === "connecting").length >= 10);
     }),
     t.test("cuts all over a stream", async (t) => {
-      const { server, proxy, page, options } = await start(t);
+      const { server, proxy, page, options, follow } = await start(t);
       const { id, log } = await server.finished(await server.workflow({ id: "greet", type: "transform", data: { output: "水閘 🌊" } }));
       const count = 60;
       // One client after the other: its first connection is cut, its second one is not.
@@ -100,6 +100,7 @@ test("in Chromium", { concurrency: 2 }, async (t) => {
       const followed = await page.evaluate(async ({ options, id, count }) => {
         const client = new window.sdk.SluicegateClient(options);
         // The shortest pauses: they are not what is tested here.
+        const { random } = Math;
         Math.random = () => 0;
         const all = [];
         for (let n = 0; n < count; n += 1) {
@@ -109,10 +110,13 @@ test("in Chromium", { concurrency: 2 }, async (t) => {
           }
           all.push(events);
         }
+        Math.random = random;
         return all;
       }, { options, id, count });
       assert.deepEqual(followed, Array(count).fill(log));
       assert.ok((await proxy.connections()).streams > count);
+      await proxy.fault({ chunkBytes: 11, delayMs: 2, duplicate: true });
+      assert.deepEqual((await follow(id)).events, log, "late bytes");
     }),
     t.test("the server is killed and comes back", async (t) => {
       const { server, page, follow, live } = await start(t);

@@ -3,19 +3,21 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { EventSource } from "eventsource";
 import { createEventSource } from "eventsource-client";
+import { launch, servePages } from "./support/chromium.js";
 import { follow, Proxy, Server, suffering, ticking } from "./support/server.js";
 
 const SECONDS = 60;
 
 test(`announced closes, every 2 seconds for ${SECONDS} seconds`, { concurrency: true }, async (t) => {
-  const server = await Server.start(t, { "stream-max-duration": "2s" });
+  const [origin, browser] = await Promise.all([servePages(t), launch(t)]);
+  const server = await Server.start(t, { "stream-max-duration": "2s", "cors-origins": origin });
   const proxy = await Proxy.start(t, server.url);
   const client = server.client();
   const { id } = await client.trigger({ workflowId: await server.workflow(...ticking(SECONDS * 10, 100)) });
   const address = `/v1/workspaces/${server.workspaceId}/pods/${server.podId}/executions/${id}/events`;
   const headers = { "x-api-key": server.apiKey };
 
-  const ended = Promise.all([
+  await Promise.all([
     t.test("this client goes on at once", async () => {
       const states = [];
       const begin = Date.now();
@@ -71,6 +73,37 @@ test(`announced closes, every 2 seconds for ${SECONDS} seconds`, { concurrency: 
       source.close();
       assert.deepEqual(events, await server.log(id));
     }),
+    t.test("Chromium: this client, and the browser's own EventSource", async () => {
+      const page = await browser.newPage();
+      await page.goto(origin);
+      await page.waitForFunction(() => window.sdk);
+      const { token } = await client.createStreamToken(undefined, address);
+      const { apiKey, workspaceId, podId } = server;
+      const options = { apiKey, workspaceId, podId, baseUrl: server.url };
+      const [own, native, states] = await page.evaluate(async ({ options, id, url }) => {
+        const native = new Promise((done) => {
+          const events = [];
+          const source = new EventSource(url);
+          source.onmessage = ({ data }) => {
+            const event = JSON.parse(data);
+            if (event.seq) {
+              events.push(event);
+            }
+          };
+          source.onerror = () => source.readyState === EventSource.CLOSED && done(events);
+        });
+        const states = [];
+        const events = [];
+        const stream = { onState: (state) => states.push(state) };
+        for await (const event of new window.sdk.SluicegateClient(options).events(undefined, undefined, id, stream)) {
+          events.push(event);
+        }
+        return [events, await native, states];
+      }, { options, id, url: `${server.url}${address}?token=${token}` });
+      const log = await server.log(id);
+      assert.deepEqual(own, log);
+      assert.deepEqual(native, log);
+      assert.ok(states.filter((state) => state === "open").length >= SECONDS / 2.2 && !states.includes("waiting"));
+    }),
   ]);
-  await ended;
 });

@@ -40,9 +40,8 @@ test("nothing is left behind", { concurrency: 3 }, async (t) => {
     t.test(`stopped: ${name}`, async (t) => {
       const proxy = await Proxy.start(t, server.url);
       await proxy.fault(fault);
-      const { code, resources, listeners, lateEvents, exitMs } = await run(name, server, proxy.url, id);
+      const { code, resources, listeners, lateEvents } = await run(name, server, proxy.url, id);
       assert.deepEqual({ code, resources, listeners, lateEvents }, { code: 0, resources: [], listeners: 0, lateEvents: 0 });
-      assert.ok(exitMs < 500, `the process lived on for ${exitMs} ms`);
       const { open } = await proxy.connections();
       assert.equal(open, 0, "the server's side is closed, too");
     }),

@@ -206,6 +206,18 @@ test("callbacks are called in order, one at a time, and not after stop", async (
   });
   assert.deepEqual(events, log);
 
+  // Who takes the events may take longer than a connection may be silent.
+  const proxy = await Proxy.start(t, server.url);
+  let count = 0;
+  for await (const _ of server.client(proxy.url).events(undefined, undefined, id, { heartbeat: 50 })) {
+    count += 1;
+    if (count % 40 === 0) {
+      await new Promise((done) => setTimeout(done, 300));
+    }
+  }
+  assert.equal(count, log.length);
+  assert.equal((await proxy.connections()).streams, 1);
+
   const first = await new Promise((done, fail) => {
     const seen = [];
     const stop = client.streamEvents(undefined, undefined, id, (event) => {
