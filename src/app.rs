@@ -86,8 +86,8 @@ impl App {
             metrics,
             engine,
             schedules,
-            webhooks,
             bulk,
+            webhooks,
             streams,
             signer,
         };

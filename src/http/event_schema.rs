@@ -20,7 +20,7 @@ pub struct StreamClosing {
     pub retry_ms: u64,
 }
 
-/// Why a stream is closed.
+/// Why a stream is closed. Not for being read slowly: such a client reads the stored log at its own pace.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosingReason {
@@ -28,8 +28,6 @@ pub enum ClosingReason {
     MaxDuration,
     /// The server stops, or can't read on for the moment.
     Shutdown,
-    /// The client takes too long to take what was sent.
-    SlowConsumer,
 }
 
 /// Events before `to` are no longer stored; a snapshot follows. No `id`.

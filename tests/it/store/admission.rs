@@ -18,14 +18,14 @@ use sluicegate::{
 
 use super::fixture::{Fixture, START, ada, append, append_as, create, pod};
 
-fn lane(name: &str, limit: i64, on_limit: OnLimit) -> Option<Lane> {
-    Some(Lane { name: name.to_owned(), limit: Some(limit), on_limit })
+fn lane(name: &str, limit: i64, on_limit: OnLimit) -> Lane {
+    Lane { name: name.to_owned(), limit: Some(limit), on_limit }
 }
 
 /// Queues an execution of a lane.
-async fn queued_in(fixture: &Fixture, lane: Option<Lane>, priority: i32) -> Execution {
+async fn queued_in(fixture: &Fixture, lane: impl Into<Option<Lane>>, priority: i32) -> Execution {
     let mut execution = fixture.execution();
-    execution.origin.lane = lane;
+    execution.origin.lane = lane.into();
     execution.origin.priority = priority;
     let place = QueueRow { priority, queued_at: START };
     fixture.write(Commit { queue: Some(place), ..create(&execution) }).await.unwrap();
@@ -102,8 +102,8 @@ pub async fn pods_and_workspaces_limit_all_of_their_lanes(fixture: Fixture) {
     for number in 0..12 {
         let lane = match number % 3 {
             0 => Some(Lane { name: String::new(), limit: None, on_limit: OnLimit::Queue }),
-            1 => lane("a", 2, OnLimit::Queue),
-            _ => lane("b", 9, OnLimit::Queue),
+            1 => Some(lane("a", 2, OnLimit::Queue)),
+            _ => Some(lane("b", 9, OnLimit::Queue)),
         };
         queued_in(&fixture, lane, 0).await;
     }
