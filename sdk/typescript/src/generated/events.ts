@@ -70,10 +70,10 @@ export interface components {
             by: string;
         };
         /**
-         * @description Why a stream is closed.
+         * @description Why a stream is closed. Not for being read slowly: such a client reads the stored log at its own pace.
          * @enum {string}
          */
-        ClosingReason: "max_duration" | "shutdown" | "slow_consumer";
+        ClosingReason: "max_duration" | "shutdown";
         /** @description `execution_complete` */
         CompleteEvent: {
             /** @description When. */
