@@ -29,8 +29,6 @@ const { parseArgs } = require("node:util");
 
 // How many earlier messages a stream of {"duplicate"} starts with.
 const REPEATED = 3;
-// How many messages of a path are kept for that.
-const REMEMBERED = 1000;
 // What belongs to one connection, not to the message that a proxy passes on.
 const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
 
@@ -39,7 +37,7 @@ let fault = {};
 let total = 0;
 let streams = 0;
 const sockets = new Set();
-// The last messages of every stream's path, for {"duplicate"}.
+// The messages of every stream by its address, each by its id in the order of the stream, for {"duplicate"}.
 const seen = new Map();
 const toTarget = new http.Agent({ keepAlive: true });
 
@@ -138,13 +136,12 @@ async function* body(request, reply, fault) {
     yield* reply.iterator({ destroyOnReturn: true });
     return;
   }
-  const url = new URL(request.url, target);
-  const earlier = seen.get(url.pathname) ?? [];
-  seen.set(url.pathname, earlier);
+  const earlier = seen.get(request.url) ?? new Map();
+  seen.set(request.url, earlier);
   // Only what its client has had: the messages up to its cursor.
-  const cursor = request.headers["last-event-id"] ?? url.searchParams.get("after");
-  const last = earlier.findLastIndex(({ id }) => id === cursor) + 1;
-  yield Buffer.concat(earlier.slice(Math.max(last - REPEATED, 0), last).map(({ message }) => message));
+  const cursor = request.headers["last-event-id"] ?? new URL(request.url, target).searchParams.get("after");
+  const last = [...earlier.keys()].indexOf(cursor) + 1;
+  yield Buffer.concat([...earlier.values()].slice(Math.max(last - REPEATED, 0), last));
   let rest = Buffer.alloc(0);
   for await (const chunk of reply) {
     rest = Buffer.concat([rest, chunk]);
@@ -152,9 +149,8 @@ async function* body(request, reply, fault) {
       const message = rest.subarray(0, end + 2);
       rest = rest.subarray(end + 2);
       const id = /^id: ?(.*)$/m.exec(message)?.[1];
-      if (id !== undefined) {
-        earlier.push({ id, message });
-        earlier.splice(0, earlier.length - REMEMBERED);
+      if (id !== undefined && !earlier.has(id)) {
+        earlier.set(id, message);
       }
       yield Buffer.concat([message, message]);
     }

@@ -20,11 +20,14 @@ test(`announced closes, every 2 seconds for ${SECONDS} seconds`, { concurrency: 
   await Promise.all([
     t.test("this client goes on at once", async () => {
       const states = [];
+      const warnings = [];
+      process.on("warning", (warning) => warnings.push(warning.message));
       const begin = Date.now();
       const events = await follow(client, id, { onState: (state) => states.push(state) });
       assert.deepEqual(events, await server.log(id));
       const seconds = (Date.now() - begin) / 1000;
       assert.ok(seconds >= SECONDS, `it took ${seconds} seconds only`);
+      assert.deepEqual(warnings, [], "listeners do not pile up");
       const opened = states.filter((state) => state === "open").length;
       assert.ok(opened >= SECONDS / 2.2 && !states.includes("waiting"), `${opened} connections`);
     }),

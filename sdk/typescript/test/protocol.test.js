@@ -114,6 +114,21 @@ test("what may pass is tried again, with growing pauses", async (t) => {
     assert.ok(pauseMs >= 95 && pauseMs <= most + 1000, `pause ${n} took ${pauseMs} ms, at most ${most} are meant`);
   });
 
+  // The pauses are spread between 100 ms and a bound that doubles.
+  const { random } = Math;
+  t.after(() => Object.assign(Math, { random }));
+  const pauses = async (value) => {
+    Math.random = () => value;
+    const { client, requests } = await scripted(t, [...failures, end]);
+    await follow(client, "e");
+    return requests.slice(1).map(({ at }, n) => at - requests[n].at);
+  };
+  const longest = await pauses(0.999);
+  assert.ok(longest.every((ms, n) => ms >= 195 * 2 ** n), `${longest}`);
+  const shortest = await pauses(0);
+  assert.ok(shortest.reduce((sum, ms) => sum + ms) < 2000, `${shortest}`);
+  Math.random = random;
+
   const busy = await scripted(t, [status(429, "", { "retry-after": "1" }), end]);
   assert.deepEqual(seqs(await follow(busy.client, "e")), [1, 2]);
   assert.ok(busy.requests[1].at - busy.requests[0].at >= 995, "Retry-After is kept");
@@ -155,8 +170,15 @@ test("a gap is delivered, and what follows it", async (t) => {
 });
 
 test("an event that is missing is asked for, not passed over", async (t) => {
-  const { client, requests } = await scripted(t, [stream(event(1) + event(3), "open"), stream(event(2) + event(3, "execution_complete"))]);
+  let closed;
+  const first = (response) => {
+    closed = once(response, "close");
+    stream(event(1) + event(3), "open")(response);
+  };
+  const { client, requests } = await scripted(t, [first, stream(event(2) + event(3, "execution_complete"))]);
   assert.deepEqual(seqs(await follow(client, "e")), [1, 2, 3]);
+  // The connection that could not be used is not kept.
+  await closed;
   assert.equal(requests[1].headers["last-event-id"], "1");
 });
 

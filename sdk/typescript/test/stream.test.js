@@ -173,10 +173,11 @@ test("types are filtered, and the end is noticed all the same", async (t) => {
   const server = await Server.start(t);
   const proxy = await Proxy.start(t, server.url);
   const { id, log } = await server.finished(await server.workflow(...busy(100)));
-  const cuts = [500, 2000, 100].map((cutAfterBytes) => ({ cutAfterBytes }));
-  const client = server.client(proxy.url, { fetch: suffering(...cuts) });
-  const events = await follow(client, id, { types: ["execution_status"] });
-  assert.deepEqual(events, log.filter(({ type }) => type === "execution_status"));
+  for (const types of [["execution_status"], ["node_update"]]) {
+    const cuts = [500, 2000, 100].map((cutAfterBytes) => ({ cutAfterBytes, duplicate: true }));
+    const client = server.client(proxy.url, { fetch: suffering(...cuts, { duplicate: true }) });
+    assert.deepEqual(await follow(client, id, { types }), log.filter(({ type }) => types.includes(type)));
+  }
   assert.deepEqual(await follow(server.client(), id, { after: 50 }), log.slice(50));
   assert.deepEqual(await follow(server.client(), id, { after: log.length }), []);
   const [first, ...rest] = await follow(server.client(), id, { snapshot: true });
@@ -208,14 +209,15 @@ test("callbacks are called in order, one at a time, and not after stop", async (
 
   // Who takes the events may take longer than a connection may be silent.
   const proxy = await Proxy.start(t, server.url);
+  const long = await server.finished(await server.workflow(...busy(4000)));
   let count = 0;
-  for await (const _ of server.client(proxy.url).events(undefined, undefined, id, { heartbeat: 300 })) {
+  for await (const _ of server.client(proxy.url).events(undefined, undefined, long.id, { heartbeat: 300 })) {
     count += 1;
-    if (count % 40 === 0) {
+    if (count % 1500 === 0) {
       await new Promise((done) => setTimeout(done, 1200));
     }
   }
-  assert.equal(count, log.length);
+  assert.equal(count, long.log.length);
   assert.equal((await proxy.connections()).streams, 1);
 
   const first = await new Promise((done, fail) => {
