@@ -23,8 +23,8 @@ if [ "${#packages[@]}" -gt 0 ]; then
     DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
 fi
-if [ "$(node -p 'Number(process.versions.node.split(".")[0]) >= 20')" != true ]; then
-    say "Node $(node --version) is too old for the tests: they need 20 or newer (the SDK itself runs on 18)"
+if [ "$(node -p 'Number(process.versions.node.split(".")[0]) >= 18')" != true ]; then
+    say "Node $(node --version) is too old: 18 or newer is needed"
     exit 1
 fi
 

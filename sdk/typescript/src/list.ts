@@ -23,6 +23,7 @@ export class List<Item> implements PromiseLike<Page<Item>>, AsyncIterable<Item> 
     this.#options = options;
   }
 
+  /** Asks for the first page. */
   then<A = Page<Item>, B = never>(
     onFulfilled?: ((page: Page<Item>) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -30,6 +31,7 @@ export class List<Item> implements PromiseLike<Page<Item>>, AsyncIterable<Item> 
     return this.#page({}).then(onFulfilled, onRejected);
   }
 
+  /** All pages, one after the other. */
   async *pages(): AsyncGenerator<Page<Item>, void, undefined> {
     let page = await this.#page({});
     yield page;
@@ -39,6 +41,7 @@ export class List<Item> implements PromiseLike<Page<Item>>, AsyncIterable<Item> 
     }
   }
 
+  /** All items of all pages. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
     for await (const page of this.pages()) {
       yield* page.items;

@@ -82,15 +82,19 @@ class PodResource<Item, Create, Created, Update, ListQuery extends object = Page
   list(workspaceId?: Place, podId?: Place, query?: ListQuery, options: CallOptions = {}): List<Item> {
     return this.pages(this.at(workspaceId, podId), query ?? {}, options);
   }
+  /** One by its id. */
   async get(workspaceId: Place, podId: Place, id: string, options: CallOptions = {}): Promise<Item> {
     return await this.call("GET", this.at(workspaceId, podId, id), options);
   }
+  /** Makes one. */
   async create(workspaceId: Place, podId: Place, wanted: Create, options: CallOptions = {}): Promise<Created> {
     return await this.call("POST", this.at(workspaceId, podId), options, wanted);
   }
+  /** Changes what `changes` names, and leaves the rest. */
   async update(workspaceId: Place, podId: Place, id: string, changes: Update, options: CallOptions = {}): Promise<Item> {
     return await this.call("PATCH", this.at(workspaceId, podId, id), options, changes);
   }
+  /** Removes one. */
   async delete(workspaceId: Place, podId: Place, id: string, options: CallOptions = {}): Promise<void> {
     await this.remove(this.at(workspaceId, podId, id), options);
   }
@@ -110,15 +114,19 @@ export class Workflows extends PodResource<Workflow, CreateWorkflow, Workflow, U
   async deploy(workspaceId: Place, podId: Place, id: string, version?: number, options: CallOptions = {}): Promise<Workflow> {
     return await this.call("POST", this.at(workspaceId, podId, id, "deploy"), options, { version });
   }
+  /** Makes it a draft again: nothing starts it but calls. */
   async undeploy(workspaceId: Place, podId: Place, id: string, options: CallOptions = {}): Promise<Workflow> {
     return await this.call("POST", this.at(workspaceId, podId, id, "undeploy"), options);
   }
+  /** Makes a copy. */
   async duplicate(workspaceId: Place, podId: Place, id: string, wanted: DuplicateWorkflow = {}, options: CallOptions = {}): Promise<Workflow> {
     return await this.call("POST", this.at(workspaceId, podId, id, "duplicate"), options, wanted);
   }
+  /** Marks it with a star, or takes the star away. */
   async star(workspaceId: Place, podId: Place, id: string, starred = true, options: CallOptions = {}): Promise<Workflow> {
     return await this.call("PATCH", this.at(workspaceId, podId, id, "star"), options, { starred });
   }
+  /** Puts it into the trash, from which it can be deleted or restored. */
   async trash(workspaceId: Place, podId: Place, id: string, options: CallOptions = {}): Promise<Workflow> {
     return await this.call("PATCH", this.at(workspaceId, podId, id, "trash"), options);
   }
@@ -126,9 +134,11 @@ export class Workflows extends PodResource<Workflow, CreateWorkflow, Workflow, U
   async restore(workspaceId: Place, podId: Place, id: string, options: CallOptions = {}): Promise<Workflow> {
     return await this.call("PATCH", this.at(workspaceId, podId, id, "restore"), options);
   }
+  /** Its versions, newest first. */
   listVersions(workspaceId: Place, podId: Place, id: string, query: PageQuery = {}, options: CallOptions = {}): List<WorkflowVersion> {
     return this.pages(this.at(workspaceId, podId, id, "versions"), query, options);
   }
+  /** One version, with its definition. */
   async getVersion(workspaceId: Place, podId: Place, id: string, version: number, options: CallOptions = {}): Promise<WorkflowVersion> {
     return await this.call("GET", this.at(workspaceId, podId, id, "versions", version), options);
   }
@@ -156,6 +166,7 @@ export class Schedules extends PodResource<Schedule, CreateSchedule, Schedule, U
   async preview(workspaceId: Place, podId: Place, id: string, n?: number, options: CallOptions = {}): Promise<ComingSlot[]> {
     return await this.call("GET", this.at(workspaceId, podId, id, "preview"), { ...options, query: { n } });
   }
+  /** The ledger: what became of each slot. */
   listSlots(workspaceId: Place, podId: Place, id: string, query: PageQuery = {}, options: CallOptions = {}): List<Slot> {
     return this.pages(this.at(workspaceId, podId, id, "slots"), query, options);
   }
@@ -171,9 +182,11 @@ export class Webhooks extends PodResource<Webhook, CreateWebhook, WebhookAndSecr
   async rotateSecret(workspaceId: Place, podId: Place, id: string, wanted: RotateSecret = {}, options: CallOptions = {}): Promise<WebhookAndSecret> {
     return await this.call("POST", this.at(workspaceId, podId, id, "rotate"), options, wanted);
   }
+  /** The ledger: what became of each delivery. */
   listDeliveries(workspaceId: Place, podId: Place, id: string, query: PageQuery = {}, options: CallOptions = {}): List<WebhookDelivery> {
     return this.pages(this.at(workspaceId, podId, id, "deliveries"), query, options);
   }
+  /** One delivery, with what was sent. */
   async getDelivery(workspaceId: Place, podId: Place, id: string, deliveryId: string, options: CallOptions = {}): Promise<WebhookDeliveryDetail> {
     return await this.call("GET", this.at(workspaceId, podId, id, "deliveries", deliveryId), options);
   }
@@ -189,6 +202,7 @@ export class Suspensions extends Resource {
   list(workspaceId?: Place, query: SuspensionsQuery = {}, options: CallOptions = {}): List<Suspension> {
     return this.pages(this.transport.workspace(workspaceId, "suspensions"), query, options);
   }
+  /** One by its id. */
   async get(workspaceId: Place, id: string, options: CallOptions = {}): Promise<Suspension> {
     return await this.call("GET", this.#at(workspaceId, id), options);
   }
@@ -200,6 +214,7 @@ export class Suspensions extends Resource {
   async claim(workspaceId: Place, id: string, options: CallOptions = {}): Promise<Suspension> {
     return await this.call("POST", this.#at(workspaceId, id, "claim"), options);
   }
+  /** Takes a claim back. */
   async release(workspaceId: Place, id: string, options: CallOptions = {}): Promise<Suspension> {
     return await this.call("POST", this.#at(workspaceId, id, "release"), options);
   }
@@ -226,18 +241,23 @@ export class Suspensions extends Resource {
 
 /** Many executions cancelled, replayed or retried at once, chosen by `ids` or by `filter`. */
 export class BulkJobs extends Resource {
+  /** Cancels executions. */
   async cancel(workspaceId: Place, podId: Place, selection: BulkSelection, options: CallOptions = {}): Promise<BulkJob> {
     return await this.#begin(workspaceId, podId, "cancel", selection, options);
   }
+  /** Replays executions that have ended. */
   async replay(workspaceId: Place, podId: Place, selection: BulkReplay, options: CallOptions = {}): Promise<BulkJob> {
     return await this.#begin(workspaceId, podId, "replay", selection, options);
   }
+  /** Retries executions that have ended. */
   async retry(workspaceId: Place, podId: Place, selection: BulkSelection, options: CallOptions = {}): Promise<BulkJob> {
     return await this.#begin(workspaceId, podId, "retry", selection, options);
   }
+  /** The jobs of a pod, newest first. */
   list(workspaceId?: Place, podId?: Place, query: PageQuery = {}, options: CallOptions = {}): List<BulkJob> {
     return this.pages(this.#at(workspaceId, podId), query, options);
   }
+  /** One by its id, with its counts. */
   async get(workspaceId: Place, podId: Place, id: string, options: CallOptions = {}): Promise<BulkJob> {
     return await this.call("GET", this.#at(workspaceId, podId, id), options);
   }

@@ -32,11 +32,12 @@ export async function withLimit<T>(
   let over = false;
   const abort = () => controller.abort(outer?.reason);
   outer?.addEventListener("abort", abort);
-  // A timer takes no more than 31 bits; what is longer than that is for ever.
-  const timer = ms < 2 ** 31 ? setTimeout(() => {
+  const expire = () => {
     over = true;
     controller.abort();
-  }, ms) : undefined;
+  };
+  // A timer takes no more than 31 bits; what is longer than that is for ever.
+  const timer = ms < 2 ** 31 ? setTimeout(expire, ms) : undefined;
   try {
     return await work(controller.signal, () => over);
   } finally {
