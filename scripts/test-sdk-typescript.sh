@@ -65,5 +65,5 @@ done
 sum() {
     cat "$logs"/*.log | awk -v name="$1" '$1 == "#" && $2 == name && NF == 3 { n += $3 } END { print n + 0 }'
 }
-say "$(sum pass) passed, $(sum fail) failed, $(sum cancelled) cancelled, $(sum skipped) skipped"
+echo "$(sum pass) passed, $(sum fail) failed, $(sum cancelled) cancelled, $(sum skipped) skipped"
 exit "$status"
