@@ -16,13 +16,18 @@ if ! command -v cargo >/dev/null; then
 fi
 
 # The C compiler builds SQLite and aws-lc; setpriv, setsid and flock (util-linux) run the test cluster; the reviewer's page is
-# looked at by Chromium.
+# looked at by Chromium; the SDKs are tested with Node and Python (a certificate of their tests is made by openssl).
 packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 { command -v setpriv && command -v setsid && command -v flock; } >/dev/null || packages+=(util-linux)
 "$root/scripts/test-postgres.sh" binaries >/dev/null 2>&1 || packages+=(postgresql)
 { command -v chromium || command -v google-chrome; } >/dev/null || packages+=(chromium)
 command -v chromedriver >/dev/null || packages+=(chromium-driver)
+command -v node >/dev/null || packages+=(nodejs)
+command -v npm >/dev/null || packages+=(npm)
+command -v openssl >/dev/null || packages+=(openssl)
+command -v python3 >/dev/null || packages+=(python3)
+python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

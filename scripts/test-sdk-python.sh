@@ -50,8 +50,8 @@ export PATH="$venv/bin:$PATH" PYRIGHT_PYTHON_CACHE_DIR="$root/target/pyright" PY
 cd "$project" || exit 1
 
 # The types are checked beside the tests: both wait a lot.
-types=$(mktemp)
-trap 'rm -f "$types"' EXIT
+types=$(mktemp) log=$(mktemp)
+trap 'rm -f "$types" "$log"' EXIT
 pyright --pythonpath "$venv/bin/python" >"$types" 2>&1 &
 types_pid=$!
 
@@ -59,12 +59,11 @@ declare -A outcomes
 begun=$SECONDS
 ruff format --check . && outcomes[format]=passed || outcomes[format]=FAILED
 ruff check . && outcomes[lint]=passed || outcomes[lint]=FAILED
-pytest --numprocesses 4 --dist worksteal "$@" && outcomes[tests]=passed || outcomes[tests]=FAILED
+pytest --numprocesses 4 --dist worksteal "$@" | tee "$log" && outcomes[tests]=passed || outcomes[tests]=FAILED
 wait "$types_pid" && outcomes[types]=passed || outcomes[types]=FAILED
 cat "$types"
 
-for check in format lint types tests; do
-    say "$check ${outcomes[$check]}"
-done
-say "$((SECONDS - begun)) seconds"
+# The last line is the summary.
+say "format ${outcomes[format]}, lint ${outcomes[lint]}, types ${outcomes[types]}, tests ${outcomes[tests]}" \
+    "($(tail -n 1 "$log")), $((SECONDS - begun)) seconds in all"
 [[ " ${outcomes[*]} " != *FAILED* ]]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test against both databases. Arguments go to the test runner (`scripts/test.sh floors::`).
-# The runner's summary is the last thing printed, and its exit code is the script's.
+# Runs every test: the server's against both databases, then those of the SDKs against the server that was built for them.
+# Arguments go to the test runner of the server, and then nothing else runs (`scripts/test.sh floors::`). The summaries are
+# the last thing printed; one that failed makes the script fail.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -24,4 +25,27 @@ else
     echo "cargo-nextest is not installed: using cargo test" >&2
     cargo test --locked --no-fail-fast "$@" || status=$?
 fi
+[ "$#" -eq 0 ] || exit "$status"
+
+# Both wait more than they compute.
+SLUICEGATE_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/sluicegate
+export SLUICEGATE_BIN
+logs=$(mktemp -d)
+declare -A running
+for sdk in typescript python; do
+    "scripts/test-sdk-$sdk.sh" >"$logs/$sdk" 2>&1 &
+    running[$sdk]=$!
+done
+summary=()
+for sdk in typescript python; do
+    outcome=0
+    wait "${running[$sdk]}" || outcome=$?
+    if [ "$outcome" -ne 0 ]; then
+        status=1
+        cat "$logs/$sdk" >&2
+    fi
+    summary+=("$sdk SDK: $(tail -n 1 "$logs/$sdk")")
+done
+rm -rf "$logs"
+printf '%s\n' "${summary[@]}" >&2
 exit "$status"

@@ -70,7 +70,7 @@ pub struct EventsQuery {
 /// With `Accept: text/event-stream` a live stream: first what is stored after the cursor, then what happens, each event once
 /// and in order, until the event that ends the execution. Each message has the event's position as its `id`; send the last
 /// one as `Last-Event-ID` to go on. Before the server closes the stream it says why and when to come again
-/// (`stream_closing`). 204 once everything was received. With `Accept: application/json` a page of the same events.
+/// (`stream_closing`). 204 once everything that fits was received. With `Accept: application/json` a page of the same events.
 #[utoipa::path(
     get, path = "/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}/events", tag = "executions",
     params(EventsQuery),
@@ -79,7 +79,7 @@ pub struct EventsQuery {
             (Vec<Event> = "application/json"),
             (String = "text/event-stream"),
         )),
-        (status = 204, description = "The execution has ended, and the cursor is at its end"),
+        (status = 204, description = "The execution has ended, and nothing that fits comes after the cursor"),
         (status = 429, description = "The workspace has too many open streams"),
     ),
 )]
@@ -115,7 +115,9 @@ async fn stream_execution_events(
         }
         return page(&store, &pod, id, after, limit, &types).await;
     }
-    if execution.progress.status.is_terminal() && after >= last {
+    if execution.progress.status.is_terminal()
+        && (after >= last || !any_fits(&store, &pod, id, after, &query, &types).await?)
+    {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let stream = open.open(pod.workspace_id())?;
@@ -128,6 +130,34 @@ async fn stream_execution_events(
     };
     let subscription = engine.hub().subscribe(pod.workspace_id(), id, after, last);
     Ok(streams::respond(stream, first, ExecutionSource { subscription, types }))
+}
+
+/// Whether the log of an execution that has ended holds anything more for a reader with a filter. Such a reader never sees
+/// the last position and can't name it: without this, a browser would come again for ever. Who begins with the execution as
+/// it is gets that.
+async fn any_fits(
+    store: &Arc<dyn Store>,
+    pod: &OfPod<StreamViewer>,
+    id: ExecutionId,
+    mut after: i64,
+    query: &EventsQuery,
+    types: &[String],
+) -> Result<bool, Problem> {
+    if types.is_empty() || (query.snapshot && after == 0) {
+        return Ok(true);
+    }
+    loop {
+        let events = store.events(pod.workspace_id(), id, after, 1_000).await?;
+        let Some(last) = events.last() else { return Ok(false) };
+        after = last.seq;
+        if events.iter().any(|event| fits(types, &event.body)) {
+            return Ok(true);
+        }
+    }
+}
+
+fn fits(types: &[String], body: &str) -> bool {
+    types.is_empty() || types.iter().any(|wanted| wanted == crate::domain::event::type_of(body))
 }
 
 /// A stream of all events of an execution, those that are stored and those to come.
@@ -155,8 +185,7 @@ async fn page(
         }
         for event in events {
             position = event.seq;
-            let kind = crate::domain::event::type_of(&event.body);
-            if types.is_empty() || types.iter().any(|wanted| wanted == kind) {
+            if fits(types, &event.body) {
                 if count > 0 {
                     body.push(',');
                 }

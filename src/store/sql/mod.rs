@@ -19,6 +19,7 @@ mod executions;
 mod feed;
 mod instances;
 mod lanes;
+mod migrations;
 mod notifications;
 mod postgres;
 mod queue;
@@ -47,9 +48,6 @@ use self::{
     sqlite::Sqlite,
 };
 use super::{Page, Store, StoreError};
-
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Connections that read an SQLite file: more would only take turns on the processor.
 const SQLITE_READERS: usize = 4;
@@ -124,13 +122,13 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreEr
         let path = Path::new(path.strip_prefix("//").unwrap_or(path));
         let backend = Sqlite::new(path, options.exclusive)?;
         let connection = Sqlite::options(path).connect().await?;
-        prepare(&SQLITE_MIGRATIONS, connection, options).await?;
+        prepare(&migrations::OF_SQLITE, connection, options).await?;
         backend.start_checkpoints();
         Ok(Arc::new(SqlStore::with_one_writer(backend, options.exclusive)))
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let backend = Postgres::new(url)?;
         let connection = backend.options().connect().await?;
-        prepare(&POSTGRES_MIGRATIONS, connection, options).await?;
+        prepare(&migrations::OF_POSTGRES, connection, options).await?;
         Ok(Arc::new(SqlStore::with_writers(backend, options.connections)))
     } else {
         Err(OpenError::UnknownScheme.into())

@@ -301,7 +301,7 @@ impl Backend for Sqlite {
 #[cfg(test)]
 pub(super) async fn plan(sql: &str) -> Vec<String> {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.expect("a database in memory opens");
-    super::SQLITE_MIGRATIONS.run_direct(None, &mut connection, false).await.expect("the migrations fit");
+    super::migrations::OF_SQLITE.run_direct(None, &mut connection, false).await.expect("the migrations fit");
     let explain = sqlx::AssertSqlSafe(["EXPLAIN QUERY PLAN ", sql].concat());
     let steps = sqlx::query(explain).fetch_all(&mut connection).await.expect("the statement can be prepared");
     steps.iter().map(|step| step.get("detail")).collect()

@@ -182,6 +182,13 @@ async fn after_the_end_there_is_nothing_more(backend: Backend) {
     assert_eq!(stream.with("last-event-id", &last.to_string()).get(&events).await.expect(204), Value::Null);
     stream.get(&format!("{events}?after={last}")).await.expect(204);
     stream.get(&format!("{events}?after={last}&types=node_log")).await.expect(204);
+    // A reader with a filter never sees the last position: it is told that nothing more fits.
+    let updates = run.stream("?types=node_update").await.rest().await;
+    let seen: usize = updates.last().and_then(|frame| frame.id.as_ref()).expect("an update").parse().unwrap();
+    assert!(seen < last);
+    stream.with("last-event-id", &seen.to_string()).get(&format!("{events}?types=node_update")).await.expect(204);
+    assert_eq!(run.stream(&format!("?types=node_update&after={}", seen - 1)).await.rest().await.len(), 1);
+    stream.get(&format!("{events}?types=node_delta")).await.expect(204);
     let page = scene.ann.with("accept", "application/json").get(&format!("{events}?after={last}")).await;
     assert_eq!(page.expect(200), json!([]));
 }
