@@ -17,7 +17,7 @@ def fragile() -> Generator[Server, None, None]:
 
 
 def test_killed_again_and_again(kind: Kind, fragile: Server) -> None:
-    id = fragile.trigger(SLOW, input={"items": ["150ms"] * 30})
+    id = fragile.trigger(SLOW, input={"items": ["150ms"] * 60})
     events = beside(lambda: Follower(kind, fragile).follow(id))
     for _ in range(3):
         more = len(fragile.log(id)) + 10
@@ -39,18 +39,22 @@ def test_stopped_in_order_and_started_again(kind: Kind, fragile: Server) -> None
 
 
 def test_another_server_behind_the_same_address(kind: Kind, fragile: Server) -> None:
-    id = fragile.trigger(SLOW, input={"items": ["150ms"] * 10})
+    # It waits: an execution that ends by itself might have done so before anything goes wrong.
+    id = fragile.trigger(GATE)
     proxy = Proxy(fragile)
     try:
         events = beside(lambda: Follower(kind, fragile, proxy.url).follow(id))
         until(lambda: proxy.connections()["streams"] > 0, "the stream")
+        fragile.until_suspended(id)
+        total = proxy.connections()["total"]
         # Nothing listens there: the proxy answers 502 to whoever comes.
         proxy.target("http://127.0.0.1:9")
         fragile.kill()
-        total = proxy.connections()["total"]
         until(lambda: proxy.connections()["total"] > total, "a connection that is answered 502")
         fragile.start()
         proxy.target(fragile.url)
+        with fragile.client() as client:
+            client.approve(None, None, id)
         assert events() == fragile.finished_log(id)
     finally:
         proxy.close()
