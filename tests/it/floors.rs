@@ -15,7 +15,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The floors, lowest first. A module uses modules on lower floors, and itself.
 const FLOORS: &[&[&str]] = &[
     &["domain", "expression"],
-    &["store", "outbound", "artifacts"],
+    &["store", "outbound", "artifacts", "client"],
     &["nodes"],
     &["engine"],
     &["triggers", "tasks", "notify"],
