@@ -10,6 +10,7 @@
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
 //! | 4 | [`triggers`] | what starts executions by itself: schedules, webhooks, events, bulk jobs |
 //! | 5 | [`http`] | the API: thin handlers over the floors below |
+//! | – | [`conformance`] | checks the streams of any server against their contract |
 //! | – | [`app`], [`config`], [`clock`], [`cli`] | composition root, settings, time and ids, commands |
 //!
 //! One way for the data: trigger → queue → driver → machine → committer → log → hub → SSE.
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod conformance;
 pub mod domain;
 pub mod engine;
 pub mod expression;

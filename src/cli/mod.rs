@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod bench;
 mod completions;
+mod conformance;
 mod dev;
 mod doctor;
 mod examples;
@@ -70,6 +71,7 @@ enum Command {
     Export(workflows::Export),
     Import(workflows::Import),
     Token(token::Token),
+    Conformance(conformance::Conformance),
     /// Measure throughput, latency and memory of this binary beside the limits of this machine
     Bench(bench::Command),
     /// Check an exported audit log
@@ -110,6 +112,7 @@ impl Cli {
             Command::Backup(command) => block_on(command.run()),
             Command::Restore(command) => block_on(command.run()),
             Command::Doctor(command) => block_on(command.run()),
+            Command::Conformance(command) => block_on(command.run()),
             Command::Run(command) => block_on(command.run()),
             Command::Trigger(command) => block_on(command.run()),
             Command::Follow(command) => block_on(command.run()),
