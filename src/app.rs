@@ -1,6 +1,6 @@
 //! Composition root: reads as the boot sequence.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -53,7 +53,7 @@ impl App {
             drain: config.drain_limit,
             queue_limit: config.queue_limit,
             trigger_rate: config.trigger_rate,
-            alone: sqlite_path(config.store.expose()).is_some(),
+            alone: sql::sqlite_path(config.store.expose()).is_some(),
             ..EngineConfig::default()
         };
         let mail = config.smtp.as_ref().map(|(url, from)| Mail::new(url, from)).transpose()?;
@@ -128,7 +128,7 @@ impl App {
 /// Opens the configured database and brings its schema up to date.
 pub async fn open_store(config: &Config, exclusive: bool) -> anyhow::Result<Arc<dyn Store>> {
     let url = config.store.expose();
-    if let Some(folder) = sqlite_path(url).as_deref().and_then(|path| path.parent())
+    if let Some(folder) = sql::sqlite_path(url).as_deref().and_then(|path| path.parent())
         && !folder.as_os_str().is_empty()
     {
         std::fs::create_dir_all(folder).with_context(|| format!("data folder {}", folder.display()))?;
@@ -136,10 +136,4 @@ pub async fn open_store(config: &Config, exclusive: bool) -> anyhow::Result<Arc<
     let options = Options { migrate: true, exclusive, ..Options::default() };
     // The URL may hold a password: the error must not quote it.
     sql::open(url, options).await.context("the database could not be opened")
-}
-
-/// The file of an SQLite URL.
-fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let path = url.strip_prefix("sqlite:")?;
-    Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
 }

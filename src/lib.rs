@@ -5,19 +5,22 @@
 //! | floor | modules | what lives there |
 //! |---|---|---|
 //! | 0 | [`domain`], [`expression`] | what things are; the expression language. No I/O, no async |
-//! | 1 | [`store`], [`outbound`] | the two databases behind one trait; the guarded HTTP client |
+//! | 1 | [`store`], [`outbound`], [`client`] | the two databases behind one trait; the guarded HTTP client; the client of the API |
 //! | 2 | [`nodes`] | one file per node type, and their registry |
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
 //! | 4 | [`triggers`] | what starts executions by itself: schedules, webhooks, events, bulk jobs |
 //! | 5 | [`http`] | the API: thin handlers over the floors below |
+//! | – | [`conformance`] | checks the streams of any server against their contract |
 //! | – | [`app`], [`config`], [`clock`], [`cli`] | composition root, settings, time and ids, commands |
 //!
 //! One way for the data: trigger → queue → driver → machine → committer → log → hub → SSE.
 
 pub mod app;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
+pub mod conformance;
 pub mod domain;
 pub mod engine;
 pub mod expression;

@@ -120,17 +120,18 @@ async fn add_missing(store: &Arc<dyn Store>, clock: &Clock, kept: &mut Kept) -> 
             continue;
         }
         let (id, now) = (WorkflowId(clock.new_id()), clock.now());
+        let (name, description, definition) = example.read();
         let workflow = Workflow {
             id,
             workspace_id: kept.workspace_id,
             pod_id: kept.pod_id,
-            name: example.name.to_owned(),
-            description: example.description.to_owned(),
+            name,
+            description,
             state: WorkflowState::Deployed,
             starred: false,
             version: 1,
             deployed_version: Some(1),
-            definition: Some(example.definition()),
+            definition: Some(definition),
             created_at: now,
             updated_at: now,
         };
@@ -155,58 +156,56 @@ fn write(path: &Path, kept: &Kept) -> anyhow::Result<()> {
 
 /// What a newcomer needs: everything below can be pasted into another terminal.
 fn welcome(url: &str, kept: &Kept) -> String {
-    let base = format!("{url}/v1/workspaces/{}/pods/{}", kept.workspace_id, kept.pod_id);
-    let id = |key: &str| kept.workflows.get(key).map(ToString::to_string).unwrap_or_default();
+    let Kept { api_key, workspace_id, pod_id, workflows } = kept;
+    let id = |key: &str| workflows.get(key).map(ToString::to_string).unwrap_or_default();
     let (linear, approval, http) = (id("linear"), id("approval"), id("http"));
-    let api_key = &kept.api_key;
+    // As it was called: a program that was built from a checkout is in no PATH.
+    let program = std::env::current_exe().map_or_else(|_| "sluicegate".to_owned(), |path| path.display().to_string());
     format!(
         r#"
 Sluicegate is ready at {url}   (API reference: {url}/docs)
 
-API key    {api_key}
-workspace  {workspace}
-pod        {pod}
 workflows  linear    {linear}
            approval  {approval}
            http      {http}
 
 Paste into another terminal. Once:
 
-  export KEY={api_key}
-  export POD={base}
+  alias sluicegate='{program}'
+  export SLUICEGATE_URL={url}
+  export SLUICEGATE_API_KEY={api_key}
+  export SLUICEGATE_WORKSPACE={workspace_id}
+  export SLUICEGATE_POD={pod_id}
 
 Trigger the workflow with an approval, and remember the execution:
 
-  export ID=$(curl -s $POD/executions -H "x-api-key: $KEY" -H 'content-type: application/json' \
-    -d '{{"workflowId":"{approval}","input":{{"order":"A-1","amount":250}}}}' | sed 's/.*"id":"\([^"]*\)","workspaceId".*/\1/'); echo $ID
+  ID=$(sluicegate trigger {approval} --input '{{"order":"A-1","amount":250}}')
 
 Follow it live; it stops at the approval gate (Ctrl-C leaves it):
 
-  curl -N $POD/executions/$ID/events -H "x-api-key: $KEY" -H 'accept: text/event-stream'
+  sluicegate follow $ID
 
 Approve it (in a third terminal, or after Ctrl-C), and follow again to see it complete:
 
-  curl -s -X PATCH $POD/executions/$ID/approve -H "x-api-key: $KEY"
+  sluicegate approve $ID
 
-Replay it from the gate; what came before is reused:
+Replay it from the gate; what came before is reused. First only the plan:
 
-  curl -s $POD/executions/$ID/replay -H "x-api-key: $KEY" -H 'content-type: application/json' -d '{{"fromNodeId":"review"}}'
+  sluicegate replay $ID --from review --dry-run
+  sluicegate replay $ID --from review --follow
 
 The others:
 
-  curl -s $POD/executions -H "x-api-key: $KEY" -H 'content-type: application/json' \
-    -d '{{"workflowId":"{linear}","input":{{"items":[{{"price":3}},{{"price":4}}]}}}}'
-  curl -s $POD/executions -H "x-api-key: $KEY" -H 'content-type: application/json' \
-    -d '{{"workflowId":"{http}","input":{{"url":"{url}/healthz"}}}}'
+  sluicegate trigger {linear} --input '{{"items":[{{"price":3}},{{"price":4}}]}}' --follow
+  sluicegate trigger {http} --input '{{"url":"{url}/healthz"}}' --follow
 
-One by the clock, every minute; `$POD/schedules/<id>/slots` tells what became of each:
+The same by HTTP, as any program does; here a schedule, every minute (`$POD/schedules/<id>/slots` tells what became of each):
 
-  curl -s $POD/schedules -H "x-api-key: $KEY" -H 'content-type: application/json' \
+  POD=$SLUICEGATE_URL/v1/workspaces/$SLUICEGATE_WORKSPACE/pods/$SLUICEGATE_POD
+  curl -s $POD/schedules -H "x-api-key: $SLUICEGATE_API_KEY" -H 'content-type: application/json' \
     -d '{{"workflowId":"{linear}","name":"Every minute","cronExpression":"* * * * *","input":{{"items":[{{"price":3}}]}}}}'
 
 Ctrl-C stops the server; everything is kept.
-"#,
-        workspace = kept.workspace_id,
-        pod = kept.pod_id,
+"#
     )
 }

@@ -1,45 +1,37 @@
 //! The example workflows of `sluicegate dev`.
 
+use std::path::Path;
+
 use crate::domain::definition::Definition;
 
-/// An example.
+use super::workflow_file::WorkflowFile;
+
+/// An example: its key in `dev --json`, which is its file's name, and the file's text.
 pub(super) struct Example {
-    /// Its key in `dev --json`.
+    /// The key.
     pub key: &'static str,
-    /// The workflow's name.
-    pub name: &'static str,
-    /// What it shows.
-    pub description: &'static str,
-    definition: &'static str,
+    yaml: &'static str,
 }
 
 impl Example {
-    /// The graph.
-    pub fn definition(&self) -> Definition {
-        serde_json::from_str(self.definition).expect("the examples are checked by a test")
+    fn file(&self) -> WorkflowFile {
+        let path = format!("examples/{}.yaml", self.key);
+        WorkflowFile::parse(Path::new(&path), self.yaml).expect("the examples are checked by a test")
+    }
+
+    /// Its name, what it shows, and its graph.
+    pub fn read(&self) -> (String, String, Definition) {
+        let WorkflowFile { name, description, definition, .. } = self.file();
+        let definition = serde_json::from_value(definition).expect("the examples are checked by a test");
+        (name, description, definition)
     }
 }
 
 /// All of them.
 pub(super) const EXAMPLES: [Example; 3] = [
-    Example {
-        key: "linear",
-        name: "Linear",
-        description: "Two transforms in a row: adds up the prices of a list of items.",
-        definition: include_str!("../../examples/linear.json"),
-    },
-    Example {
-        key: "approval",
-        name: "Approval with parallel branches",
-        description: "Reserves goods while somebody decides whether an order may be shipped.",
-        definition: include_str!("../../examples/approval.json"),
-    },
-    Example {
-        key: "http",
-        name: "HTTP with an error path",
-        description: "Calls an address; what goes wrong takes the error port.",
-        definition: include_str!("../../examples/http.json"),
-    },
+    Example { key: "linear", yaml: include_str!("../../examples/linear.yaml") },
+    Example { key: "approval", yaml: include_str!("../../examples/approval.yaml") },
+    Example { key: "http", yaml: include_str!("../../examples/http.yaml") },
 ];
 
 #[cfg(test)]
@@ -49,8 +41,10 @@ mod tests {
     #[test]
     fn the_examples_hold() {
         for example in EXAMPLES {
-            let problems = crate::nodes::registry::validate(&example.definition());
-            assert!(problems.is_empty(), "{}: {problems:?}", example.key);
+            let findings = example.file().findings();
+            assert!(findings.is_empty(), "{findings:?}");
+            let (name, description, _) = example.read();
+            assert!(name != example.key && !description.is_empty(), "{name} says what it is");
         }
     }
 }

@@ -1,27 +1,50 @@
 //! Commands, one file each. Errors come up as `anyhow` with a context that names what was being done.
 #![expect(clippy::print_stdout, reason = "commands talk to people and pipes")]
 
+mod answer;
 mod audit;
+mod backup;
 mod bench;
+mod completions;
+mod conformance;
 mod dev;
+mod doctor;
 mod examples;
+mod executions;
+mod exit;
+mod follow;
 mod init;
 mod logging;
 mod openapi;
+mod output;
+mod progress;
 mod receipt;
+mod remote;
+mod replay;
+mod run;
 mod serve;
+mod token;
+mod trigger;
+mod validate;
+mod watch;
+mod workflow_file;
+mod workflows;
 
 use clap::{Parser, Subcommand};
 
+pub use exit::Exit;
+pub use output::hung_up;
+
 /// A real-time streaming workflow server with suspend and resume.
 #[derive(Debug, Parser)]
-#[command(name = "sluicegate", version, propagate_version = true)]
+#[command(name = "sluicegate", version, after_help = exit::HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
+// Without a line of its own a command is described by its type, at length in its own help.
 enum Command {
     /// Serve the API
     Serve(serve::Serve),
@@ -31,6 +54,24 @@ enum Command {
     Init(init::Init),
     /// Bring a database's schema up to date
     Migrate(init::Migrate),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    Doctor(doctor::Doctor),
+    Run(run::Run),
+    Validate(validate::Validate),
+    Trigger(Box<trigger::Trigger>),
+    Follow(follow::Follow),
+    Executions(executions::Executions),
+    Approve(answer::Approve),
+    Reject(answer::Reject),
+    Answer(answer::Answer),
+    Replay(replay::Replay),
+    Retry(replay::Retry),
+    Cancel(replay::Cancel),
+    Export(workflows::Export),
+    Import(workflows::Import),
+    Token(token::Token),
+    Conformance(conformance::Conformance),
     /// Measure throughput, latency and memory of this binary beside the limits of this machine
     Bench(bench::Command),
     /// Check an exported audit log
@@ -43,31 +84,55 @@ enum Command {
     Openapi,
     /// Print the JSON Schema of the stream's events
     EventsSchema,
+    Completions(completions::Completions),
 }
 
 impl Cli {
     /// Runs the command to its end.
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(self) -> anyhow::Result<Exit> {
         match self.command {
             Command::Openapi => {
                 print!("{}", crate::http::openapi_yaml());
-                Ok(())
+                Ok(Exit::Done)
             }
             Command::EventsSchema => {
                 print!("{}", openapi::events_schema());
-                Ok(())
+                Ok(Exit::Done)
             }
-            Command::Audit(command) => command.run(),
-            Command::Receipt(command) => command.run(),
-            Command::Serve(command) => block_on(command.run()),
-            Command::Dev(command) => block_on(command.run()),
-            Command::Init(command) => block_on(command.run()),
-            Command::Migrate(command) => block_on(command.run()),
-            Command::Bench(command) => block_on(command.run()),
+            Command::Completions(command) => command.run(),
+            Command::Audit(command) => done(command.run()),
+            Command::Receipt(command) => done(command.run()),
+            Command::Validate(command) => command.run(),
+            Command::Token(command) => command.run(),
+            Command::Serve(command) => done(block_on(command.run())),
+            Command::Dev(command) => done(block_on(command.run())),
+            Command::Init(command) => done(block_on(command.run())),
+            Command::Migrate(command) => done(block_on(command.run())),
+            Command::Bench(command) => done(block_on(command.run())),
+            Command::Backup(command) => block_on(command.run()),
+            Command::Restore(command) => block_on(command.run()),
+            Command::Doctor(command) => block_on(command.run()),
+            Command::Conformance(command) => block_on(command.run()),
+            Command::Run(command) => block_on(command.run()),
+            Command::Trigger(command) => block_on(command.run()),
+            Command::Follow(command) => block_on(command.run()),
+            Command::Executions(command) => block_on(command.run()),
+            Command::Approve(command) => block_on(command.run()),
+            Command::Reject(command) => block_on(command.run()),
+            Command::Answer(command) => block_on(command.run()),
+            Command::Replay(command) => block_on(command.run()),
+            Command::Retry(command) => block_on(command.run()),
+            Command::Cancel(command) => block_on(command.run()),
+            Command::Export(command) => block_on(command.run()),
+            Command::Import(command) => block_on(command.run()),
         }
     }
 }
 
-fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn done(result: anyhow::Result<()>) -> anyhow::Result<Exit> {
+    result.map(|()| Exit::Done)
+}
+
+fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
 }

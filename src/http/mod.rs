@@ -42,7 +42,7 @@ mod node_types;
 mod notifications;
 mod pods;
 mod receipts;
-mod respond;
+pub(crate) mod respond;
 mod schedules;
 mod stream_tokens;
 mod suspensions;

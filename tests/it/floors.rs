@@ -15,8 +15,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The floors, lowest first. A module uses modules on lower floors, and itself.
 const FLOORS: &[&[&str]] = &[
     &["domain", "expression"],
-    &["store", "outbound", "artifacts"],
-    &["nodes"],
+    &["store", "outbound", "artifacts", "client"],
+    &["nodes", "conformance"],
     &["engine"],
     &["triggers", "tasks", "notify"],
     &["http"],

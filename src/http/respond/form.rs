@@ -70,6 +70,11 @@ impl Filled {
         Self(filled)
     }
 
+    /// Fills in a control, in place of what was there.
+    pub fn put(&mut self, name: &str, values: Vec<String>) {
+        self.0.insert(name.to_owned(), values);
+    }
+
     /// What was filled in under a name.
     pub fn all(&self, name: &str) -> &[String] {
         self.0.get(name).map_or(&[], Vec::as_slice)

@@ -34,8 +34,9 @@ use crate::{
     nodes::forms::{self, AnswerInput, REJECTED},
     store::{Store, StoreError},
 };
-use form::{Control, Field, Filled};
+pub(crate) use form::{Control, Field, Filled};
 use page::{Errors, Open};
+pub(crate) use shown::{distance, humanized};
 
 /// The routes of this file. They have no version: links live longer.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -235,7 +236,7 @@ impl Matter {
 }
 
 /// What there is to fill in.
-fn fields(asked: &Interrupt) -> Vec<Field> {
+pub(crate) fn fields(asked: &Interrupt) -> Vec<Field> {
     let mut fields = Vec::new();
     if let Some(form) = &asked.form {
         fields.push(Field::of_schema(form));
@@ -256,7 +257,7 @@ fn fields(asked: &Interrupt) -> Vec<Field> {
 }
 
 /// The answer that was filled in, and where it can't be read.
-fn answer(asked: &Interrupt, filled: &Filled) -> (AnswerInput, Errors) {
+pub(crate) fn answer(asked: &Interrupt, filled: &Filled) -> (AnswerInput, Errors) {
     let action = filled.text("action").filter(|_| asked.kind == SuspensionKind::Approval);
     let mut unreadable = Errors::new();
     let mut input = AnswerInput {

@@ -28,10 +28,11 @@ mod secrets;
 mod sqlite;
 mod suspensions;
 mod tail;
+pub mod upkeep;
 mod webhooks;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
@@ -118,10 +119,9 @@ impl From<sqlx::Error> for StoreError {
 
 /// Opens the database at `sqlite:PATH` or `postgres://...`.
 pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreError> {
-    if let Some(path) = url.strip_prefix("sqlite:") {
-        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
-        let backend = Sqlite::new(path, options.exclusive)?;
-        let connection = Sqlite::options(path).connect().await?;
+    if let Some(path) = sqlite_path(url) {
+        let backend = Sqlite::new(&path, options.exclusive)?;
+        let connection = Sqlite::options(&path).connect().await?;
         prepare(&migrations::OF_SQLITE, connection, options).await?;
         backend.start_checkpoints();
         Ok(Arc::new(SqlStore::with_one_writer(backend, options.exclusive)))
@@ -133,6 +133,12 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreEr
     } else {
         Err(OpenError::UnknownScheme.into())
     }
+}
+
+/// The file of an SQLite URL.
+pub fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
 }
 
 /// Migrates, or checks that nothing is left to migrate.

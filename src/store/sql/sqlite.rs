@@ -24,7 +24,7 @@ use super::{
 };
 
 /// How long a writer waits for another process that writes (a `migrate` beside a server, a backup).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages in the log at which the writer itself checkpoints: only when the checkpoint task can't keep up (about 64 MiB).
 const WRITER_CHECKPOINT_PAGES: &str = "16384";
 /// The rest of the checkpoint task between two rounds.
@@ -88,7 +88,7 @@ impl Sqlite {
     }
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);

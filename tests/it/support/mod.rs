@@ -10,3 +10,4 @@ pub mod postgres;
 pub mod process;
 pub mod scene;
 pub mod sse;
+pub mod terminal;

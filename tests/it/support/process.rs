@@ -71,7 +71,8 @@ impl Site {
     }
 }
 
-fn binary() -> Command {
+/// The program under test.
+pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
     command.kill_on_drop(true).stdin(Stdio::null());
     command
