@@ -92,7 +92,13 @@ test("the package, packed and installed elsewhere", async (t) => {
       });
       const [line] = await once(createInterface({ input: server.stdout }), "line");
       const { url, apiKey, workspaceId, podId, workflows } = JSON.parse(line);
-      const variables = { SLUICEGATE_URL: url, SLUICEGATE_API_KEY: apiKey, WORKSPACE: workspaceId, POD: podId, WORKFLOW: workflows.approval };
+      const variables = {
+        SLUICEGATE_URL: url,
+        SLUICEGATE_API_KEY: apiKey,
+        SLUICEGATE_WORKSPACE: workspaceId,
+        SLUICEGATE_POD: podId,
+        WORKFLOW: workflows.approval,
+      };
       const { stdout, stderr } = await run(process.execPath, ["readme.js"], { cwd: project, env: { ...process.env, ...variables } });
       assert.equal(stderr, "");
       const lines = stdout.trim().split("\n");
