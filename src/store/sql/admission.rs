@@ -44,22 +44,27 @@ const LOCK: Dialect = Dialect {
 const POD_LIMITS: &str = "SELECT id, max_running FROM pods WHERE workspace_id = $1 AND max_running IS NOT NULL";
 
 macro_rules! used {
-    ($index:literal) => {
+    ($driven:literal, $admitted:literal) => {
         concat!(
             "SELECT e.pod_id, e.lane, count(*)
      FROM (
          SELECT id FROM executions ",
-            $index,
+            $driven,
             " WHERE driver IS NOT NULL AND workspace_id = $1
-         UNION SELECT execution_id FROM queue WHERE workspace_id = $1 AND lane IS NOT NULL AND NOT held
-     ) AS u JOIN executions AS e ON e.workspace_id = $1 AND e.id = u.id
-     WHERE e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') GROUP BY e.pod_id, e.lane"
+         UNION SELECT execution_id FROM queue ",
+            $admitted,
+            " WHERE workspace_id = $1 AND lane IS NOT NULL AND NOT held
+     ) AS u CROSS JOIN executions AS e
+     WHERE e.workspace_id = $1 AND e.id = u.id
+         AND e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
+     GROUP BY e.pod_id, e.lane"
         )
     };
 }
 
-/// What takes up room, by pod and lane. SQLite would walk through all executions of the workspace.
-const USED: Dialect = Dialect { sqlite: used!("INDEXED BY executions_by_driver"), postgres: used!("") };
+/// What takes up room, by pod and lane. SQLite would walk through all executions of the workspace, and all of its queue.
+const USED: Dialect =
+    Dialect { sqlite: used!("INDEXED BY executions_by_driver", "INDEXED BY queue_admitted"), postgres: used!("", "") };
 
 /// The lanes in which rows are held: from one to the next by the index, however many rows a lane has.
 const HELD_LANES: &str = "WITH RECURSIVE lanes (lane) AS (
@@ -75,22 +80,31 @@ const HELD: &str = "SELECT q.execution_id, q.rank, e.pod_id, e.lane_limit, e.on_
      WHERE q.workspace_id = $1 AND q.lane = $2 AND q.held ORDER BY q.rank, q.execution_id LIMIT +$3";
 
 macro_rules! outdone {
-    ($index:literal) => {
+    ($driven:literal, $held:literal, $admitted:literal) => {
         concat!(
             "SELECT e.id FROM (
          SELECT id FROM executions ",
-            $index,
+            $driven,
             " WHERE driver IS NOT NULL AND workspace_id = $1
-         UNION SELECT execution_id FROM queue WHERE workspace_id = $1 AND lane = $2
-     ) AS u JOIN executions AS e ON e.workspace_id = $1 AND e.id = u.id
-     WHERE e.lane = $2 AND e.status IN ('pending', 'queued', 'running', 'suspended')
+         UNION SELECT execution_id FROM queue ",
+            $held,
+            " WHERE workspace_id = $1 AND lane = $2 AND held
+         UNION SELECT execution_id FROM queue ",
+            $admitted,
+            " WHERE workspace_id = $1 AND lane = $2 AND NOT held
+     ) AS u CROSS JOIN executions AS e
+     WHERE e.workspace_id = $1 AND e.id = u.id AND e.lane = $2
+         AND e.status IN ('pending', 'queued', 'running', 'suspended')
      ORDER BY e.id DESC LIMIT +$4 OFFSET +$3"
         )
     };
 }
 
 /// Those of a lane that run or wait for room, the newest first, from the first one that has to go.
-const OUTDONE: Dialect = Dialect { sqlite: outdone!("INDEXED BY executions_by_driver"), postgres: outdone!("") };
+const OUTDONE: Dialect = Dialect {
+    sqlite: outdone!("INDEXED BY executions_by_driver", "INDEXED BY queue_by_lane", "INDEXED BY queue_admitted"),
+    postgres: outdone!("", "", ""),
+};
 
 static LET_IN: Batch = Batch::differing(
     &[("workspace_id", Kind::Id), ("execution_id", Kind::Id)],
@@ -297,4 +311,24 @@ async fn look_at<B: Backend>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::sqlite::plan;
+
+    /// However many executions there are: those that are looked at are found by their keys.
+    #[tokio::test]
+    async fn executions_are_found_by_their_keys() {
+        for sql in [USED.sqlite, OUTDONE.sqlite] {
+            let steps = plan(sql).await;
+            let found: Vec<_> = steps.iter().filter(|step| step.starts_with("SEARCH e ")).collect();
+            assert!(found.len() == 1 && found[0].ends_with("id=?)"), "{sql}: {steps:?}");
+            let in_queue = steps.iter().filter(|step| step.starts_with("SEARCH queue "));
+            for step in in_queue {
+                assert!(step.contains("queue_by_lane") || step.contains("queue_admitted"), "{sql}: {steps:?}");
+            }
+        }
+    }
 }

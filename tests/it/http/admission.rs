@@ -250,7 +250,10 @@ async fn what_waits_runs_by_priority(backend: Backend) {
 async fn a_thousand_of_mixed_priorities_run_in_order_and_none_waits_for_ever(backend: Backend) {
     let scene = Scene::with(backend, |settings| settings.max_running = Some(1)).await;
     let peer = Peer::start().await;
-    let holder = scene.run(line([call("call", &peer, "/gate")]), json!({})).await;
+    // Longer than anything here, by any clock.
+    let mut hanging = call("call", &peer, "/gate");
+    hanging["data"]["timeoutMs"] = json!(86_400_000);
+    let holder = scene.run(line([hanging]), json!({})).await;
     peer.arrived("/gate", 1).await;
     let workflow = scene.workflow(line([])).await;
     let queue = |priority: i64| {

@@ -294,7 +294,9 @@ impl Client {
     pub async fn stream(&self, path: &str) -> Sse {
         let client = self.with("accept", "text/event-stream");
         let path = format!("{}{path}", self.prefix);
-        let response = self.http.get(format!("{}{path}", self.address)).headers(client.headers).send().await.unwrap();
+        // A stream lasts as long as its test.
+        let request = self.http.get(format!("{}{path}", self.address)).timeout(Duration::from_mins(5));
+        let response = request.headers(client.headers).send().await.unwrap();
         let status = response.status().as_u16();
         if status != 200 {
             let text = response.text().await.unwrap();

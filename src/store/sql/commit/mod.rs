@@ -157,7 +157,8 @@ static INSERT_FEED: Batch = Batch::differing(
 );
 
 /// Queue rows and wake-ups in one: a wake-up names no priority, it takes that of the execution. Nothing is queued that
-/// has ended. The older place and the higher priority stay. What shares a limit is held, until it is let in.
+/// has ended. The older place and the higher priority stay. What shares a limit is held, until it is let in. `CROSS JOIN` and
+/// `NOT IN`: SQLite would begin with all executions that have not ended, once a batch is large.
 pub(super) static ENQUEUE: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("priority", Kind::Int), ("queued_at", Kind::Int)],
     "INSERT INTO queue (workspace_id, execution_id, priority, queued_at, rank, lane, held)
@@ -166,8 +167,9 @@ pub(super) static ENQUEUE: Batch = Batch::new(
      FROM (
          SELECT b.workspace_id, b.execution_id, COALESCE(b.priority, e.priority) AS priority,
              COALESCE(b.queued_at, e.queued_at, e.created_at) AS queued_at, e.lane
-         FROM batch AS b JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.execution_id
-         WHERE e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
+         FROM batch AS b CROSS JOIN executions AS e
+         WHERE e.workspace_id = b.workspace_id AND e.id = b.execution_id
+             AND e.status NOT IN ('completed', 'failed', 'cancelled', 'skipped')
      ) AS p WHERE true
      ORDER BY p.execution_id
      ON CONFLICT (workspace_id, execution_id) DO UPDATE SET
@@ -383,5 +385,24 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
 fn leave_out_failed(tables: &mut Cow<'_, Tables>, results: &Results) {
     if results.iter().any(Result::is_err) {
         tables.to_mut().retain(|member| results[member].is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::sqlite::plan;
+
+    /// However many executions there are: each row of a commit is found by its key.
+    #[tokio::test]
+    async fn executions_are_found_by_their_keys() {
+        for batch in [&APPEND_TO_EXECUTIONS, &ENQUEUE] {
+            for (_, sql) in batch.sqlite(49) {
+                let steps = plan(sql).await;
+                let found: Vec<_> = steps.iter().filter(|step| step.starts_with("SEARCH e ")).collect();
+                assert_eq!(found.len(), 1, "{steps:?}");
+                assert!(found[0].ends_with("sqlite_autoindex_executions_1 (workspace_id=? AND id=?)"), "{steps:?}");
+            }
+        }
     }
 }
