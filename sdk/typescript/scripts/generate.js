@@ -1,5 +1,5 @@
-// Writes the types of the API and of the streams' messages to src/generated/, from openapi.yaml and events.schema.json.
-// `generate(folder)` writes them elsewhere: the test that compares uses it.
+// Writes the types of the API and of the streams' messages to src/generated/schemas.ts, from openapi.yaml and
+// events.schema.json. `generate(folder)` writes them elsewhere: the test that compares uses it.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import yaml from "js-yaml";
@@ -10,14 +10,14 @@ const root = new URL("../../../", import.meta.url);
 export async function generate(folder) {
   await mkdir(folder, { recursive: true });
   const api = yaml.load(await readFile(new URL("openapi.yaml", root), "utf8"));
-  await write(folder, "openapi.ts", "openapi.yaml", { ...api, paths: queries(api.paths) });
-
-  // The generator reads OpenAPI only, so the schemas are put where a document has them.
+  // The generator reads OpenAPI only, so what streams add to the API's schemas is put beside them. What both have is the same.
   const text = await readFile(new URL("sdk/events.schema.json", root), "utf8");
   const { $defs } = JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/'));
-  const info = { title: "events", version: "1" };
-  const events = { openapi: "3.1.0", info, paths: {}, components: { schemas: $defs } };
-  await write(folder, "events.ts", "sdk/events.schema.json", events);
+  const components = { ...api.components, schemas: { ...api.components.schemas, ...$defs } };
+  const document = { ...api, paths: queries(api.paths), components };
+  const head = "// Generated from openapi.yaml and sdk/events.schema.json by scripts/generate.js; do not edit.\n";
+  const types = astToString(await openapiTS(document, { alphabetize: false, defaultNonNullable: false }));
+  await writeFile(new URL("schemas.ts", folder), head + types);
 }
 
 /** Of each call what no schema says: the parameters of its query. */
@@ -30,12 +30,6 @@ function queries(paths) {
     }
   }
   return kept;
-}
-
-async function write(folder, name, source, document) {
-  const head = `// Generated from ${source} by scripts/generate.js; do not edit.\n`;
-  const types = astToString(await openapiTS(document, { alphabetize: false, defaultNonNullable: false }));
-  await writeFile(new URL(name, folder), head + types);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,6 +1,5 @@
 /** The shapes that the API takes and gives, under short names. They are generated; see src/generated/. */
-import type { components as Streams } from "./generated/events.js";
-import type { components, operations } from "./generated/openapi.js";
+import type { components, operations } from "./generated/schemas.js";
 
 type Schemas = components["schemas"];
 type Query<Operation extends keyof operations> = operations[Operation] extends { parameters: { query?: infer Of } }
@@ -57,16 +56,16 @@ export type WorkflowsQuery = Query<"list_workflows">;
 export type BulkItemsQuery = Query<"list_bulk_job_items">;
 
 /** An event of an execution's log. */
-export type ExecutionEvent = Streams["schemas"]["Event"];
+export type ExecutionEvent = Schemas["Event"];
 /** An event of a pod's stream or of the inbox: it names its execution. */
-export type FeedEvent = Streams["schemas"]["FeedEvent"];
+export type FeedEvent = Schemas["FeedEvent"];
 /** Events were removed by retention; what is there now follows as a snapshot. */
-export type StreamGap = Extract<Streams["schemas"]["StreamFrame"], { type: "stream_gap" }>;
+export type StreamGap = Extract<Schemas["StreamFrame"], { type: "stream_gap" }>;
 /** What a stream is about, as it was when its connection began. */
-export type StreamSnapshot = Extract<Streams["schemas"]["StreamFrame"], { type: "stream_snapshot" }>;
+export type StreamSnapshot = Extract<Schemas["StreamFrame"], { type: "stream_snapshot" }>;
 /** What the stream of one execution delivers. */
 export type StreamEvent = ExecutionEvent | StreamGap | StreamSnapshot;
 /** What the stream of a pod or of the inbox delivers. */
 export type FeedStreamEvent = FeedEvent | StreamGap | StreamSnapshot;
 /** The question that an `execution_suspended` event puts. */
-export type Interrupt = Streams["schemas"]["Interrupt"];
+export type Interrupt = Schemas["Interrupt"];

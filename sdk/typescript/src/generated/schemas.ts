@@ -1,4 +1,4 @@
-// Generated from openapi.yaml by scripts/generate.js; do not edit.
+// Generated from openapi.yaml and sdk/events.schema.json by scripts/generate.js; do not edit.
 export interface paths {
     "/v1/workspaces": {
         parameters: {
@@ -2524,6 +2524,212 @@ export interface components {
          * @description The tenant: every row carries it, every query names it.
          */
         WorkspaceId: string;
+        /**
+         * @description Why a stream is closed. Not for being read slowly: such a client reads the stored log at its own pace.
+         * @enum {string}
+         */
+        ClosingReason: "max_duration" | "shutdown";
+        /** @description `execution_cancelled` */
+        FeedCancelledEvent: {
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /** @description The final state of each node of the top level. */
+            nodes?: components["schemas"]["NodeState"][];
+            /** @description What the cancellation stopped. */
+            report?: components["schemas"]["CancelReport"];
+            /**
+             * Format: int64
+             * @description Position in the execution's log.
+             */
+            seq: number;
+        };
+        /** @description `execution_complete` */
+        FeedCompleteEvent: {
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /** @description The final state of each node of the top level. */
+            nodes?: components["schemas"]["NodeState"][];
+            /** @description The execution's output. */
+            output?: unknown;
+            /**
+             * Format: int64
+             * @description Position in the execution's log.
+             */
+            seq: number;
+        };
+        /** @description An event on the stream of a pod or of the inbox; a slim one lacks outputs, reports and lists of nodes. */
+        FeedEvent: {
+            /**
+             * Format: uuid
+             * @description The execution.
+             */
+            executionId: string;
+            /**
+             * Format: uuid
+             * @description The pod it is in.
+             */
+            podId: string;
+            /**
+             * Format: uuid
+             * @description The workflow it runs.
+             */
+            workflowId: string;
+        } & ((components["schemas"]["FeedStatusEvent"] & {
+            /** @enum {string} */
+            type: "execution_status";
+        }) | (components["schemas"]["FeedSuspendedEvent"] & {
+            /** @enum {string} */
+            type: "execution_suspended";
+        }) | (components["schemas"]["FeedSuspensionUpdateEvent"] & {
+            /** @enum {string} */
+            type: "suspension_update";
+        }) | (components["schemas"]["FeedCompleteEvent"] & {
+            /** @enum {string} */
+            type: "execution_complete";
+        }) | (components["schemas"]["FeedFailedEvent"] & {
+            /** @enum {string} */
+            type: "execution_failed";
+        }) | (components["schemas"]["FeedCancelledEvent"] & {
+            /** @enum {string} */
+            type: "execution_cancelled";
+        }) | (components["schemas"]["FeedSkippedEvent"] & {
+            /** @enum {string} */
+            type: "execution_skipped";
+        }));
+        /** @description `execution_failed` */
+        FeedFailedEvent: {
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /** @description Why. */
+            error: components["schemas"]["Failure"];
+            /** @description The final state of each node of the top level. */
+            nodes?: components["schemas"]["NodeState"][];
+            /**
+             * Format: int64
+             * @description Position in the execution's log.
+             */
+            seq: number;
+        };
+        /** @description `execution_skipped` */
+        FeedSkippedEvent: {
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            duplicateOf?: null | components["schemas"]["ExecutionId"];
+            /** @description The final state of each node of the top level. */
+            nodes?: components["schemas"]["NodeState"][];
+            /** @description Why: `duplicate`, `debounced` or `concurrency_limit`. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Position in the execution's log.
+             */
+            seq: number;
+        };
+        /** @description `execution_status` */
+        FeedStatusEvent: {
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /** @description Who asked for it (cancelling). */
+            by?: string | null;
+            error?: null | components["schemas"]["Failure"];
+            /** @description Why. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Position in the execution's log: 1, 2, 3, ... without gaps.
+             */
+            seq: number;
+            /** @description The new status. */
+            status: components["schemas"]["ExecutionStatus"];
+        };
+        /** @description `execution_suspended` */
+        FeedSuspendedEvent: {
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /** @description What is asked. */
+            interrupt: components["schemas"]["Interrupt"];
+            /**
+             * Format: int64
+             * @description Position in the execution's log.
+             */
+            seq: number;
+        };
+        /** @description `suspension_update` */
+        FeedSuspensionUpdateEvent: {
+            /** @description The port that was chosen. */
+            action?: string | null;
+            approvers?: null | components["schemas"]["Approvers"];
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /** @description Who did it. */
+            by?: string | null;
+            change?: null | components["schemas"]["StandingChange"];
+            decision?: null | components["schemas"]["Decision"];
+            /** @description Why. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Position in the execution's log.
+             */
+            seq: number;
+            /** @description Its state from now on. */
+            state: components["schemas"]["SuspensionState"];
+            /** @description Which step of the timeline was due, from 0 (reminded, escalated). */
+            step?: number | null;
+            /** @description The suspension. */
+            suspensionId: components["schemas"]["SuspensionId"];
+            vote?: null | components["schemas"]["Vote"];
+            /** @description How many votes each action has from now on (voted, reassigned). */
+            votes?: {
+                [key: string]: number;
+            } | null;
+        };
+        /** @description The server is about to close the stream. No `id`. */
+        StreamClosing: {
+            /** @description Where to go on: the cursor of the last event that was sent. */
+            after: string;
+            /** @description Why. */
+            reason: components["schemas"]["ClosingReason"];
+            /**
+             * Format: int64
+             * @description How long to wait before coming again, in milliseconds.
+             */
+            retryMs: number;
+        };
+        /** @description A frame of a stream that is no event of a log. */
+        StreamFrame: (components["schemas"]["StreamClosing"] & {
+            /** @enum {string} */
+            type: "stream_closing";
+        }) | (components["schemas"]["StreamGap"] & {
+            /** @enum {string} */
+            type: "stream_gap";
+        }) | (components["schemas"]["StreamSnapshot"] & {
+            /** @enum {string} */
+            type: "stream_snapshot";
+        });
+        /** @description Events before `to` are no longer stored; a snapshot follows. No `id`. */
+        StreamGap: {
+            /**
+             * Format: int64
+             * @description The first missing position.
+             */
+            from: number;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description The last missing position.
+             */
+            to: number;
+        };
+        /** @description What the stream is about, as it was when the stream began. No `id`. */
+        StreamSnapshot: {
+            execution?: null | components["schemas"]["Execution"];
+            /** @description The newest executions (streams of a pod). */
+            executions?: components["schemas"]["Execution"][] | null;
+            /** @description The open suspensions (the inbox). */
+            suspensions?: components["schemas"]["Suspension"][] | null;
+        };
     };
     responses: never;
     parameters: never;
