@@ -89,9 +89,7 @@ impl Sqlite {
 }
 
 pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
+    let name = lock_of(path);
     let unusable = |reason: std::io::Error| OpenError::Unusable { path: name.clone(), reason };
     let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(unusable)?;
     match file.try_lock() {
@@ -99,6 +97,18 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(reason)) => Err(unusable(reason)),
     }
+}
+
+/// Whether a server has an SQLite file for itself. Makes nothing, and keeps no other observer away.
+pub(super) fn is_locked(path: &Path) -> bool {
+    File::open(lock_of(path)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// The file beside a database that its server locks.
+fn lock_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
 }
 
 /// `PASSIVE` waits for nobody: neither the writer nor readers notice.
