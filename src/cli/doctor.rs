@@ -28,6 +28,8 @@ const DISK_FAILURE: u64 = 64 << 20;
 const OPEN_FILES: u64 = 4_096;
 /// How long the database and the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long reading every page may take.
+const THOROUGH_PATIENCE: Duration = Duration::from_hours(1);
 
 /// Look for what keeps a server from working well, and tell what to do about it
 ///
@@ -136,13 +138,9 @@ async fn store(config: &Config, thorough: bool) -> Vec<Check> {
             "the first `serve`, `dev` or `init` makes it; or name another one with --store",
         )];
     }
-    let inspected = match tokio::time::timeout(
-        PATIENCE.max(Duration::from_mins(if thorough { 60 } else { 0 })),
-        upkeep::inspect(url, thorough),
-    )
-    .await
-    {
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    let patience = if thorough { THOROUGH_PATIENCE } else { PATIENCE };
+    let inspected = match tokio::time::timeout(patience, upkeep::inspect(url, thorough)).await {
+        Err(_) => Err(format!("no answer within {} s", patience.as_secs())),
         Ok(inspected) => inspected.map_err(|error| chain(&error)),
     };
     let found = match inspected {
