@@ -67,6 +67,10 @@ ids! {
     NotificationId,
     /// A link by which somebody answers.
     LinkId,
+    /// A task: a node run in the hands of workers.
+    TaskId,
+    /// A file that a worker has produced.
+    ArtifactId,
     /// One boot of one server process.
     InstanceId,
 }

@@ -141,6 +141,7 @@ pub fn commit(
         slot: placement.slot,
         delivery: placement.delivery,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
+        artifacts: Vec::new(),
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
 //! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds
-//! what settles a slot, [`bulk`] what bulk jobs need. [`sql`] is the one implementation, over a small backend for each database.
+//! what settles a slot, [`bulk`] what bulk jobs need, [`artifacts`] what is known of files. [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
 pub mod admission;
+pub mod artifacts;
 pub mod bulk;
 pub mod catalogue;
 pub mod commit;
@@ -88,7 +89,7 @@ pub struct Page<T> {
 
 /// The database.
 #[async_trait]
-pub trait Store: schedules::Schedules + bulk::BulkJobs + Send + Sync + 'static {
+pub trait Store: schedules::Schedules + bulk::BulkJobs + artifacts::Artifacts + Send + Sync + 'static {
     // --- the engine's writes -------------------------------------------------------------------------------------------
 
     /// Writes a batch in one transaction and answers for each member: `results[i]` belongs to `batch[i]`.
