@@ -2,8 +2,10 @@
 
 mod access;
 pub mod api_key;
+pub mod artifact_link;
 mod jwks;
 mod jwt;
+pub mod sealed;
 pub mod stream_token;
 
 use std::sync::Arc;

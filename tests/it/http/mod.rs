@@ -2,6 +2,7 @@
 
 mod admission;
 mod api_keys;
+mod artifacts;
 mod bearer_tokens;
 mod browser;
 mod bulk_jobs;
