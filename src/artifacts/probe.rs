@@ -3,6 +3,7 @@
 
 use std::{path::Path as File, time::Duration};
 
+use futures_util::StreamExt;
 use object_store::{Error, ObjectStoreExt, PutPayload, path::Path};
 
 use super::{Artifacts, Place};
@@ -67,12 +68,11 @@ impl Place {
         self.prefix.clone().join("probe")
     }
 
-    /// Asks for an object that need not be there.
+    /// Asks what is there. Credentials that may read and write need not be those that may list, and these are known at least.
     async fn read(&self) -> Result<(), Error> {
-        match self.store.get(&self.probe_key()).await {
-            Ok(_) => Ok(()),
-            Err(error @ Error::NotFound { .. }) if !is_of_bucket(&error) => Ok(()),
-            Err(error) => Err(error),
+        match self.store.list(Some(&self.prefix)).next().await {
+            Some(Err(error)) if code(&error).as_deref() != Some("AccessDenied") => Err(error),
+            _ => Ok(()),
         }
     }
 
