@@ -13,7 +13,7 @@ use crate::{
     engine::{Engine, EngineConfig},
     http::{
         AppState, Readiness,
-        auth::{Authenticator, artifact_link::ArtifactLinks, stream_token},
+        auth::{Authenticator, stream_token},
         metrics::Metrics,
         router,
         serve::{self, Shutdown},
@@ -80,7 +80,6 @@ impl App {
         let key = stream_token::shared_key(&*store, &clock).await?;
         let auth = Arc::new(Authenticator::new(&config, Arc::clone(&store), clock.clone(), &key)?);
         let signer = Arc::new(Signer::shared(&*store, &clock).await.context("the key that signs receipts")?);
-        let artifact_links = Arc::new(ArtifactLinks::shared(&*store, &clock).await?);
         let readiness = Readiness::default();
         let config = Arc::new(config);
         let state = AppState {
@@ -95,7 +94,6 @@ impl App {
             bulk,
             webhooks,
             uploads,
-            artifact_links,
             streams,
             signer,
         };

@@ -85,6 +85,17 @@ pub struct ObjectOf {
     pub artifact_id: ArtifactId,
 }
 
+/// A file that a worker sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFile {
+    /// Its name; nothing is wrong with it ([`name_problem`]).
+    pub name: String,
+    /// What it is.
+    pub kind: ArtifactKind,
+    /// Its media type.
+    pub content_type: String,
+}
+
 /// What is wrong with a file's name, if anything: it is shown to people and becomes a file's name on their machines.
 pub fn name_problem(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.chars().nth(MAX_NAME_CHARS).is_some() {

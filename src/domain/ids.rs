@@ -67,9 +67,9 @@ ids! {
     NotificationId,
     /// A link by which somebody answers.
     LinkId,
-    /// A task: a node run in the hands of workers.
+    /// Work that a worker takes over.
     TaskId,
-    /// A file that a worker has produced.
+    /// A file that a worker has left.
     ArtifactId,
     /// One boot of one server process.
     InstanceId,

@@ -14,10 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     VERSION_PREFIX,
-    auth::{
-        OfPod, Viewer,
-        artifact_link::{ArtifactLinks, Closed},
-    },
+    auth::{Authenticator, OfPod, Viewer, artifact_link::Closed},
     content,
     error::{Code, Problem},
     executions::in_pod,
@@ -164,7 +161,7 @@ async fn get_artifact_content(
 async fn create_artifact_url(
     pod: OfPod<Viewer>,
     State(store): State<Arc<dyn Store>>,
-    State(links): State<Arc<ArtifactLinks>>,
+    State(auth): State<Arc<Authenticator>>,
     State(config): State<Arc<Config>>,
     Param(id): Param<ArtifactId>,
     Json(body): Json<CreateArtifactUrl>,
@@ -175,7 +172,7 @@ async fn create_artifact_url(
         return Err(Problem::field(Code::InvalidValue, "/expiresIn", message));
     }
     let artifact = find(&pod, &store, id).await?;
-    let (token, expires_at) = links.issue(pod.workspace_id(), id, seconds * 1_000);
+    let (token, expires_at) = auth.artifact_links().issue(pod.workspace_id(), id, seconds * 1_000);
     let url = link_to(&config.public_url(), &token, &artifact.name)?;
     Ok(Reply::created(url.clone(), &ArtifactUrl { url, expires_at }))
 }
@@ -199,11 +196,11 @@ async fn get_artifact_by_link(
     method: Method,
     State(store): State<Arc<dyn Store>>,
     State(uploads): State<Uploads>,
-    State(links): State<Arc<ArtifactLinks>>,
+    State(auth): State<Arc<Authenticator>>,
     Param(LinkToken(token)): Param<LinkToken>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (workspace_id, id) = links.check(&token).map_err(|closed| match closed {
+    let (workspace_id, id) = auth.artifact_links().check(&token).map_err(|closed| match closed {
         Closed::Forged => Problem::not_found("artifact"),
         Closed::Expired => Problem::new(Code::LinkExpired, "the link to the artifact has expired"),
     })?;

@@ -48,9 +48,11 @@ pub(crate) mod respond;
 mod schedules;
 mod stream_tokens;
 mod suspensions;
+mod tasks;
 mod webhook_deliveries;
 mod webhook_trigger;
 mod webhooks;
+mod workers;
 mod workflow_versions;
 mod workflows;
 mod workspaces;
@@ -105,6 +107,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(execution_logs::routes())
         .merge(artifacts::routes())
         .merge(suspensions::routes())
+        .merge(tasks::routes())
+        .merge(workers::routes())
         .merge(notifications::routes())
         .merge(callbacks::routes())
         .merge(receipts::routes())
@@ -183,6 +187,7 @@ fn cors(config: &Config) -> Option<CorsLayer> {
             header("last-event-id"),
             header("prefer"),
             header("x-api-key"),
+            header("x-lease-token"),
             observe::X_REQUEST_ID,
         ])
         .expose_headers([

@@ -7,12 +7,7 @@ use std::sync::{
 
 use axum::extract::FromRef;
 
-use super::{
-    auth::{Authenticator, artifact_link::ArtifactLinks},
-    metrics::Metrics,
-    signing::Signer,
-    streams::Streams,
-};
+use super::{auth::Authenticator, metrics::Metrics, signing::Signer, streams::Streams};
 use crate::{
     clock::Clock,
     config::Config,
@@ -47,8 +42,6 @@ pub struct AppState {
     pub webhooks: Webhooks,
     /// The artifacts.
     pub uploads: Uploads,
-    /// Makes and checks links to artifacts.
-    pub artifact_links: Arc<ArtifactLinks>,
     /// The open event streams.
     pub streams: Streams,
     /// Signs receipts.

@@ -2,7 +2,8 @@
 //!
 //! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
 //! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds
-//! what settles a slot, [`bulk`] what bulk jobs need, [`artifacts`] what is known of files. [`sql`] is the one implementation, over a small backend for each database.
+//! what settles a slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need, [`artifacts`] what is known of files.
+//! [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
@@ -15,6 +16,7 @@ mod filters;
 mod rows;
 pub mod schedules;
 pub mod sql;
+pub mod tasks;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -89,7 +91,9 @@ pub struct Page<T> {
 
 /// The database.
 #[async_trait]
-pub trait Store: schedules::Schedules + bulk::BulkJobs + artifacts::Artifacts + Send + Sync + 'static {
+pub trait Store:
+    schedules::Schedules + bulk::BulkJobs + tasks::Tasks + artifacts::Artifacts + Send + Sync + 'static
+{
     // --- the engine's writes -------------------------------------------------------------------------------------------
 
     /// Writes a batch in one transaction and answers for each member: `results[i]` belongs to `batch[i]`.
@@ -457,6 +461,8 @@ pub enum Hint {
     Queue,
     /// This execution has new events.
     Events(ExecutionId),
+    /// A queue of tasks has something.
+    Tasks,
     /// This workspace's feed has new rows.
     Feed(WorkspaceId),
     /// Hints may have been lost: look at everything.

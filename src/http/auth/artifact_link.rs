@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sealed::{Seal, shared_key};
+use super::seal::Seal;
 use crate::{
     clock::{Clock, Instant},
     domain::ids::{ArtifactId, WorkspaceId},
-    store::{Store, StoreError},
 };
 
 /// What a token says.
@@ -29,23 +28,21 @@ pub enum Closed {
     Expired,
 }
 
-/// Makes and checks the tokens of links.
-pub struct ArtifactLinks {
+/// Signs and checks the tokens of links.
+pub struct Signer {
     seal: Seal,
     clock: Clock,
 }
 
-impl ArtifactLinks {
-    /// With the key of this database.
-    pub async fn shared(store: &dyn Store, clock: &Clock) -> Result<Self, StoreError> {
-        let key = shared_key(store, clock, "artifact_links").await?;
-        Ok(Self { seal: Seal::new(&key), clock: clock.clone() })
+impl Signer {
+    pub(super) fn new(key: &[u8; 32], clock: Clock) -> Self {
+        Self { seal: Seal::new(key, "artifact"), clock }
     }
 
     /// A token for one artifact, and when it expires.
     pub fn issue(&self, workspace_id: WorkspaceId, artifact_id: ArtifactId, lifetime_ms: i64) -> (String, Instant) {
         let expires_at = self.clock.now().plus_ms(lifetime_ms);
-        (self.seal.seal(&Claims { workspace_id, artifact_id, expires_at_ms: expires_at.0 }), expires_at)
+        (self.seal.close(&Claims { workspace_id, artifact_id, expires_at_ms: expires_at.0 }), expires_at)
     }
 
     /// The artifact that a token opens.

@@ -5,7 +5,8 @@ pub mod api_key;
 pub mod artifact_link;
 mod jwks;
 mod jwt;
-pub mod sealed;
+pub mod lease_token;
+pub mod seal;
 pub mod stream_token;
 
 use std::sync::Arc;
@@ -102,6 +103,8 @@ pub struct Authenticator {
     keys: api_key::KeyCache,
     jwt: jwt::Verifier,
     stream_tokens: stream_token::Signer,
+    lease_tokens: lease_token::Signer,
+    artifact_links: artifact_link::Signer,
 }
 
 impl Authenticator {
@@ -115,6 +118,8 @@ impl Authenticator {
         Ok(Self {
             keys: api_key::KeyCache::new(store, clock.clone()),
             jwt: jwt::Verifier::new(&config.jwt, clock.clone())?,
+            lease_tokens: lease_token::Signer::new(stream_token_key),
+            artifact_links: artifact_link::Signer::new(stream_token_key, clock.clone()),
             stream_tokens: stream_token::Signer::new(stream_token_key, clock),
         })
     }
@@ -122,6 +127,16 @@ impl Authenticator {
     /// Signs and checks stream tokens.
     pub fn stream_tokens(&self) -> &stream_token::Signer {
         &self.stream_tokens
+    }
+
+    /// Signs and checks lease tokens.
+    pub fn lease_tokens(&self) -> &lease_token::Signer {
+        &self.lease_tokens
+    }
+
+    /// Signs and checks the tokens of links to artifacts.
+    pub fn artifact_links(&self) -> &artifact_link::Signer {
+        &self.artifact_links
     }
 
     /// Who the credentials in the headers are of; none without any.

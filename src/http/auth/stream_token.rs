@@ -1,13 +1,13 @@
 //! Stream tokens: five minutes, one stream path, in the URL, because a browser's `EventSource` can't send headers.
 //!
-//! It is checked when the stream opens and not again.
+//! A token is its own record, signed with a key that all instances share: nothing is stored. It is checked when the stream
+//! opens and not again.
 
+use aws_lc_rs::hmac;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    KEY_PREFIX, Principal, PrincipalKind, challenge,
-    sealed::{self, Seal},
-};
+use super::{KEY_PREFIX, Principal, PrincipalKind, api_key, challenge};
 use crate::{
     clock::{Clock, Instant},
     domain::ids::WorkspaceId,
@@ -20,7 +20,9 @@ pub const LIFETIME_MS: i64 = 5 * 60 * 1_000;
 
 /// The key that all servers of this database sign with; made by the first of them.
 pub async fn shared_key(store: &dyn Store, clock: &Clock) -> Result<[u8; 32], StoreError> {
-    sealed::shared_key(store, clock, "stream_tokens").await
+    let candidate: [u8; 32] = api_key::random();
+    let kept = store.server_secret("stream_tokens", &candidate, clock.now()).await?;
+    kept.try_into().map_err(|_| StoreError::Damaged { what: "server secret", reason: "it is not 32 bytes long".into() })
 }
 
 /// What a token says.
@@ -39,13 +41,13 @@ struct Claims {
 
 /// Signs and checks stream tokens.
 pub struct Signer {
-    seal: Seal,
+    key: hmac::Key,
     clock: Clock,
 }
 
 impl Signer {
     pub(super) fn new(key: &[u8; 32], clock: Clock) -> Self {
-        Self { seal: Seal::new(key), clock }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), clock }
     }
 
     /// A token for one stream, and when it expires. `path` is without `/v1`.
@@ -57,14 +59,22 @@ impl Signer {
             principal_id: principal.id.clone(),
             expires_at_ms: expires_at.0,
         };
-        (self.seal.seal(&claims), expires_at)
+        let claims = serde_json::to_vec(&claims).expect("claims are strings and a number");
+        let payload = URL_SAFE_NO_PAD.encode(claims);
+        let tag = URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, payload.as_bytes()));
+        (format!("{payload}.{tag}"), expires_at)
     }
 
     /// Who may open the stream of this workspace and path with this token.
     pub(super) fn check(&self, token: &str, workspace_id: WorkspaceId, path: &str) -> Result<Principal, Problem> {
         let refused =
             || challenge(Code::InvalidCredentials, "the stream token is not valid for this stream, or expired");
-        let claims: Claims = self.seal.open(token).ok_or_else(refused)?;
+        let (payload, tag) = token.split_once('.').ok_or_else(refused)?;
+        let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| refused())?;
+        // Compared in constant time.
+        hmac::verify(&self.key, payload.as_bytes(), &tag).map_err(|_| refused())?;
+        let claims = URL_SAFE_NO_PAD.decode(payload).ok().and_then(|claims| serde_json::from_slice(&claims).ok());
+        let claims: Claims = claims.ok_or_else(refused)?;
         let holds = claims.workspace_id == workspace_id
             && claims.path == path
             && self.clock.now() < Instant(claims.expires_at_ms);
@@ -96,5 +106,21 @@ mod tests {
         assert!(Signer::new(&[8; 32], clock.clone()).check(&token, workspace, "/a/events").is_err());
         clock.advance_ms(LIFETIME_MS);
         assert!(signer.check(&token, workspace, "/a/events").is_err());
+    }
+
+    #[test]
+    fn a_changed_token_is_refused() {
+        let signer = Signer::new(&[7; 32], Clock::manual(Instant(0)));
+        let workspace = WorkspaceId(Uuid::from_u128(1));
+        let (token, _) = signer.issue(workspace, "/a", &Principal::user("u".into()));
+        for i in 0..token.len() {
+            let mut changed = token.clone().into_bytes();
+            changed[i] = if changed[i] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            // The last character of base64 has bits that do not count; every other change does.
+            if i < token.len() - 1 {
+                assert!(signer.check(&changed, workspace, "/a").is_err(), "{i}");
+            }
+        }
     }
 }
