@@ -40,6 +40,7 @@ mod server;
 mod stream_tokens;
 mod suspension_handling;
 mod suspensions;
+mod task_artifacts;
 mod task_races;
 mod tasks;
 mod webhook_deliveries;
