@@ -82,6 +82,7 @@ async fn add(scene: &Scene, execution: &str, name: &str, content_type: &str, byt
         queue: None,
         timer: TimerChange::Keep,
         suspensions: Vec::new(),
+        tasks: Vec::new(),
         notices: Notices::default(),
         children: Vec::new(),
         wake: None,

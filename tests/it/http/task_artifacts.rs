@@ -187,7 +187,8 @@ async fn a_lease_that_ends_during_an_upload_leaves_nothing(backend: Backend) {
     let (sender, pieces) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
     let pieces = stream::unfold(pieces, |mut pieces| async move { Some((pieces.recv().await?, pieces)) });
     let body = reqwest::Body::wrap_stream(pieces);
-    let sending = worker.client.send_body(Method::PUT, &worker.place("a"), body);
+    let place = worker.place("a");
+    let sending = worker.client.send_body(Method::PUT, &place, body);
     let losing = async {
         sender.send(Ok(Bytes::from(vec![7; 6_000_000]))).await.unwrap();
         // The first part is there: the upload is under way.
