@@ -13,7 +13,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sluicegate::clock::Instant;
 
-use crate::support::process::{Caller, Server, Site, count};
+use crate::support::{
+    process::{Caller, Server, Site, count},
+    sse::stored_log,
+};
 
 const WORKERS: usize = 100;
 const LEASE_MS: i64 = 5_000;
@@ -141,9 +144,9 @@ async fn each_task_has_one_outcome(site: Arc<Site>) {
     }
     let mut lost = 0;
     for id in &ids {
-        let path = format!("/executions/{id}/events?limit=1000");
-        let log = caller.expect(Method::GET, &path, None, 200).await;
-        lost += check_log(log.as_array().unwrap(), 10_000);
+        let log = stored_log(&caller, id).await;
+        let log: Vec<Value> = log.iter().map(|(_, body)| serde_json::from_str(body).unwrap()).collect();
+        lost += check_log(&log, 10_000);
     }
     let told = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     println!(
