@@ -28,6 +28,8 @@ const PART_BYTES: usize = 5 << 20;
 const PARTS_AT_ONCE: usize = 2;
 /// How long a body may send nothing.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the rest of a body is read that is refused.
+const HEARING: Duration = Duration::from_secs(2);
 /// How many objects are removed at once.
 const REMOVALS_AT_ONCE: usize = 16;
 
@@ -255,6 +257,7 @@ impl Body {
             }
             self.size += self.rest.len() as u64;
             if self.size > self.limit {
+                hear_out(&mut self.pieces).await;
                 return Err(ArtifactError::TooLarge(self.limit));
             }
             self.digest.update(&self.rest);
@@ -264,6 +267,12 @@ impl Body {
     fn stored(self) -> Stored {
         Stored { size: self.size, sha256: hex(&self.digest.finalize()) }
     }
+}
+
+/// Reads the rest of a body that is refused, for a moment: a client that is still sending does not look for the reply.
+pub async fn hear_out<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) {
+    let rest = async { while let Some(Ok(_)) = body.next().await {} };
+    _ = tokio::time::timeout(HEARING, rest).await;
 }
 
 fn hex(bytes: &[u8]) -> String {

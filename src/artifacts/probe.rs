@@ -76,7 +76,9 @@ impl Place {
         }
     }
 
+    /// Not every server that speaks like S3 refuses an object for a bucket that it does not have, so it is asked first.
     async fn write_and_remove(&self) -> Result<(), Error> {
+        self.read().await?;
         let key = self.probe_key();
         self.store.put(&key, PutPayload::from_static(b"probe")).await?;
         match self.store.delete(&key).await {
@@ -94,9 +96,14 @@ impl Place {
         }
         match code(error).as_deref() {
             Some("NoSuchBucket") => Found::Wrong(format!("{name}: there is no such bucket"), BUCKET_ADVICE),
-            Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken" | "AuthFailure") => {
-                Found::Wrong(format!("{name}: the credentials are refused: {told}"), KEY_ADVICE)
-            }
+            Some(
+                "InvalidAccessKeyId"
+                | "NotSignedUp"
+                | "SignatureDoesNotMatch"
+                | "InvalidToken"
+                | "ExpiredToken"
+                | "AuthFailure",
+            ) => Found::Wrong(format!("{name}: the credentials are refused: {told}"), KEY_ADVICE),
             Some("AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException") => {
                 Found::Wrong(format!("{name}: the bucket is in another region: {told}"), REGION_ADVICE)
             }

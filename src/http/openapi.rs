@@ -194,7 +194,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     let named: Vec<&str> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let is_resource = path.starts_with(VERSION_PREFIX);
     // A secret address is a credential of its own; a webhook says what it takes for one.
-    let is_secret = path.contains("/{token}") || path.ends_with("/{webhookId}/trigger");
+    let is_secret =
+        path.ends_with("/{token}") || path.contains("/artifacts/{token}/") || path.ends_with("/{webhookId}/trigger");
     let takes_body = operation.request_body.is_some();
     let id = operation.operation_id.clone().unwrap_or_default();
     let mut parameters: Vec<_> = named.iter().map(|name| path_parameter(name)).collect();

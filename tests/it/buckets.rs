@@ -114,14 +114,17 @@ async fn a_wrong_setting_is_told_at_once() {
             assert!(told.contains(what) && advice.contains(advised), "{told}; {advice}");
             assert!(!told.contains("secret") && !told.contains("AKIA"), "{told}");
         }
-        let refused = artifacts.put(object(5), body(b"x")).await.unwrap_err().to_string();
-        assert!(!refused.contains("secret") && !refused.contains("AKIA"), "{refused}");
         // A server does not start with it.
         let folder = tempfile::tempdir().unwrap();
         let store = Some(Secret::new(format!("sqlite:{}", folder.path().join("a.db").display())));
         let config = Settings { store, ..settings(&buckets, change) }.into_config().unwrap();
         let error = format!("{:#}", App::boot(config, Clock::system()).await.err().unwrap());
         assert!(error.contains(what) && error.contains(advised), "{error}");
+        // This server makes the bucket that it does not have.
+        if !what.contains("no such bucket") {
+            let refused = artifacts.put(object(5), body(b"x")).await.unwrap_err().to_string();
+            assert!(!refused.contains("secret") && !refused.contains("AKIA"), "{refused}");
+        }
     }
     assert!(matches!(
         Artifacts::look(&settings(&buckets, |_| {}).into_config().unwrap().artifacts).await,

@@ -11,6 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::TaskPlace;
 use crate::{
+    artifacts::hear_out,
     domain::artifact::{Artifact, ArtifactKind, NewFile, OCTET_STREAM, is_content_type, name_problem},
     http::{
         VERSION_PREFIX,
@@ -53,7 +54,6 @@ pub struct UploadQuery {
         (status = 200, description = "The artifact that the same bytes have become before", body = Artifact),
         (status = 409, description = "The lease is over"),
         (status = 413, description = "The file is larger than the server takes"),
-        (status = 503, description = "The server keeps no artifacts, or can't at the moment"),
     ),
 )]
 async fn put_task_artifact(
@@ -73,6 +73,9 @@ async fn put_task_artifact(
     let limit = state.uploads.artifacts().limit();
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > limit) {
+        if !headers.contains_key(header::EXPECT) {
+            hear_out(&mut body.into_data_stream()).await;
+        }
         return Err(Problem::new(Code::BodyTooLarge, format!("the artifact is larger than {limit} bytes")));
     }
     let kind = query.kind.unwrap_or_else(|| ArtifactKind::of(&content_type, &name));
