@@ -68,6 +68,7 @@ class Tasks:
                 "nodeId": "n",
                 "queue": "q",
                 "attempt": 1,
+                "idempotencyKey": "e/n",
                 "input": input,
                 "context": {},
             }

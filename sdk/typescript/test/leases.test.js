@@ -144,7 +144,7 @@ test("tasks that arrive while the worker stops are given back", async (t) => {
   await stopped;
   assert.equal(calls, 0);
   const [{ taskId, body }] = tasks.at("release");
-  assert.deepEqual([taskId, body], ["late", { leaseToken: "token-late", reason: "the worker stops" }]);
+  assert.deepEqual([taskId, body], ["late", { leaseToken: "token-late" }]);
 });
 
 test("a stop with grace: what ends in time is completed, the others are given back", async (t) => {

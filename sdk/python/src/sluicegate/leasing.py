@@ -21,7 +21,7 @@ from .errors import TaskError
 from .lease import End, Lease, power_of_two
 from .reports import dump
 from .stream import StreamTiming
-from .task import BaseTask
+from .task import BaseTask, clipped
 
 Begin: TypeAlias = Callable[[Lease], "asyncio.Future[End]"]
 """Begins a handler. The future gives the end of its task, and raises nothing."""
@@ -33,7 +33,8 @@ RELEASE_TIME = 5.0
 MOST_TASKS = 100
 """The most that one lease asks for."""
 MESSAGE_LENGTH = 4000
-"""The longest text of an error that is sent."""
+CODE_LENGTH = 64
+"""The longest message and code of a failure."""
 
 log = logging.getLogger("sluicegate")
 
@@ -179,7 +180,7 @@ class Leasing:
 
 
 def _release(lease: Lease) -> None:
-    lease.finish(End("release", '"reason":"the worker stops"'))
+    lease.finish(End("release", ""))
     lease.hurry(RELEASE_TIME)
 
 
@@ -189,7 +190,7 @@ def completed(task: BaseTask, output: Any) -> End:
         members = f'"output":{dump(output)}'
     except (TypeError, ValueError, RecursionError) as error:
         return failed(task, TaskError(f"the output is no JSON: {error}", code="invalid_output", retryable=False))
-    return End("complete", f'{members},"stats":{dump(task.stats)}' if task.stats else members)
+    return End("complete", members + _stats(task))
 
 
 def failed(task: BaseTask, error: BaseException) -> End:
@@ -198,15 +199,20 @@ def failed(task: BaseTask, error: BaseException) -> End:
         known = None if isinstance(error, TaskError) else error
         log.error("task %s of queue %s failed: %s", task.task_id, task.queue, error, exc_info=known)
     if isinstance(error, TaskError):
-        failure: dict[str, Any] = {"message": _clipped(str(error)), "retryable": error.retryable}
+        failure: dict[str, Any] = {"message": _sentence(str(error)), "retryable": error.retryable}
         if error.code is not None:
-            failure["code"] = error.code
+            failure["code"] = clipped(error.code, CODE_LENGTH)
         if error.details is not None:
             failure["details"] = _printable(error.details)
     else:
-        task.log(_clipped("".join(traceback.format_exception(error))), "error")
-        failure = {"message": _clipped(str(error) or type(error).__name__), "code": type(error).__name__}
-    return End("fail", f'"error":{dump(failure)}')
+        task.log("".join(traceback.format_exception(error)), "error")
+        name = type(error).__name__
+        failure = {"message": _sentence(str(error) or name), "code": clipped(name, CODE_LENGTH)}
+    return End("fail", f'"error":{dump(failure)}' + _stats(task))
+
+
+def _stats(task: BaseTask) -> str:
+    return f',"stats":{dump(task.stats)}' if task.stats else ""
 
 
 def _printable(details: Any) -> Any:
@@ -217,6 +223,5 @@ def _printable(details: Any) -> Any:
     return details
 
 
-def _clipped(text: str) -> str:
-    # Of a traceback the end says most.
-    return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH // 2]} … {text[-MESSAGE_LENGTH // 2 :]}"
+def _sentence(message: str) -> str:
+    return clipped(message, MESSAGE_LENGTH) or "failed without a word"

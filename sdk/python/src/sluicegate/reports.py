@@ -6,7 +6,6 @@ import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from threading import Lock
 from typing import Any
 
@@ -16,6 +15,10 @@ BATCH_LENGTH = 128 * 1024
 # How much is kept while the server can't be reached.
 KEPT_REPORTS = 2000
 KEPT_LENGTH = 4 * 1024 * 1024
+# The order in which the server takes the kinds of one heartbeat.
+KINDS = ("actions", "deltas", "logs")
+# With more reports than these, only those of the same kind arrive in their order: it would take too many heartbeats.
+ORDERED_REPORTS = 50
 # Texts of one channel are joined up to this length.
 DELTA_LENGTH = 16 * 1024
 
@@ -50,7 +53,7 @@ class Batch:
     def members(self) -> str:
         """The members of the heartbeat's JSON object."""
         parts = [f"{dump(name)}:{dump(value)}" for name, value in self.progress.items()]
-        for kind in ("logs", "actions", "deltas"):
+        for kind in KINDS:
             some = [report.json for report in self.reports if report.kind == kind]
             if some:
                 parts.append(f'"{kind}":[{",".join(some)}]')
@@ -58,7 +61,7 @@ class Batch:
 
 
 class Reports:
-    """Reports in their order. Those of the same kind arrive in it; between kinds only their times tell it."""
+    """Reports in their order. A heartbeat takes no more than keeps it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -80,7 +83,7 @@ class Reports:
 
     def add(self, kind: str, value: Mapping[str, Any]) -> None:
         """A log entry or an action, now. What is no JSON raises here, in the handler that said it."""
-        text = dump({**{name: one for name, one in value.items() if one is not None}, "at": _now()})
+        text = dump({name: one for name, one in value.items() if one is not None})
         with self._lock:
             self._keep(Report(kind, text))
 
@@ -102,17 +105,19 @@ class Reports:
             if self._dropped and not self._reports:
                 message = f"{self._dropped} reports were dropped: more came than could be sent"
                 self._dropped = 0
-                self._keep(Report("logs", dump({"level": "warn", "message": message, "at": _now()})))
+                self._keep(Report("logs", dump({"level": "warn", "message": message})))
             progress, self._progress = self._progress, {}
             return Batch(progress, list(self._next()))
 
     def _next(self) -> Iterator[Report]:
-        length = 0
+        length = rank = 0
+        ordered = len(self._reports) <= ORDERED_REPORTS
         for count in range(BATCH_REPORTS):
             if not self._reports:
                 return
+            before, rank = rank, KINDS.index(self._reports[0].kind)
             length += len(self._reports[0].text)
-            if count and length > BATCH_LENGTH:
+            if count and (length > BATCH_LENGTH or (ordered and rank < before)):
                 return
             self._length -= len(self._reports[0].text)
             yield self._reports.popleft()
@@ -131,7 +136,3 @@ class Reports:
 def dump(value: Any) -> str:
     """JSON: what is none, numbers that are none included, raises."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

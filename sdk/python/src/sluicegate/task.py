@@ -21,6 +21,11 @@ _RETRIES = 5
 """How often an artifact is sent again after a failure that may pass."""
 
 
+# The longest texts that the server takes.
+_TEXT_LENGTH = 65_000
+_TITLE_LENGTH = 1000
+
+
 class BaseTask:
     """A task in this worker's hands. What is said of it is sent within a moment, in order, and before its end."""
 
@@ -35,6 +40,8 @@ class BaseTask:
     """The node's attempt: more than 1 after a failure that was tried again."""
     fence: int
     """Grows with each lease of the task. A system that remembers the greatest can refuse a worker from before."""
+    idempotency_key: str
+    """The same for all attempts and leases of the node: names what the task does elsewhere, so it is done once."""
     input: Any
     context: Any
     """The execution's context."""
@@ -44,7 +51,7 @@ class BaseTask:
     cancelled: Event
     """Set when the task is no longer this worker's: it was withdrawn, its lease is lost, or the worker stops."""
     stats: dict[Literal["steps", "agentActions", "screenshots"], int]
-    """What is added to the execution's statistics when the task completes."""
+    """Counts for the execution's statistics, in place of those that the server takes from the actions."""
 
     def __init__(self, lease: Lease) -> None:
         task = lease.task
@@ -60,6 +67,7 @@ class BaseTask:
         self.context = task.get("context")
         self.queued_at = task["queuedAt"]
         self.deadline = task.get("deadline")
+        self.idempotency_key = task["idempotencyKey"]
         self.cancelled = lease.over
         self.stats = {}
         self._lease = lease
@@ -82,7 +90,7 @@ class BaseTask:
 
     def log(self, message: str, level: LogLevel = "info", data: Any = None) -> None:
         """An entry of the execution's log. `data` is any JSON."""
-        entry = {"level": level, "message": message, "data": data}
+        entry = {"level": level, "message": clipped(message, _TEXT_LENGTH), "data": data}
         self._lease.report(lambda reports: reports.add("logs", entry))
 
     def action(self, kind: str, title: str, detail: Any = None, artifact: Any = None) -> None:
@@ -91,7 +99,12 @@ class BaseTask:
         `artifact` is one that was stored, or its id.
         """
         artifact_id = artifact["id"] if isinstance(artifact, dict) else artifact  # pyright: ignore[reportUnknownVariableType]
-        record: dict[str, Any] = {"kind": kind, "title": title, "detail": detail, "artifactId": artifact_id}
+        record: dict[str, Any] = {
+            "kind": kind,
+            "title": clipped(title, _TITLE_LENGTH),
+            "detail": detail,
+            "artifactId": artifact_id,
+        }
         self._lease.report(lambda reports: reports.add("actions", record))
 
     def delta(self, text: str, channel: Literal["text", "reasoning"] = "text") -> None:
@@ -184,6 +197,12 @@ class Task(BaseTask):
         artifact = self.artifact(name, image, content_type=content_type, kind="screenshot")
         self.action("screenshot", title, artifact=artifact)
         return artifact
+
+
+def clipped(text: str, length: int) -> str:
+    """A text that is no longer than that, without the one character that the server's databases can't keep."""
+    clean = text.replace("\0", "\ufffd")
+    return clean if len(clean) <= length else f"{clean[: length - 1]}…"
 
 
 def _image_type(image: Content) -> str:

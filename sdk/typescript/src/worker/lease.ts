@@ -160,7 +160,7 @@ export class Lease {
 
   async #finish(end: End): Promise<void> {
     const token = JSON.stringify(this.task.leaseToken);
-    await this.#post(end.door, `{"leaseToken":${token},${end.members}}`);
+    await this.#post(end.door, `{"leaseToken":${token}${end.members && ","}${end.members}}`);
     if (end.door === "release") {
       this.lose("released", `task ${this.task.taskId} was given back: the worker stops`);
     }

@@ -9,11 +9,14 @@ const KEPT_LENGTH = 4 * 1024 * 1024;
 /** Texts of one channel are joined up to this length. */
 const DELTA_LENGTH = 16 * 1024;
 
-type Kind = "logs" | "actions" | "deltas";
+/** The order in which the server takes the kinds of one heartbeat. */
+const KINDS = ["actions", "deltas", "logs"] as const;
+/** With more reports than these, only those of the same kind arrive in their order: it would take too many heartbeats. */
+const ORDERED_REPORTS = 50;
 
 /** A report: its place in a heartbeat, and its JSON as it was when it was made. */
 export interface Report {
-  readonly kind: Kind;
+  readonly kind: (typeof KINDS)[number];
   readonly json: string;
   /** About how many characters it has. */
   readonly length: number;
@@ -31,7 +34,7 @@ export interface Batch {
   reports: Report[];
 }
 
-/** Reports in their order. Those of the same kind arrive in it; between kinds only their times tell it. */
+/** Reports in their order. A heartbeat takes no more than keeps it. */
 export class Reports {
   #progress: Progress | undefined;
   #reports: Report[] = [];
@@ -72,12 +75,16 @@ export class Reports {
     if (this.#dropped > 0 && this.#reports.length === 0) {
       const message = `${this.#dropped} reports were dropped: more came than could be sent`;
       this.#dropped = 0;
-      this.add("logs", { level: "warn", message, at: new Date().toISOString() });
+      this.add("logs", { level: "warn", message });
     }
     let length = 0;
     let count = 0;
+    let rank = 0;
+    const isOrdered = this.#reports.length <= ORDERED_REPORTS;
     for (const report of this.#reports.slice(0, BATCH_REPORTS)) {
-      if (count > 0 && length + report.length > BATCH_LENGTH) {
+      const before = rank;
+      rank = KINDS.indexOf(report.kind);
+      if (count > 0 && (length + report.length > BATCH_LENGTH || (isOrdered && rank < before))) {
         break;
       }
       length += report.length;
@@ -125,7 +132,7 @@ class Delta implements Report {
 /** The JSON of a heartbeat. */
 export function heartbeat(leaseToken: string, { progress, reports }: Batch): string {
   const members = [JSON.stringify({ leaseToken, ...progress }).slice(1, -1)];
-  for (const kind of ["logs", "actions", "deltas"] as const) {
+  for (const kind of KINDS) {
     const some = reports.filter((report) => report.kind === kind).map((report) => report.json);
     if (some.length > 0) {
       members.push(`"${kind}":[${some.join(",")}]`);

@@ -5,13 +5,14 @@ import { backoff, LONGEST_RETRY_AFTER_MS } from "../transport.js";
 import type { Doors } from "./doors.js";
 import { TaskError } from "./errors.js";
 import { type End, isPowerOfTwo, Lease } from "./lease.js";
-import { Task } from "./task.js";
+import { clipped, Task } from "./task.js";
 import type { LeasedTask, Logger } from "./types.js";
 
 /** How long the release of a task may take when the worker stops. */
 const RELEASE_MS = 5000;
-/** The most that the server takes of a text. */
+/** The longest message and code of a failure. */
 const MESSAGE_LENGTH = 4000;
+const CODE_LENGTH = 64;
 /** The most that one lease asks for. */
 const MOST_TASKS = 100;
 
@@ -183,7 +184,7 @@ export class Run {
 }
 
 function release(lease: Lease): void {
-  lease.finish({ door: "release", members: '"reason":"the worker stops"' });
+  lease.finish({ door: "release", members: "" });
   lease.hurry(RELEASE_MS);
 }
 
@@ -191,16 +192,15 @@ function release(lease: Lease): void {
 async function outcome(handler: (task: Task) => unknown, task: Task, lease: Lease, logger: Logger): Promise<End> {
   try {
     const output = await handler(task);
-    const stats = Object.keys(task.stats).length > 0 ? `,"stats":${JSON.stringify(task.stats)}` : "";
-    return { door: "complete", members: `"output":${json(output)}${stats}` };
+    return { door: "complete", members: `"output":${json(output)}${stats(task)}` };
   } catch (error) {
     if (!lease.isOver) {
       logger.error(`task ${task.taskId} of queue ${task.queue} failed`, error);
     }
     if (!(error instanceof TaskError) && error instanceof Error && error.stack) {
-      task.log(clipped(error.stack), "error");
+      task.log(error.stack, "error");
     }
-    return { door: "fail", members: `"error":${JSON.stringify(failure(error))}` };
+    return { door: "fail", members: `"error":${JSON.stringify(failure(error))}${stats(task)}` };
   }
 }
 
@@ -214,15 +214,20 @@ function json(output: unknown): string {
   }
 }
 
+function stats(task: Task): string {
+  return Object.keys(task.stats).length > 0 ? `,"stats":${JSON.stringify(task.stats)}` : "";
+}
+
 function failure(error: unknown): object {
   if (error instanceof TaskError) {
     const { message, code, retryable, details } = error;
-    return { message: clipped(message), code, retryable, details: printable(details) };
+    return { message: sentence(message), code: code && clipped(code, CODE_LENGTH), retryable, details: printable(details) };
   }
   if (error instanceof Error) {
-    return { message: clipped(error.message || error.name), ...(error.name === "Error" ? {} : { code: error.name }) };
+    const code = error.name === "Error" ? {} : { code: clipped(error.name, CODE_LENGTH) };
+    return { message: sentence(error.message || error.name), ...code };
   }
-  return { message: clipped(String(error)) };
+  return { message: sentence(String(error)) };
 }
 
 function printable(details: unknown): unknown {
@@ -234,6 +239,6 @@ function printable(details: unknown): unknown {
   }
 }
 
-function clipped(text: string): string {
-  return text.length > MESSAGE_LENGTH ? `${text.slice(0, MESSAGE_LENGTH)}…` : text;
+function sentence(message: string): string {
+  return clipped(message, MESSAGE_LENGTH) || "failed without a word";
 }

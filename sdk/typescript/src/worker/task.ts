@@ -9,6 +9,9 @@ import type { Artifact, ArtifactKind } from "./types.js";
 
 /** How often an artifact is sent again after a failure that may pass. */
 const RETRIES = 5;
+/** The longest texts that the server takes. */
+const TEXT_LENGTH = 65_000;
+const TITLE_LENGTH = 1000;
 
 export interface ArtifactOptions {
   /** The MIME type. By the name's ending, unless said otherwise. */
@@ -30,6 +33,8 @@ export class Task<Input = any> {
   readonly attempt: number;
   /** Grows with each lease of the task. Systems that remember the greatest can refuse a worker that was thought dead. */
   readonly fence: number;
+  /** The same for all attempts and leases of the node: gives what the task does elsewhere a name, so that it is done once. */
+  readonly idempotencyKey: string;
   readonly input: Input;
   /** The execution's context. */
   readonly context: any;
@@ -38,7 +43,7 @@ export class Task<Input = any> {
   readonly deadline: string | undefined;
   /** Aborts when the task is no longer this worker's. The reason is a `TaskOverError`. */
   readonly signal: AbortSignal;
-  /** What is added to the execution's statistics when the task completes. */
+  /** Counts for the execution's statistics, in place of those that the server takes from the actions. */
   readonly stats: { steps?: number; agentActions?: number; screenshots?: number } = {};
   readonly #doors: Doors;
   readonly #lease: Lease;
@@ -51,13 +56,14 @@ export class Task<Input = any> {
     this.executionId = task.executionId;
     this.workflowId = task.workflowId;
     this.nodeId = task.nodeId;
-    this.path = task.path;
+    this.path = task.path ?? undefined;
     this.attempt = task.attempt;
     this.fence = task.fence;
     this.input = task.input as Input;
     this.context = task.context;
     this.queuedAt = task.queuedAt;
-    this.deadline = task.deadline;
+    this.deadline = task.deadline ?? undefined;
+    this.idempotencyKey = task.idempotencyKey;
     this.signal = lease.signal;
     this.#doors = doors;
     this.#lease = lease;
@@ -75,13 +81,13 @@ export class Task<Input = any> {
 
   /** An entry of the execution's log. `data` is any JSON. */
   log(message: string, level: "debug" | "info" | "warn" | "error" = "info", data?: unknown): void {
-    this.#lease.report((reports) => reports.add("logs", { level, message, data, at: now() }));
+    this.#lease.report((reports) => reports.add("logs", { level, message: clipped(message, TEXT_LENGTH), data }));
   }
 
   /** Something that the worker did, for who follows the execution: `action("click", "Save", { x: 10, y: 20 })`. */
   action(kind: string, title: string, detail?: unknown, artifact?: Artifact | string): void {
     const artifactId = typeof artifact === "object" ? artifact.id : artifact;
-    this.#lease.report((reports) => reports.add("actions", { kind, title, detail, artifactId, at: now() }));
+    this.#lease.report((reports) => reports.add("actions", { kind, title: clipped(title, TITLE_LENGTH), detail, artifactId }));
   }
 
   /** Some text as it comes into being, such as what a model writes. */
@@ -129,13 +135,15 @@ export class Task<Input = any> {
   }
 }
 
+/** A text that is no longer than that, without the one character that the server's databases can't keep. */
+export function clipped(text: string, length: number): string {
+  const clean = text.replaceAll("\0", "\uFFFD");
+  return clean.length > length ? `${clean.slice(0, length - 1)}…` : clean;
+}
+
 function finite(name: string, value: number): number {
   if (!Number.isFinite(value)) {
     throw new TypeError(`${name} must be a finite number, unlike ${value}`);
   }
   return value;
-}
-
-function now(): string {
-  return new Date().toISOString();
 }

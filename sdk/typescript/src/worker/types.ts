@@ -1,27 +1,8 @@
 /** The shapes of tasks and artifacts. */
+import type { components } from "../generated/schemas.js";
 
 /** A task as it was leased. */
-export interface LeasedTask {
-  taskId: string;
-  /** Good for this lease of this task only. */
-  leaseToken: string;
-  /** Grows with each lease of the task: who holds an older one can't change anything. */
-  fence: number;
-  queue: string;
-  executionId: string;
-  workflowId: string;
-  nodeId: string;
-  /** The branch or the turn of a loop that the node runs in. */
-  path?: string;
-  attempt: number;
-  input: unknown;
-  context: unknown;
-  queuedAt: string;
-  leaseUntil: string;
-  leaseSeconds: number;
-  /** When the task is withdrawn at the latest. */
-  deadline?: string;
-}
+export type LeasedTask = components["schemas"]["LeasedTask"];
 
 export type ArtifactKind = "output" | "video" | "screenshot" | "log" | "file";
 

@@ -59,7 +59,7 @@ export class Tasks {
     const taskId = `t${this.#count}`;
     const ids = { taskId, leaseToken: `token-${taskId}`, fence: this.#count, executionId: "e", workflowId: "f", nodeId: "n" };
     const at = new Date().toISOString();
-    this.#offered.push({ ...ids, queue: "q", attempt: 1, input, context: {}, queuedAt: at, leaseUntil: at, leaseSeconds: 30, ...more });
+    this.#offered.push({ ...ids, queue: "q", attempt: 1, idempotencyKey: "e/n", input, context: {}, queuedAt: at, leaseUntil: at, leaseSeconds: 30, ...more });
     this.#waiting?.();
     return taskId;
   }
