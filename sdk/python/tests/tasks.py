@@ -216,33 +216,38 @@ class Working:
     """A worker of either kind, run in a thread. Handlers are functions; at the asynchronous one they get a task whose
     methods block, too."""
 
-    def __init__(self, kind: Kind, url: str, handlers: dict[str, Callable[[Any], Any]], **options: Any) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        url: str,
+        handlers: dict[str, Callable[[Any], Any]],
+        place: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        self._place = {"base_url": url, **(place or {"api_key": "slg_test", "workspace_id": "w", "pod_id": "p"})}
         self.error: BaseException | None = None
         self.ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(kind, url, handlers, options))
+        self._thread = threading.Thread(target=self._run, args=(kind, handlers, options))
         self._thread.start()
         self.ready.wait(10)
 
-    def _run(self, kind: Kind, url: str, handlers: dict[str, Callable[[Any], Any]], options: dict[str, Any]) -> None:
-        place: dict[str, Any] = {"api_key": "slg_test", "base_url": url, "workspace_id": "w", "pod_id": "p"}
+    def _run(self, kind: Kind, handlers: dict[str, Callable[[Any], Any]], options: dict[str, Any]) -> None:
         try:
             if kind == "blocking":
-                with Client(**place) as client:
+                with Client(**self._place) as client:
                     self.worker: Any = client.worker(**options)
                     for queue, handler in handlers.items():
                         self.worker.task(queue)(handler)
                     self.ready.set()
                     self.worker.run()
             else:
-                asyncio.run(self._run_async(place, handlers, options))
+                asyncio.run(self._run_async(handlers, options))
         except BaseException as error:
             self.error = error
             self.ready.set()
 
-    async def _run_async(
-        self, place: dict[str, Any], handlers: dict[str, Callable[[Any], Any]], options: dict[str, Any]
-    ) -> None:
-        async with AsyncClient(**place) as client:
+    async def _run_async(self, handlers: dict[str, Callable[[Any], Any]], options: dict[str, Any]) -> None:
+        async with AsyncClient(**self._place) as client:
             self.worker = client.worker(**options)
             for queue, handler in handlers.items():
                 self.worker.task(queue)(self._coroutine(handler))
