@@ -493,7 +493,7 @@ export interface components {
             /** @description When. */
             at: components["schemas"]["Instant"];
             /** @description More about it. */
-            detail: Record<string, never>;
+            detail: Record<string, unknown>;
             /** @description SHA-256 over all the others, in hexadecimal. */
             hash: string;
             /** @description The hash of the record before; empty for the first. */
@@ -819,7 +819,7 @@ export interface components {
             /** @description Equal keys share a limit. */
             concurrencyKey?: string | null;
             /** @description What expressions find under `context`. */
-            context?: Record<string, never> | null;
+            context?: Record<string, unknown> | null;
             debounce?: null | components["schemas"]["Debounce"];
             /** @description Equal keys are duplicates. */
             dedupeKey?: string | null;
@@ -1573,7 +1573,7 @@ export interface components {
          */
         NamedVersion: "original" | "latest";
         /** @description The body of an action that has no fields: nothing, or `{}`. */
-        NoBody: Record<string, never>;
+        NoBody: Record<string, unknown>;
         /** @description `node_action` */
         NodeActionEvent: {
             artifactId?: null | components["schemas"]["ArtifactId"];
@@ -1608,7 +1608,7 @@ export interface components {
         /** @description One node. */
         NodeDefinition: {
             /** @description The node's configuration, by the JSON Schema of its type. */
-            data?: Record<string, never>;
+            data?: Record<string, unknown>;
             /** @description Unique in the definition: letters, digits, `_` and `-`, 1 to 64 characters. */
             id: string;
             /** @description A name for people; expressions may use it too. */
@@ -1714,13 +1714,13 @@ export interface components {
             /** @description What it does. */
             description: string;
             /** @description An example of a node's `data`. */
-            example: Record<string, never>;
+            example: Record<string, unknown>;
             /** @description The ports. */
             ports: components["schemas"]["Port"][];
             /** @description What its output is. */
             result: string;
             /** @description JSON Schema (2020-12) of a node's `data`. */
-            schema: Record<string, never>;
+            schema: Record<string, unknown>;
             /** @description The name for people. */
             title: string;
             /** @description The name to use as a node's `type`. */
@@ -1946,7 +1946,7 @@ export interface components {
         /** @description Something that has happened. */
         PublishEvent: {
             /** @description What expressions find under `context`, beside `context.event`. */
-            context?: Record<string, never> | null;
+            context?: Record<string, unknown> | null;
             /** @description What happened; the input of the executions. */
             data?: unknown;
             /** @description What it is about; the subject of the executions. */
