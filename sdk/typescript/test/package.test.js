@@ -111,6 +111,7 @@ test("the package, packed and installed elsewhere", async (t) => {
       assert.ok(lines.slice(0, end).includes("Release 250 EUR for order A-1?"), stdout);
       assert.deepEqual(lines.slice(end + 1).sort(), [
         "1 undefined", "404 not_found", "SluicegateTimeoutError", "callback execution_complete", "closed", "connecting", "open",
+        "total { total: 3 }",
       ]);
     }),
   ];

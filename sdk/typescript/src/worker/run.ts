@@ -195,7 +195,13 @@ async function outcome(handler: (task: Task) => unknown, task: Task, lease: Leas
     return { door: "complete", members: `"output":${json(output)}${stats(task)}` };
   } catch (error) {
     if (!lease.isOver) {
-      logger.error(`task ${task.taskId} of queue ${task.queue} failed`, error);
+      const what = `task ${task.taskId} of queue ${task.queue} failed`;
+      // Where it was thrown says something of a mistake only.
+      if (error instanceof TaskError) {
+        logger.warn(`${what}: ${error.message}`);
+      } else {
+        logger.error(what, error);
+      }
     }
     if (!(error instanceof TaskError) && error instanceof Error && error.stack) {
       task.log(error.stack, "error");
