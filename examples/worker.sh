@@ -58,15 +58,12 @@ while true; do
     id=$(part tasks 0 taskId <"$files/lease")
     part tasks 0 input <"$files/lease" >"$files/input"
 
+    echo '{"actions":[{"kind":"start","title":"The command runs"}]}' | tell heartbeat >/dev/null || { id=; continue; }
     "$@" <"$files/input" >"$files/output" 2>"$files/errors" &
     work=$!
-    # Signs of life, the first of them with an action, until the task is not wanted any more.
+    # Signs of life, until the task is not wanted any more.
     {
-        body='{"actions":[{"kind":"start","title":"The command runs"}]}'
-        while [ "$(echo "$body" | tell heartbeat | part cancelled)" = false ]; do
-            body='{}'
-            sleep $((seconds / 3))
-        done
+        while sleep $((seconds / 3)); [ "$(echo '{}' | tell heartbeat | part cancelled)" = false ]; do :; done
         kill "$work"
     } >/dev/null 2>&1 &
     beats=$!

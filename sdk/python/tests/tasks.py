@@ -224,7 +224,10 @@ class Working:
         place: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        self._place = {"base_url": url, **(place or {"api_key": "slg_test", "workspace_id": "w", "pod_id": "p"})}
+        self._place: dict[str, Any] = {
+            "base_url": url,
+            **(place or {"api_key": "slg_test", "workspace_id": "w", "pod_id": "p"}),
+        }
         self.error: BaseException | None = None
         self.ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(kind, handlers, options))

@@ -354,17 +354,21 @@ def handle(task):
     else:
         time.sleep(2)
 
-worker.run(stop_on=["SIGTERM"])
-print("stopped")
+try:
+    worker.run(stop_on=["SIGTERM"])
+except KeyboardInterrupt:
+    print("interrupted")
+else:
+    print("stopped")
 """
 
 
 @pytest.fixture
-def program(tasks: Tasks) -> Generator[Callable[[str], subprocess.Popen[str]], None, None]:
+def program(tasks: Tasks) -> Generator[Callable[..., subprocess.Popen[str]], None, None]:
     """A worker in a process of its own, that stops on SIGTERM."""
     begun: list[subprocess.Popen[str]] = []
 
-    def begin(input: str) -> subprocess.Popen[str]:
+    def begin(input: str, signal: signal.Signals = signal.SIGTERM) -> subprocess.Popen[str]:
         tasks.offer(input, leaseSeconds=0.5)
         path = os.pathsep.join(filter(None, ["src", os.environ.get("PYTHONPATH")]))
         command = [sys.executable, "-c", PROGRAM, tasks.url]
@@ -372,7 +376,7 @@ def program(tasks: Tasks) -> Generator[Callable[[str], subprocess.Popen[str]], N
         begun.append(process)
         tasks.until(lambda: any("message" in call.body for call in tasks.at("heartbeat")), "the task runs")
         tasks.until(lambda: tasks.polls == 1, "the worker waits for another one")
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal)
         tasks.until(lambda: tasks.polls == 0, "the worker stops")
         return process
 
@@ -382,7 +386,7 @@ def program(tasks: Tasks) -> Generator[Callable[[str], subprocess.Popen[str]], N
         process.communicate()
 
 
-def test_sigterm_lets_running_tasks_end(tasks: Tasks, program: Callable[[str], subprocess.Popen[str]]) -> None:
+def test_sigterm_lets_running_tasks_end(tasks: Tasks, program: Callable[..., subprocess.Popen[str]]) -> None:
     process = program("ends soon")
     assert process.communicate(timeout=30)[0] == "stopped\n"
     assert process.returncode == 0
@@ -391,10 +395,17 @@ def test_sigterm_lets_running_tasks_end(tasks: Tasks, program: Callable[[str], s
 
 @pytest.mark.parametrize("input", ["until cancelled", "deaf"])
 def test_a_second_sigterm_gives_them_back(
-    tasks: Tasks, program: Callable[[str], subprocess.Popen[str]], input: str
+    tasks: Tasks, program: Callable[..., subprocess.Popen[str]], input: str
 ) -> None:
     process = program(input)
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=30)[0] == "stopped\n"
+    assert process.returncode == 0
+    assert [call.task_id for call in tasks.at("release")] == ["t1"]
+
+
+def test_ctrl_c_gives_them_back(tasks: Tasks, program: Callable[..., subprocess.Popen[str]]) -> None:
+    process = program("until cancelled", signal.SIGINT)
+    assert process.communicate(timeout=30)[0] == "interrupted\n"
     assert process.returncode == 0
     assert [call.task_id for call in tasks.at("release")] == ["t1"]

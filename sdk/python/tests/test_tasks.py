@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from sluicegate import SluicegateApiError, SluicegateExecutionError, TaskError
-from sluicegate.types import Definition
 
 from .support import ROOT, Kind, Server, until
 from .tasks import Working
@@ -25,7 +24,7 @@ EXAMPLES = ROOT / "examples"
 Start = Callable[..., Working]
 
 
-def definition(queue: str, **data: Any) -> Definition:
+def definition(queue: str, **data: Any) -> Any:
     """A task between a start and an end."""
     nodes: list[Any] = [
         {"id": "a", "type": "start"},
@@ -33,7 +32,7 @@ def definition(queue: str, **data: Any) -> Definition:
         {"id": "z", "type": "end"},
     ]
     edges = [{"source": "a", "target": "work"}, {"source": "work", "target": "z"}]
-    return cast(Definition, {"nodes": nodes, "edges": edges})
+    return {"nodes": nodes, "edges": edges}
 
 
 @pytest.fixture
@@ -62,6 +61,10 @@ def work(kind: Kind, server: Server, queue: str) -> Generator[Start, None, None]
 def get(server: Server, path: str) -> Any:
     url = f"{server.url}/v1/workspaces/{server.workspace_id}/pods/{server.pod_id}/{path}"
     return httpx.get(url, headers={"x-api-key": server.api_key}).raise_for_status().json()
+
+
+def where(task: Any) -> Any:
+    return {"fence": task.fence, "attempt": task.attempt}
 
 
 def queued(server: Server, queue: str) -> bool:
@@ -157,7 +160,7 @@ def test_a_worker_that_stops_gives_its_task_to_another_one(server: Server, work:
     assert begun.wait(20)
     first.stop(0.0)
     until(lambda: queued(server, queue), "the task waits again")
-    work(lambda task: {"fence": task.fence, "attempt": task.attempt})  # pyright: ignore[reportUnknownLambdaType]
+    work(where)
     log = server.finished_log(id)
     updates = [event for event in log if event["type"] == "task_update"]
     assert [(one["state"], one.get("reason")) for one in updates] == [
@@ -225,8 +228,8 @@ def test_the_examples(name: str, server: Server, tmp_path: Path) -> None:
     path = os.environ["PATH"]
     if name == "shell without jq":
         # All programs but that one.
-        for folder in path.split(os.pathsep):
-            for program in Path(folder).iterdir() if Path(folder).is_dir() else []:
+        for folder in filter(Path.is_dir, map(Path, path.split(os.pathsep))):
+            for program in folder.iterdir():
                 link = tmp_path / program.name
                 if program.name != "jq" and not link.is_symlink():
                     link.symlink_to(program)

@@ -297,7 +297,8 @@ def test_reports_and_ends_that_the_server_refuses(tasks: Tasks, work: Start, cap
         return task.input
 
     tasks.always("heartbeat", refuse)
-    tasks.next("complete", problem(413, "too_large"))
+    # Not by the server, but by something between.
+    tasks.next("complete", status(413, b"<html>"))
     tasks.next("fail", None, problem(422, "invalid_value"))
     for name in ("large", "bad error", "good"):
         tasks.offer(name)
@@ -309,7 +310,7 @@ def test_reports_and_ends_that_the_server_refuses(tasks: Tasks, work: Start, cap
     assert caplog.text.count("a report was refused and is dropped: invalid_value (422)") == 2
     large, _, bad = [call.body["error"] for call in tasks.at("fail")]
     assert (large["code"], large["retryable"]) == ("invalid_output", False)
-    assert large["message"].startswith("the output was refused: too_large (413)")
+    assert large["message"].startswith("the output was refused: http_413 (413)")
     assert bad["message"].startswith("the task failed, and its error was refused: invalid_value")
 
 

@@ -283,7 +283,8 @@ test("reports and ends that the server refuses", async (t) => {
       ? problem(422, "invalid_value")(response)
       : json({ cancelled: false, leaseUntil: "" })(response);
   tasks.always("heartbeat", refuse);
-  tasks.next("complete", problem(413, "too_large"));
+  // Not by the server, but by something between.
+  tasks.next("complete", status(413, "<html>"));
   tasks.next("fail", json({}), problem(422, "invalid_value"));
   tasks.offer("large");
   tasks.offer("bad error");
@@ -304,7 +305,7 @@ test("reports and ends that the server refuses", async (t) => {
   assert.equal(worker.logged.filter((line) => line.includes("a report was refused and is dropped: invalid_value (422)")).length, 2);
   const [large, ...bad] = tasks.at("fail").map(({ body }) => body.error);
   assert.deepEqual([large.code, large.retryable], ["invalid_output", false]);
-  assert.match(large.message, /^the output was refused: too_large \(413\)/);
+  assert.match(large.message, /^the output was refused: http_413 \(413\)/);
   assert.match(bad[1].message, /^the task failed, and its error was refused: invalid_value/);
 });
 

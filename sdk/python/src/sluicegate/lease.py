@@ -159,12 +159,11 @@ class Lease:
                 await self._finish(self._end)
             self._failures = 0
         except SluicegateApiError as error:
-            # What something between has answered says nothing of the task.
-            if error.code.startswith("http_"):
-                self._failed(str(error), 0.0)
-            elif error.status_code in LOST:
+            # What something between has answered says nothing of the task, but what is too large for it stays so.
+            ours = not error.code.startswith("http_")
+            if ours and error.status_code in LOST:
                 self._lost(str(error))
-            elif not self._refused(error, batch):
+            elif not (ours or error.status_code == 413) or not self._refused(error, batch):
                 self._failed(str(error), 0.0)
         except Trouble as trouble:
             self._failed(str(trouble), trouble.retry_after)

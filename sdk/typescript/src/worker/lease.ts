@@ -174,13 +174,14 @@ export class Lease {
   }
 
   #failed(error: unknown, batch: Batch | undefined): void {
-    // What something between has answered says nothing of the task.
-    if (error instanceof SluicegateApiError && !error.isTransient && !error.code.startsWith("http_")) {
-      if (LOST.includes(error.statusCode)) {
+    if (error instanceof SluicegateApiError && !error.isTransient) {
+      // What something between has answered says nothing of the task, but what is too large for it stays so.
+      const isOurs = !error.code.startsWith("http_");
+      if (isOurs && LOST.includes(error.statusCode)) {
         this.#lost(error.message);
         return;
       }
-      if (this.#refused(error, batch)) {
+      if ((isOurs || error.statusCode === 413) && this.#refused(error, batch)) {
         return;
       }
     }
