@@ -129,6 +129,42 @@ def test_failures_of_handlers(server: Server, work: Start, queue: str) -> None:
         assert any("ValueError: at first" in entry["message"] for entry in errors)
 
 
+def test_artifacts(server: Server, work: Start, queue: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_bytes(b"<p>" + b"x" * 1_000_000)
+    image = b"\x89PNG\r\n\x1a\n" + bytes(1000)
+
+    def handle(task: Any) -> Any:
+        made = [task.artifact("page.html", page), task.artifact("run.log", "one\ntwo\n")]
+        # The same again is the same.
+        made.append(task.artifact("run.log", "one\ntwo\n"))
+        made.append(task.screenshot(image, "The form"))
+        return [one["id"] for one in made]
+
+    work(handle)
+    id = server.trigger(definition(queue))
+    log = server.finished_log(id)
+    stored = get(server, f"executions/{id}/artifacts")
+    assert [(one["name"], one["kind"], one["contentType"], one["size"]) for one in stored] == [
+        ("page.html", "file", "text/html", 1_000_003),
+        ("run.log", "log", "text/plain; charset=utf-8", 8),
+        (f"screenshot-{log_fence(log)}-1.png", "screenshot", "image/png", 1008),
+    ]
+    assert [event["artifact"] for event in log if event["type"] == "node_artifact"] == stored
+    action = next(event for event in log if event["type"] == "node_action")
+    assert (action["kind"], action["title"], action["artifactId"]) == ("screenshot", "The form", stored[2]["id"])
+    with server.client() as client:
+        execution = client.get_execution(None, None, id)
+        first, second, third = (one["id"] for one in stored)
+        assert execution.get("output") == [first, second, second, third]
+    url = f"{server.url}/v1/workspaces/{server.workspace_id}/pods/{server.pod_id}/artifacts/{third}/content"
+    assert httpx.get(url, headers={"x-api-key": server.api_key}).content == image
+
+
+def log_fence(log: Any) -> int:
+    return next(event["fence"] for event in log if event["type"] == "task_update" and event["state"] == "leased")
+
+
 def test_a_cancelled_execution_withdraws_its_task(server: Server, work: Start, queue: str) -> None:
     begun, ended = threading.Event(), threading.Event()
 

@@ -98,6 +98,39 @@ test("failures of handlers", async (t) => {
   assert.ok(items.some(({ message }) => message.startsWith("RangeError: at first\n")));
 });
 
+test("artifacts", async (t) => {
+  const server = await Server.start(t);
+  const folder = await mkdtemp(join(tmpdir(), "sluicegate-sdk-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, "page.html");
+  await writeFile(path, "x".repeat(1_000_000));
+  const image = Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), Buffer.alloc(1000)]);
+  work(t, server, async (task) => {
+    const made = [await task.artifact("page.html", { path }), await task.artifact("run.log", "one\ntwo\n")];
+    // The same again is the same.
+    made.push(await task.artifact("run.log", new Blob(["one\ntwo\n"], { type: "text/plain; charset=utf-8" })));
+    made.push(await task.screenshot(image, "The form"));
+    return made.map(({ id }) => id);
+  });
+  const { id, log } = await server.finished(await server.workflow(task()));
+  const stored = await get(server, `executions/${id}/artifacts`);
+  const { fence } = log.find(({ type, state }) => type === "task_update" && state === "leased");
+  assert.deepEqual(stored.map(({ name, kind, contentType, size }) => [name, kind, contentType, size]), [
+    ["page.html", "file", "text/html", 1_000_000],
+    ["run.log", "log", "text/plain; charset=utf-8", 8],
+    [`screenshot-${fence}-1.png`, "screenshot", "image/png", 1008],
+  ]);
+  assert.deepEqual(log.filter(({ type }) => type === "node_artifact").map(({ artifact }) => artifact), stored);
+  const { kind, title, artifactId } = log.find(({ type }) => type === "node_action");
+  const [first, second, third] = stored.map(({ id }) => id);
+  assert.deepEqual([kind, title, artifactId], ["screenshot", "The form", third]);
+  const { output } = await server.client().getExecution(undefined, undefined, id);
+  assert.deepEqual(output, [first, second, second, third]);
+  const url = `${server.url}/v1/workspaces/${server.workspaceId}/pods/${server.podId}/artifacts/${third}/content`;
+  const content = await fetch(url, { headers: { "x-api-key": server.apiKey } });
+  assert.ok(image.equals(Buffer.from(await content.arrayBuffer())));
+});
+
 test("a cancelled execution withdraws its task", async (t) => {
   const server = await Server.start(t);
   const begun = gate();
