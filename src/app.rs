@@ -11,11 +11,11 @@ use crate::{
     clock::Clock,
     config::Config,
     engine::{Engine, EngineConfig},
+    facade,
     http::{
         AppState, Readiness,
         auth::{Authenticator, stream_token},
         metrics::Metrics,
-        router,
         serve::{self, Shutdown},
         signing::Signer,
         streams::Streams,
@@ -107,7 +107,7 @@ impl App {
         let upkeep = state.metrics.clone().run_upkeep(stop.clone());
         let served = CancellationToken::new();
         let serving = async {
-            serve::run(listener, router(state), shutdown.clone()).await;
+            serve::run(listener, facade::router(state), shutdown.clone()).await;
             served.cancel();
         };
         let stopping = async {

@@ -10,6 +10,7 @@
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
 //! | 4 | [`triggers`], [`tasks`] | what starts executions by itself: schedules, webhooks, events, bulk jobs; what workers send |
 //! | 5 | [`http`] | the API: thin handlers over the floors below |
+//! | 6 | [`facade`] | other APIs over the same engine: they translate, nothing else |
 //! | – | [`conformance`] | checks the streams of any server against their contract |
 //! | – | [`app`], [`config`], [`clock`], [`cli`] | composition root, settings, time and ids, commands |
 //!
@@ -25,6 +26,7 @@ pub mod conformance;
 pub mod domain;
 pub mod engine;
 pub mod expression;
+pub mod facade;
 pub mod http;
 pub mod nodes;
 pub mod notify;

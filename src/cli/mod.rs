@@ -92,7 +92,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<Exit> {
         match self.command {
             Command::Openapi => {
-                print!("{}", crate::http::openapi_yaml());
+                print!("{}", crate::facade::openapi_yaml());
                 Ok(Exit::Done)
             }
             Command::EventsSchema => {

@@ -184,7 +184,7 @@ pub fn to_yaml(name: &str, description: &str, definition: &Value) -> anyhow::Res
     if !description.is_empty() {
         members.insert("description".to_owned(), description.into());
     }
-    for member in ["settings", "nodes", "edges"] {
+    for member in ["settings", "metadata", "nodes", "edges"] {
         let value = definition.get(member).filter(|value| !value.as_object().is_some_and(Map::is_empty));
         members.extend(value.map(|value| (member.to_owned(), value.clone())));
     }

@@ -21,6 +21,11 @@ pub struct Definition {
     /// Settings of every execution of this workflow.
     #[serde(default)]
     pub settings: Settings,
+    /// What whoever has written it wants to find again: kept with the version, no effect at run time. A name of its own for each
+    /// program keeps them apart.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub metadata: Map<String, Value>,
 }
 
 /// One node.

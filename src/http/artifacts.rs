@@ -28,7 +28,7 @@ use crate::{
     config::Config,
     domain::{
         artifact::Artifact,
-        ids::{ArtifactId, ExecutionId},
+        ids::{ArtifactId, ExecutionId, WorkspaceId},
     },
     store::{Store, StoreError},
     tasks::uploads::Uploads,
@@ -220,6 +220,17 @@ async fn find<R>(pod: &OfPod<R>, store: &Arc<dyn Store>, id: ArtifactId) -> Resu
         Err(problem) if problem.code() == Code::NotFound => Err(pod.not_found(&**store, "artifact").await),
         Err(problem) => Err(problem),
     }
+}
+
+/// A link to an artifact that holds for so many seconds, for faces that show it beside the execution.
+pub(crate) fn link(
+    state: &AppState,
+    workspace_id: WorkspaceId,
+    artifact: &Artifact,
+    seconds: i64,
+) -> Result<String, Problem> {
+    let (token, _) = state.auth.artifact_links().issue(workspace_id, artifact.id, seconds * 1_000);
+    link_to(&state.config.public_url(), &token, &artifact.name)
 }
 
 /// The address under which people reach this server, the token, and the name.

@@ -331,6 +331,7 @@ async fn found<R>(
         parent_execution_id: filter.parent_execution_id,
         created_after: filter.created_after,
         created_before: filter.created_before,
+        with_inputs: false,
     };
     let most = i64::try_from(MAX_ITEMS).map_err(Problem::internal)?;
     let mut ids = store.execution_ids(pod.workspace_id(), &filter, most + 1).await?;

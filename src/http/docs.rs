@@ -4,15 +4,17 @@
 
 mod page;
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
 use axum::{
+    Extension,
     http::{HeaderValue, header},
     response::{Html, IntoResponse, Response},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{openapi, state::AppState};
+use super::{openapi::ApiDocument, state::AppState};
+pub(super) use page::render;
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -30,8 +32,9 @@ const POLICY: HeaderValue =
     get, path = "/openapi.yaml", tag = "server",
     responses((status = 200, description = "The document", body = String, content_type = "application/yaml")),
 )]
-async fn get_openapi() -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml"))], openapi::openapi_yaml()).into_response()
+async fn get_openapi(Extension(document): Extension<Arc<ApiDocument>>) -> Response {
+    let media_type = HeaderValue::from_static("application/yaml");
+    ([(header::CONTENT_TYPE, media_type)], document.yaml().to_owned()).into_response()
 }
 
 /// API reference
@@ -41,10 +44,8 @@ async fn get_openapi() -> Response {
     get, path = "/docs", tag = "server",
     responses((status = 200, description = "The page", body = String, content_type = "text/html")),
 )]
-async fn get_docs() -> Response {
-    static PAGE: LazyLock<String> =
-        LazyLock::new(|| page::render(&serde_json::to_value(openapi::api_document()).expect("a document is JSON")));
-    html(&PAGE)
+async fn get_docs(Extension(document): Extension<Arc<ApiDocument>>) -> Response {
+    html(document.page())
 }
 
 /// Start page
@@ -56,6 +57,6 @@ async fn get_index() -> Response {
     html(page::INDEX)
 }
 
-fn html(page: &'static str) -> Response {
-    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response()
+fn html(page: &str) -> Response {
+    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page.to_owned())).into_response()
 }

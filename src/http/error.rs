@@ -275,6 +275,11 @@ impl Problem {
         &self.0.detail
     }
 
+    /// The single things that are wrong.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
     /// What the log should hold about it, if it is the server's own failure.
     pub(super) fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()

@@ -21,7 +21,7 @@ use crate::{
     clock::Instant,
     domain::{
         event::{Event, LogLevel, NodeStatus, NodeUpdateEvent},
-        ids::ExecutionId,
+        ids::{ExecutionId, WorkspaceId},
     },
     store::{Page, Store},
 };
@@ -36,28 +36,28 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[serde(rename_all = "camelCase")]
 pub struct LogEntry {
     /// The execution's id and the position.
-    id: String,
+    pub id: String,
     /// The execution.
-    execution_id: ExecutionId,
+    pub execution_id: ExecutionId,
     /// The node.
-    node_id: String,
+    pub node_id: String,
     /// The run's address inside loops.
-    path: Option<String>,
+    pub path: Option<String>,
     /// How much it matters.
-    level: LogLevel,
+    pub level: LogLevel,
     /// The line.
-    message: String,
+    pub message: String,
     /// More about it.
     #[schema(value_type = Option<Value>)]
-    data: Option<Value>,
+    pub data: Option<Value>,
     /// How long the attempt took, on its last line.
-    duration_ms: Option<i64>,
+    pub duration_ms: Option<i64>,
     /// The attempt.
-    attempt: i64,
+    pub attempt: i64,
     /// When.
-    timestamp: Instant,
+    pub timestamp: Instant,
     /// The event's position in the execution's log.
-    seq: i64,
+    pub seq: i64,
 }
 
 /// Which lines are listed.
@@ -95,7 +95,7 @@ async fn list_execution_logs(
     Query(query): Query<LogsQuery>,
 ) -> Result<List, Problem> {
     in_pod(&pod, &store, id).await?;
-    let mut after = match &query.cursor {
+    let after = match &query.cursor {
         Some(cursor) => cursor.parse().ok().filter(|after| *after >= 0).ok_or_else(|| {
             Problem::field(Code::InvalidQuery, "cursor", "the cursor is not one of this list; begin again without it")
         })?,
@@ -105,23 +105,38 @@ async fn list_execution_logs(
         return Err(Problem::field(Code::InvalidQuery, "after", "after must be a position: 0 or a positive number"));
     }
     let limit = query.limit.0 as usize;
+    // One more than is shown tells whether there is another page.
+    let mut items = log_of(&*store, (pod.workspace_id(), id), after, limit + 1, |entry| {
+        query.node_id.as_ref().is_none_or(|node| *node == entry.node_id)
+            && query.level.is_none_or(|level| entry.level >= level)
+    })
+    .await?;
+    let next = (items.len() > limit).then(|| items[limit - 1].seq.to_string());
+    items.truncate(limit);
+    List::new(&uri, &Page { items, next })
+}
+
+/// Up to `most` lines behind a position, of those that are wanted, oldest first.
+pub(crate) async fn log_of(
+    store: &dyn Store,
+    (workspace, id): (WorkspaceId, ExecutionId),
+    mut after: i64,
+    most: usize,
+    wanted: impl Fn(&LogEntry) -> bool,
+) -> Result<Vec<LogEntry>, Problem> {
     let mut items: Vec<LogEntry> = Vec::new();
     let mut more = true;
-    while more && items.len() <= limit {
-        let events = store.events(pod.workspace_id(), id, after, 512).await?;
+    while more && items.len() < most {
+        let events = store.events(workspace, id, after, 512).await?;
         more = !events.is_empty();
         for stored in events {
             after = stored.seq;
             let event = serde_json::from_str(&stored.body).map_err(Problem::internal)?;
-            items.extend(entry(id, event).filter(|entry| {
-                query.node_id.as_ref().is_none_or(|node| *node == entry.node_id)
-                    && query.level.is_none_or(|level| entry.level >= level)
-            }));
+            items.extend(entry(id, event).filter(&wanted));
         }
     }
-    let next = (items.len() > limit).then(|| items[limit - 1].seq.to_string());
-    items.truncate(limit);
-    List::new(&uri, &Page { items, next })
+    items.truncate(most);
+    Ok(items)
 }
 
 fn entry(execution_id: ExecutionId, event: Event) -> Option<LogEntry> {

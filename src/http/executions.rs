@@ -187,7 +187,7 @@ pub(super) fn location(workspace: WorkspaceId, pod: PodId, id: ExecutionId) -> S
     format!("/v1/workspaces/{workspace}/pods/{pod}/executions/{id}")
 }
 
-pub(super) fn check_size(path: &str, value: &Value) -> Result<(), Problem> {
+pub(crate) fn check_size(path: &str, value: &Value) -> Result<(), Problem> {
     let size = serde_json::to_vec(value).map_err(Problem::internal)?.len();
     if size > MAX_INPUT {
         let message = format!("{} must not be larger than {MAX_INPUT} bytes, not {size}", path.trim_start_matches('/'));
@@ -273,6 +273,7 @@ async fn list_executions(
         parent_execution_id: query.parent_execution_id,
         created_after: query.created_after,
         created_before: query.created_before,
+        with_inputs: false,
     };
     let page = store.executions(pod.workspace_id(), &filter, query.limit.0, query.cursor.as_deref()).await;
     let now = clock.now();
@@ -341,7 +342,7 @@ pub(super) async fn in_pod<R>(pod: &OfPod<R>, store: &Arc<dyn Store>, id: Execut
 }
 
 /// Whether an execution that has not ended ends in time.
-pub(super) async fn ended_within(engine: &Engine, execution: &Execution, limit: Duration) -> Result<bool, Problem> {
+pub(crate) async fn ended_within(engine: &Engine, execution: &Execution, limit: Duration) -> Result<bool, Problem> {
     let last = execution.progress.last_seq;
     let mut events = engine.hub().subscribe(execution.origin.workspace_id, execution.origin.id, last, last);
     let end = async {

@@ -11,6 +11,7 @@ pub mod docs;
 pub mod error;
 pub mod event_schema;
 pub mod extract;
+pub mod face;
 pub mod health;
 pub mod idempotency;
 pub mod metrics;
@@ -26,7 +27,7 @@ pub mod streams;
 pub mod validation;
 
 mod api_keys;
-mod artifacts;
+pub(crate) mod artifacts;
 mod audit;
 mod bulk_jobs;
 mod callbacks;
@@ -34,8 +35,8 @@ mod events;
 mod execution_actions;
 mod execution_compare;
 mod execution_events;
-mod execution_logs;
-mod executions;
+pub(crate) mod execution_logs;
+pub(crate) mod executions;
 mod feeds;
 mod groups;
 mod invites;
@@ -58,8 +59,10 @@ mod workflows;
 mod workspaces;
 mod write_deadline;
 
+use std::sync::Arc;
+
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, OriginalUri},
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header, request::Parts},
     middleware,
@@ -75,7 +78,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::{Config, CorsOrigins};
 use error::{Code, Problem};
-pub use openapi::{api_document, openapi_yaml};
+use face::Face;
+pub use openapi::{ApiDocument, api_document};
 pub use receipts::RECEIPT_KIND;
 pub use state::{AppState, Readiness};
 
@@ -118,27 +122,25 @@ fn resources() -> OpenApiRouter<AppState> {
 }
 
 /// All routes, and the document that describes them.
-fn described() -> (Router<AppState>, utoipa::openapi::OpenApi) {
+fn described(faces: &[Face]) -> (Router<AppState>, utoipa::openapi::OpenApi) {
     let resources = resources();
-    let (router, mut document) = OpenApiRouter::with_openapi(openapi::base())
+    let described = OpenApiRouter::with_openapi(openapi::base());
+    let described = faces.iter().fold(described, |all, face| all.nest(face.prefix, face.routes.clone()));
+    let (router, mut document) = described
         .nest(VERSION_PREFIX, resources.clone())
         .merge(health::routes())
         .merge(receipts::public_routes())
         .merge(respond::routes())
         .merge(docs::routes())
         .split_for_parts();
-    openapi::complete(&mut document);
+    openapi::complete(&mut document, faces);
     (router.merge(Router::from(resources)), document)
 }
 
-/// The whole API as one service.
-pub fn router(state: AppState) -> Router {
-    router_with(state, Router::new())
-}
-
-/// The whole API together with routes of higher floors, all beneath the same layers.
-pub fn router_with(state: AppState, more: Router<AppState>) -> Router {
-    let (router, _) = described();
+/// The API with these faces, and with more routes that nothing describes, as one service beneath the same layers.
+pub fn router_with(state: AppState, faces: &[Face], more: Router<AppState>) -> Router {
+    let (router, document) = described(faces);
+    let shapes = observe::Shapes::new(state.clock.clone(), faces);
     router
         .merge(more)
         .fallback(async || Problem::new(Code::UnknownPath, "no such path; the paths are listed at /docs"))
@@ -152,8 +154,9 @@ pub fn router_with(state: AppState, more: Router<AppState>) -> Router {
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
             Problem::internal(format!("panic: {text}")).into_response()
         }))
-        .layer(middleware::from_fn_with_state(state.clone(), observe::observe))
-        .layer(option_layer(cors(&state.config)))
+        .layer(Extension(Arc::new(ApiDocument::new(document))))
+        .layer(middleware::from_fn_with_state(shapes, observe::observe))
+        .layer(option_layer(cors(&state.config, faces)))
         // The default predicate leaves event streams alone. What is served in ranges has its tag and its length as it is.
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(
             |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
@@ -164,8 +167,9 @@ pub fn router_with(state: AppState, more: Router<AppState>) -> Router {
 }
 
 /// None where only the server's own pages may call: then there is nothing to say to a browser.
-fn cors(config: &Config) -> Option<CorsLayer> {
+fn cors(config: &Config, faces: &[Face]) -> Option<CorsLayer> {
     let header = HeaderName::from_static;
+    let of_faces = faces.iter().flat_map(|face| face.headers).map(|name| header(name));
     let origins = match &config.cors {
         CorsOrigins::Own => return None,
         CorsOrigins::Any => AllowOrigin::any(),
@@ -176,20 +180,25 @@ fn cors(config: &Config) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([
-            header::ACCEPT,
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::IF_NONE_MATCH,
-            header::IF_RANGE,
-            header::RANGE,
-            idempotency::IDEMPOTENCY_KEY,
-            header("last-event-id"),
-            header("prefer"),
-            header("x-api-key"),
-            header("x-lease-token"),
-            observe::X_REQUEST_ID,
-        ])
+        .allow_headers(
+            [
+                header::ACCEPT,
+                header::AUTHORIZATION,
+                header::CONTENT_TYPE,
+                header::IF_NONE_MATCH,
+                header::IF_RANGE,
+                header::RANGE,
+                idempotency::IDEMPOTENCY_KEY,
+                header("last-event-id"),
+                header("prefer"),
+                header("x-api-key"),
+                header("x-lease-token"),
+                observe::X_REQUEST_ID,
+            ]
+            .into_iter()
+            .chain(of_faces)
+            .collect::<Vec<_>>(),
+        )
         .expose_headers([
             header::ACCEPT_RANGES,
             header::CONTENT_DISPOSITION,

@@ -1,6 +1,6 @@
 //! What happens around every request: its id, its span, its metrics, and the problem documents.
 
-use std::time::Instant as Stopwatch;
+use std::{sync::Arc, time::Instant as Stopwatch};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -12,6 +12,7 @@ use tracing::{Instrument, field};
 
 use super::{
     error::{PROBLEM_JSON, Problem},
+    face::Face,
     metrics::{REQUEST_SECONDS, REQUESTS},
     without_version,
 };
@@ -24,10 +25,25 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// Gives the request an id and a span, counts it, and turns refusals into problem documents.
-pub async fn observe(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
+/// Makes request ids, and knows in whose words a failure is said.
+#[derive(Clone)]
+pub struct Shapes {
+    clock: Clock,
+    faces: Arc<[Face]>,
+}
+
+impl Shapes {
+    /// Those of the API with these faces.
+    pub fn new(clock: Clock, faces: &[Face]) -> Self {
+        Self { clock, faces: faces.into() }
+    }
+}
+
+/// Gives the request an id and a span, counts it, and turns refusals into problem documents, or what a face has in their place.
+pub async fn observe(State(shapes): State<Shapes>, mut request: Request, next: Next) -> Response {
     let started = Stopwatch::now();
-    let request_id = given_id(request.headers()).unwrap_or_else(|| clock.new_id().to_string());
+    let request_id = given_id(request.headers()).unwrap_or_else(|| shapes.clock.new_id().to_string());
+    let face = shapes.faces.iter().find(|face| face.has(request.uri().path()));
     let method = method_name(request.method());
     let route = request
         .extensions()
@@ -47,7 +63,7 @@ pub async fn observe(State(clock): State<Clock>, mut request: Request, next: Nex
     );
     let mut response = next.run(request).instrument(span.clone()).await;
     span.in_scope(|| {
-        show_problem(&mut response, &request_id);
+        show_problem(&mut response, &request_id, face);
         let status = response.status();
         tracing::debug!(status = status.as_u16(), "request answered");
         metrics::counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status.as_str().to_owned())
@@ -88,7 +104,7 @@ fn is_stream(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
-fn show_problem(response: &mut Response, request_id: &str) {
+fn show_problem(response: &mut Response, request_id: &str, face: Option<&Face>) {
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
@@ -101,11 +117,18 @@ fn show_problem(response: &mut Response, request_id: &str) {
     if let Some(cause) = problem.cause() {
         tracing::error!(code = problem.code().as_str(), cause, "request failed");
     }
-    let body = serde_json::to_vec(&problem.body(request_id)).expect("a problem is strings and numbers");
-    *response.status_mut() = problem.code().status();
+    let (status, media_type, body) = match face {
+        None => (problem.code().status(), PROBLEM_JSON, serde_json::to_vec(&problem.body(request_id))),
+        Some(face) => {
+            let (status, body) = (face.show)(&problem);
+            (status, "application/json", serde_json::to_vec(&body))
+        }
+    };
+    let body = body.expect("a problem is strings and numbers");
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     *response.body_mut() = body.into();
 }

@@ -3,7 +3,7 @@
 //! Handlers describe their bodies and successes. Path parameters, credentials, the idempotency header, and the problems that
 //! every operation of a kind can answer are added here once, from the same rules that the extractors follow.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use utoipa::{
     PartialSchema, ToSchema,
@@ -20,6 +20,7 @@ use utoipa::{
 use super::{
     VERSION_PREFIX,
     error::{FieldError, PROBLEM_JSON, ProblemBody},
+    face::Face,
 };
 
 const DESCRIPTION: &str = "\
@@ -90,20 +91,39 @@ const PATH_PARAMETERS: &[(&str, Option<KnownFormat>, &str)] = &[
     ("version", None, "The version's number"),
 ];
 
-/// The description of this server's API.
-pub fn api_document() -> OpenApi {
-    super::described().1
+/// The description of the API with these faces.
+pub fn api_document(faces: &[Face]) -> OpenApi {
+    super::described(faces).1
 }
 
-/// The document as YAML, as it is committed and served.
-pub fn openapi_yaml() -> &'static str {
-    static YAML: LazyLock<String> = LazyLock::new(|| {
-        let yaml = serde_saphyr::to_string(&api_document()).expect("a document can be written as YAML");
-        format!(
-            "# Written from the handlers; not to be edited. `tests/it/http/openapi.rs` checks that it is fresh.\n{yaml}"
-        )
-    });
-    &YAML
+/// The document of a server, and what is made from it when it is first asked for.
+pub struct ApiDocument {
+    document: OpenApi,
+    yaml: OnceLock<String>,
+    page: OnceLock<String>,
+}
+
+impl ApiDocument {
+    /// Of this document.
+    pub fn new(document: OpenApi) -> Self {
+        Self { document, yaml: OnceLock::new(), page: OnceLock::new() }
+    }
+
+    /// The document as YAML, as it is committed and served.
+    pub fn yaml(&self) -> &str {
+        self.yaml.get_or_init(|| {
+            let yaml = serde_saphyr::to_string(&self.document).expect("a document can be written as YAML");
+            format!(
+                "# Written from the handlers; not to be edited. `tests/it/http/openapi.rs` checks that it is fresh.\n{yaml}"
+            )
+        })
+    }
+
+    /// The reference for people.
+    pub(super) fn page(&self) -> &str {
+        self.page
+            .get_or_init(|| super::docs::render(&serde_json::to_value(&self.document).expect("a document is JSON")))
+    }
 }
 
 /// What the document begins with, before the routes.
@@ -146,11 +166,13 @@ pub(super) fn base() -> OpenApi {
 }
 
 /// Adds to each operation what follows from its path and method.
-pub(super) fn complete(document: &mut OpenApi) {
+pub(super) fn complete(document: &mut OpenApi, faces: &[Face]) {
     let schemas = document.components.as_ref().map(|components| components.schemas.clone()).unwrap_or_default();
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
-            complete_operation(path, method, operation);
+            if !faces.iter().any(|face| face.has(path)) {
+                complete_operation(path, method, operation);
+            }
             if let Some(body) = &mut operation.request_body {
                 // An empty body counts as `{}`.
                 let may_be_empty = body.content.values().all(|content| match &content.schema {
@@ -163,6 +185,9 @@ pub(super) fn complete(document: &mut OpenApi) {
                 body.required = Some(if may_be_empty { Required::False } else { Required::True });
             }
         }
+    }
+    for face in faces {
+        (face.describe)(document);
     }
     let used: Vec<String> = document
         .paths
@@ -177,7 +202,8 @@ pub(super) fn complete(document: &mut OpenApi) {
     }
 }
 
-fn operations(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
+/// The operations of a path, with their methods.
+pub fn operations(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
     [
         ("GET", &mut item.get),
         ("PUT", &mut item.put),
@@ -200,7 +226,6 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     let id = operation.operation_id.clone().unwrap_or_default();
     let mut parameters: Vec<_> = named.iter().map(|name| path_parameter(name)).collect();
     parameters.extend(operation.parameters.take().unwrap_or_default().into_iter().map(|mut parameter| {
-        // An optional parameter is left out, not null.
         parameter.schema = parameter.schema.map(without_null);
         parameter
     }));
@@ -251,7 +276,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     }
 }
 
-fn without_null(schema: RefOr<Schema>) -> RefOr<Schema> {
+/// The schema of an optional parameter, which is left out, not null.
+pub fn without_null(schema: RefOr<Schema>) -> RefOr<Schema> {
     match schema {
         RefOr::T(Schema::Object(mut object)) => {
             if let SchemaType::Array(types) = &object.schema_type
@@ -323,7 +349,7 @@ mod tests {
 
     #[test]
     fn operations_are_named_described_and_grouped() {
-        let mut document = api_document();
+        let mut document = api_document(&[]);
         let mut ids = HashSet::new();
         for (path, item) in &mut document.paths.paths {
             for (method, operation) in operations(item) {
@@ -346,13 +372,14 @@ mod tests {
 
     #[test]
     fn the_yaml_says_the_same_as_the_document() {
-        let read: serde_json::Value = serde_saphyr::from_str(openapi_yaml()).unwrap();
-        assert_eq!(read, serde_json::to_value(api_document()).unwrap());
+        let document = ApiDocument::new(api_document(&[]));
+        let read: serde_json::Value = serde_saphyr::from_str(document.yaml()).unwrap();
+        assert_eq!(read, serde_json::to_value(&document.document).unwrap());
     }
 
     #[test]
     fn every_reference_has_its_target() {
-        let document = serde_json::to_value(api_document()).unwrap();
+        let document = serde_json::to_value(api_document(&[])).unwrap();
         let mut stack = vec![&document];
         let mut count = 0;
         while let Some(value) = stack.pop() {

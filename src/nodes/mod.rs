@@ -55,7 +55,7 @@ use crate::{
     outbound,
 };
 
-pub use schema::{MAX_VALUE_DEPTH, fits_depth};
+pub use schema::{MAX_VALUE_DEPTH, check_schema, check_value, fits_depth};
 pub use start::check_input;
 pub use subscriptions::CompiledSubscription;
 

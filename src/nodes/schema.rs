@@ -104,6 +104,19 @@ impl Schema {
     }
 }
 
+/// What is wrong with a schema that a tenant wrote: a pointer into it, and a sentence.
+pub fn check_schema(schema: &Value) -> Option<(String, String)> {
+    Schema::compile(schema).err()
+}
+
+/// What is wrong with `value` by a schema that a tenant wrote; the paths begin with `prefix`. Of a schema that is none, why.
+pub fn check_value(schema: &Value, value: &Value, prefix: &str) -> Vec<Problem> {
+    match Schema::compile(schema) {
+        Ok(schema) => schema.check(value, prefix),
+        Err((_, message)) => vec![problem(prefix.to_owned(), format!("it can't be checked: {message}"))],
+    }
+}
+
 /// A problem with a value that is nested too deeply to be kept.
 pub(super) fn check_depth(value: &Value, path: &str) -> Option<Problem> {
     let message = || format!("the value nests deeper than {MAX_VALUE_DEPTH} levels");

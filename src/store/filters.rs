@@ -30,6 +30,8 @@ pub struct ExecutionFilter {
     pub created_after: Option<Instant>,
     /// Triggered before this instant.
     pub created_before: Option<Instant>,
+    /// The rows have their inputs, which are left out otherwise.
+    pub with_inputs: bool,
 }
 
 /// Which suspensions a list shows. `None` means any.

@@ -2,8 +2,8 @@
 //!
 //! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
 //! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds
-//! what settles a slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need, [`artifacts`] what is known of files.
-//! [`sql`] is the one implementation, over a small backend for each database.
+//! what settles a slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need, [`artifacts`] what is known of files,
+//! [`standings`] what is shown beside the rows. [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
@@ -16,6 +16,7 @@ mod filters;
 mod rows;
 pub mod schedules;
 pub mod sql;
+pub mod standings;
 pub mod tasks;
 
 use std::collections::{BTreeSet, HashMap};
@@ -92,7 +93,14 @@ pub struct Page<T> {
 /// The database.
 #[async_trait]
 pub trait Store:
-    schedules::Schedules + bulk::BulkJobs + tasks::Tasks + artifacts::Artifacts + Send + Sync + 'static
+    schedules::Schedules
+    + bulk::BulkJobs
+    + tasks::Tasks
+    + artifacts::Artifacts
+    + standings::Standings
+    + Send
+    + Sync
+    + 'static
 {
     // --- the engine's writes -------------------------------------------------------------------------------------------
 

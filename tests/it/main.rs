@@ -7,6 +7,7 @@ mod buckets;
 mod cli;
 mod cluster;
 mod crash;
+mod facade;
 mod floors;
 mod http;
 mod races;

@@ -107,6 +107,30 @@ impl<R> Access<R> {
     }
 }
 
+impl<R: RoleFloor> Access<R> {
+    /// Leave to act in the workspace of an API key, where the path names none.
+    pub async fn of_key(parts: &mut Parts, state: &AppState, secret: &str) -> Result<Self, Problem> {
+        let principal = state.auth.api_key(secret).await?;
+        let (workspace_id, role) = principal.key_grant.ok_or_else(no_credentials)?;
+        Self::granted(parts, state, (principal, workspace_id, role))
+    }
+
+    fn granted(
+        parts: &mut Parts,
+        state: &AppState,
+        (principal, workspace_id, role): (Principal, WorkspaceId, Role),
+    ) -> Result<Self, Problem> {
+        if role < R::ROLE {
+            return Err(too_low(R::ROLE, "this"));
+        }
+        let span = tracing::Span::current();
+        span.record("workspace_id", tracing::field::display(workspace_id));
+        span.record("principal", &principal.id);
+        parts.extensions.insert(Caller { principal: principal.clone(), workspace_id: Some(workspace_id) });
+        Ok(Self { workspace_id, principal, role, at: state.clock.now(), floor: PhantomData })
+    }
+}
+
 impl<R> fmt::Debug for Access<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} as {} in {}", self.principal.id, self.role.as_str(), self.workspace_id)
@@ -137,14 +161,7 @@ where
             principal = state.auth.stream_tokens().check(&token, workspace_id, path)?;
             role = Role::Viewer;
         }
-        if role < R::ROLE {
-            return Err(too_low(R::ROLE, "this"));
-        }
-        let span = tracing::Span::current();
-        span.record("workspace_id", tracing::field::display(workspace_id));
-        span.record("principal", &principal.id);
-        parts.extensions.insert(Caller { principal: principal.clone(), workspace_id: Some(workspace_id) });
-        Ok(Self { workspace_id, principal, role, at: state.clock.now(), floor: PhantomData })
+        Self::granted(parts, &state, (principal, workspace_id, role))
     }
 }
 

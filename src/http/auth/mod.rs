@@ -163,6 +163,11 @@ impl Authenticator {
         }
     }
 
+    /// Whose API key this is.
+    pub async fn api_key(&self, secret: &str) -> Result<Principal, Problem> {
+        self.keys.principal(secret).await
+    }
+
     /// Makes this instance refuse a key at once; others follow within the cache's few seconds.
     pub fn forget_key(&self, id: ApiKeyId) {
         self.keys.forget(|key| key.id == id);

@@ -58,6 +58,7 @@ const MAX_PROBLEMS: usize = 200;
 const MAX_NAME_BYTES: usize = 200;
 const MAX_PRIORITY: i32 = 100;
 const MAX_CONCURRENCY: i64 = 10_000;
+const MAX_METADATA_BYTES: usize = 512 * 1024;
 
 /// Port names with a meaning of their own, or that editors write for the default port.
 const RESERVED_PORTS: [&str; 4] = ["default", "source", "error", "timeout"];
@@ -179,6 +180,7 @@ pub fn compile(definition: &Definition) -> Result<CompiledWorkflow, Vec<Problem>
     let mut problems = Vec::new();
     let graph = Graph::compile(definition).map_err(|found| problems.extend(found)).ok();
     check_settings(&definition.settings, &mut problems);
+    check_metadata(&definition.metadata, &mut problems);
     let subscriptions = subscriptions::compile(&definition.settings.subscriptions, &mut problems);
     let concurrency = compile_concurrency(definition.settings.concurrency.as_ref(), &mut problems);
     if definition.nodes.len() > MAX_NODES {
@@ -252,6 +254,17 @@ fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
     }
     if settings.dedupe.is_some_and(|dedupe| !(1_000..=longest).contains(&dedupe.window_ms)) {
         report("dedupe/windowMs", format!("`windowMs` must be between 1000 and {longest} (30 days)"));
+    }
+}
+
+fn check_metadata(metadata: &Map<String, Value>, problems: &mut Vec<Problem>) {
+    let mut report = |message: String| {
+        problems.push(Problem { path: "/metadata".to_owned(), message, node_id: None, edge_id: None });
+    };
+    if !metadata.values().all(|value| schema::fits_depth(value, schema::MAX_VALUE_DEPTH)) {
+        report(format!("`metadata` nests deeper than {} levels", schema::MAX_VALUE_DEPTH));
+    } else if serde_json::to_string(metadata).map_or(0, |text| text.len()) > MAX_METADATA_BYTES {
+        report(format!("`metadata` is larger than {MAX_METADATA_BYTES} bytes"));
     }
 }
 

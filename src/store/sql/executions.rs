@@ -80,9 +80,10 @@ macro_rules! walk {
     };
 }
 
-/// The same walk for a list and for ids alone.
+/// The same walk for a list, with or without the inputs, and for ids alone.
 struct Walk {
     list: &'static str,
+    with_inputs: &'static str,
     ids: &'static str,
 }
 
@@ -90,6 +91,7 @@ macro_rules! walks {
     ($($name:ident: $lead:literal;)+) => {$(
         const $name: Walk = Walk {
             list: concat!("SELECT ", columns!("'null'", "'null'", "NULL"), walk!($lead)),
+            with_inputs: concat!("SELECT ", columns!("e.input", "'null'", "NULL"), walk!($lead)),
             ids: concat!("SELECT e.id", walk!($lead)),
         };
     )+};
@@ -183,10 +185,12 @@ impl<B: Backend> SqlStore<B> {
     ) -> Result<Page<Execution>, StoreError> {
         let before = read_cursor(cursor)?;
         let mut found = Vec::new();
+        let walk = walk_for(filter);
+        let sql = if filter.with_inputs { walk.with_inputs } else { walk.list };
         // One walk down the index for each status; together they hold the page.
         for status in statuses(filter) {
             let cells = walk_cells(workspace, before, limit + 1, filter, status);
-            for row in &self.read(walk_for(filter).list, cells).await? {
+            for row in &self.read(sql, cells).await? {
                 found.push(read_execution(&mut Columns::<B>::new(row))?);
             }
         }
@@ -365,7 +369,7 @@ mod tests {
             (BY_PARENT, "executions_by_parent (workspace_id=? AND parent_execution_id=? AND id<?)"),
             (BY_STATUS, "executions_by_status (status=? AND workspace_id=? AND id<?)"),
         ] {
-            for sql in [walk.list, walk.ids] {
+            for sql in [walk.list, walk.with_inputs, walk.ids] {
                 let steps = plan(sql).await;
                 assert_eq!(steps.len(), 1, "{steps:?}");
                 assert!(steps[0].ends_with(index), "{steps:?}");

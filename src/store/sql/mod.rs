@@ -27,6 +27,7 @@ mod queue;
 mod schedules;
 mod secrets;
 mod sqlite;
+mod standings;
 mod suspensions;
 mod tail;
 mod tasks;

@@ -112,7 +112,7 @@ async fn pages_are_compressed_and_event_streams_are_not() {
 
 /// The true router with one more route beneath all its layers.
 fn layered(state: AppState, path: &str, route: axum::routing::MethodRouter<AppState>) -> Router {
-    sluicegate::http::router_with(state, Router::new().route(path, route))
+    sluicegate::http::router_with(state, &[], Router::new().route(path, route))
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ fn with_probes(state: AppState) -> Router {
         .route("/probe/workspaces/{workspaceId}/pods/{podId}/events", get(stream))
         .route("/probe/workspaces/{workspaceId}/pods/{podId}/resource", get(resource))
         .with_state(state.clone());
-    sluicegate::http::router(state).merge(probes)
+    sluicegate::facade::router(state).merge(probes)
 }
 
 async fn probe(app: &TestApp, path: &str) -> (u16, Value) {

@@ -17,6 +17,7 @@ mod oracle;
 mod queue;
 mod reading;
 mod schedules;
+mod standings;
 mod subscriptions;
 mod tasks;
 mod webhooks;
@@ -142,6 +143,12 @@ contract! {
         queues_and_workers_are_known_by_pod,
         an_execution_with_a_task_takes_up_room,
         what_waits_for_a_worker_is_not_forgotten,
+    }
+    standings {
+        executions_stand_as_queue_tasks_and_log_say,
+        executions_of_a_workflow_are_counted,
+        the_oldest_pod_is_the_first_one,
+        lists_have_inputs_if_asked,
     }
     bulk {
         a_job_is_claimed_by_one_until_its_lease_is_over,

@@ -17,7 +17,7 @@ use sluicegate::{
 
 use super::fixture::{Fixture, START, append, create};
 
-fn task(execution: &Execution, id: TaskId, queue: &str, queued_at: Instant) -> Task {
+pub fn task(execution: &Execution, id: TaskId, queue: &str, queued_at: Instant) -> Task {
     let origin = &execution.origin;
     Task {
         id,
@@ -61,7 +61,7 @@ async fn change(
     fixture.write(Commit { tasks: changes, ..append(execution, seq, ExecutionStatus::Running) }).await
 }
 
-fn leased(task: &Task, fence: i64, at: Instant) -> TaskChange {
+pub fn leased(task: &Task, fence: i64, at: Instant) -> TaskChange {
     let worker_id = "w".to_owned();
     TaskChange::Lease { id: task.id, fence, worker_id, leased_at: at, lease_until: at.plus_ms(task.lease_ms) }
 }

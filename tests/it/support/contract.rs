@@ -32,7 +32,7 @@ impl Contract {
     pub fn get() -> &'static Self {
         static CONTRACT: OnceLock<Contract> = OnceLock::new();
         CONTRACT.get_or_init(|| {
-            let mut document = serde_json::to_value(sluicegate::http::api_document()).unwrap();
+            let mut document = serde_json::to_value(sluicegate::facade::api_document()).unwrap();
             close_schemas(&mut document);
             Self { document }
         })

@@ -79,6 +79,9 @@ const POD: &str = "SELECT id, workspace_id, name, slug, description, created_at,
 const PODS: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at, max_running
      FROM pods WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT +$3";
 
+const OLDEST_POD: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at, max_running
+     FROM pods WHERE workspace_id = $1 ORDER BY id LIMIT 1";
+
 impl<B: Backend> SqlStore<B> {
     pub(in crate::store::sql) async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError> {
         read_workspace::<B>(&self.read_one("workspace", WORKSPACE, cells![id]).await?)
@@ -90,6 +93,10 @@ impl<B: Backend> SqlStore<B> {
 
     pub(in crate::store::sql) async fn pod(&self, workspace: WorkspaceId, id: PodId) -> Result<Pod, StoreError> {
         read_pod::<B>(&self.read_one("pod", POD, cells![workspace, id]).await?)
+    }
+
+    pub(in crate::store::sql) async fn oldest_pod(&self, workspace: WorkspaceId) -> Result<Option<Pod>, StoreError> {
+        self.read(OLDEST_POD, cells![workspace]).await?.first().map(read_pod::<B>).transpose()
     }
 
     pub(in crate::store::sql) async fn pods(
