@@ -13,7 +13,7 @@ use serde::Deserialize;
 use url::Url;
 
 use values::one_or_many;
-pub use values::{ByteSize, Secret, Span};
+pub use values::{ByteSize, Secret, Span, variable};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]

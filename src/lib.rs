@@ -10,6 +10,7 @@
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
 //! | 4 | [`triggers`] | what starts executions by itself: schedules, webhooks, events, bulk jobs |
 //! | 5 | [`http`] | the API: thin handlers over the floors below |
+//! | 2 | `runner` | leases tasks and starts an isolated worker for each; on Linux |
 //! | – | [`conformance`] | checks the streams of any server against their contract |
 //! | – | [`app`], [`config`], [`clock`], [`cli`] | composition root, settings, time and ids, commands |
 //!
@@ -28,5 +29,7 @@ pub mod http;
 pub mod nodes;
 pub mod notify;
 pub mod outbound;
+#[cfg(target_os = "linux")]
+pub mod runner;
 pub mod store;
 pub mod triggers;

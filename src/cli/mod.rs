@@ -22,6 +22,8 @@ mod receipt;
 mod remote;
 mod replay;
 mod run;
+#[cfg(target_os = "linux")]
+mod runner;
 mod serve;
 mod token;
 mod trigger;
@@ -70,6 +72,12 @@ enum Command {
     Cancel(replay::Cancel),
     Export(workflows::Export),
     Import(workflows::Import),
+    #[cfg(target_os = "linux")]
+    Runner(Box<runner::Runner>),
+    /// The first process of a worker's sandbox
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    WorkerInit,
     Token(token::Token),
     Conformance(conformance::Conformance),
     /// Measure throughput, latency and memory of this binary beside the limits of this machine
@@ -104,6 +112,10 @@ impl Cli {
             Command::Receipt(command) => done(command.run()),
             Command::Validate(command) => command.run(),
             Command::Token(command) => command.run(),
+            #[cfg(target_os = "linux")]
+            Command::Runner(command) => block_on(command.run()),
+            #[cfg(target_os = "linux")]
+            Command::WorkerInit => done(crate::runner::run_init().map_err(Into::into)),
             Command::Serve(command) => done(block_on(command.run())),
             Command::Dev(command) => done(block_on(command.run())),
             Command::Init(command) => done(block_on(command.run())),
