@@ -110,8 +110,8 @@ impl Client {
     }
 
     /// Gives a task back unharmed.
-    pub async fn release_task(&self, task: &str, token: &str, reason: &str) -> Result<(), ClientError> {
-        self.send(Method::POST, &format!("{task}/release"), &with_token(json!({"reason": reason}), token)).await.map(drop)
+    pub async fn release_task(&self, task: &str, token: &str) -> Result<(), ClientError> {
+        self.send(Method::POST, &format!("{task}/release"), &with_token(json!({}), token)).await.map(drop)
     }
 
     /// Uploads a file of `size` bytes.

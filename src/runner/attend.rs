@@ -96,7 +96,7 @@ impl<'a> Attendance<'a> {
             server,
             task,
             path: format!("{}/tasks/{}", server.pod, task.task_id),
-            log: Log::new(options.clock.clone(), limits.log_bytes),
+            log: Log::new(limits.log_bytes),
             limits,
             stop: CancellationToken::new(),
             reason: Reason::default(),
@@ -260,7 +260,7 @@ impl<'a> Attendance<'a> {
                 });
                 self.server.open.fail_task(&self.path, token, &error).await
             }
-            Verdict::Release(reason) => self.server.open.release_task(&self.path, token, reason).await,
+            Verdict::Release(_) => self.server.open.release_task(&self.path, token).await,
         };
         match told {
             Ok(()) => {}
@@ -302,5 +302,5 @@ impl<'a> Attendance<'a> {
 }
 
 fn entry(line: &Line) -> Value {
-    json!({"level": line.level.word(), "message": line.text, "at": line.at})
+    json!({"level": line.level.word(), "message": line.text})
 }

@@ -25,8 +25,6 @@ const LAST_REPLY: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Trying again changes nothing about these.
 const FINAL_STATUSES: [u16; 5] = [400, 401, 403, 404, 422];
-/// What is said of tasks that came too late.
-const TOO_LATE: &str = "the runner stops";
 
 /// The server does not give this runner tasks, and won't.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +134,7 @@ impl Runner {
 async fn give_back(server: &Server, tasks: &[Task]) {
     for task in tasks {
         let path = format!("{}/tasks/{}", server.pod, task.task_id);
-        if let Err(error) = server.open.release_task(&path, &task.lease_token, TOO_LATE).await {
+        if let Err(error) = server.open.release_task(&path, &task.lease_token).await {
             tracing::warn!(task_id = %task.task_id, %error, "a task could not be given back");
         }
     }

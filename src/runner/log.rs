@@ -9,8 +9,6 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::clock::{Clock, Instant};
-
 /// The longest line; what is longer is cut.
 const LINE_BYTES: usize = 8 << 10;
 /// Lines that wait to be taken. A worker that writes faster than they are taken loses what is beyond.
@@ -45,8 +43,6 @@ impl Level {
 /// A line of a worker's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// When it was read.
-    pub at: Instant,
     /// Where it comes from.
     pub level: Level,
     /// Its text, without the end of the line.
@@ -55,10 +51,7 @@ pub struct Line {
 
 /// The log of one worker. Cheap to clone.
 #[derive(Clone)]
-pub struct Log {
-    kept: Arc<Mutex<Kept>>,
-    clock: Clock,
-}
+pub struct Log(Arc<Mutex<Kept>>);
 
 struct Kept {
     waiting: VecDeque<Line>,
@@ -74,27 +67,23 @@ struct Kept {
 
 impl Log {
     /// An empty log that takes so many bytes.
-    pub fn new(clock: Clock, most_bytes: u64) -> Self {
-        let kept = Kept {
+    pub fn new(most_bytes: u64) -> Self {
+        Self(Arc::new(Mutex::new(Kept {
             waiting: VecDeque::new(),
             tail: VecDeque::new(),
             left_bytes: most_bytes,
             lost: 0,
             full: false,
             most_bytes,
-        };
-        Self { kept: Arc::new(Mutex::new(kept)), clock }
+        })))
     }
 
     /// Adds a line of the runner's own. These always find room: there are few of them.
     pub fn note(&self, text: impl Into<String>) {
-        let (at, text) = (self.clock.now(), text.into());
-        let mut kept = self.kept();
-        kept.waiting.push_back(Line { at, level: Level::Warn, text });
+        self.kept().waiting.push_back(Line { level: Level::Warn, text: text.into() });
     }
 
     fn write(&self, level: Level, bytes: &[u8]) {
-        let at = self.clock.now();
         let text = clean(bytes);
         let mut kept = self.kept();
         if kept.tail.len() == TAIL_LINES {
@@ -110,7 +99,7 @@ impl Log {
                     "the worker has written more than {}: what follows is left out",
                     super::limits::size(kept.most_bytes)
                 );
-                kept.waiting.push_back(Line { at, level: Level::Warn, text: said });
+                kept.waiting.push_back(Line { level: Level::Warn, text: said });
             }
             return;
         }
@@ -120,21 +109,20 @@ impl Log {
         }
         if kept.lost > 0 {
             let said = format!("{} lines were left out: the worker writes too fast", std::mem::take(&mut kept.lost));
-            kept.waiting.push_back(Line { at, level: Level::Warn, text: said });
+            kept.waiting.push_back(Line { level: Level::Warn, text: said });
         }
         kept.left_bytes -= size;
-        kept.waiting.push_back(Line { at, level, text });
+        kept.waiting.push_back(Line { level, text });
     }
 
     /// Takes the oldest lines, at most `most`.
     pub fn take(&self, most: usize) -> Vec<Line> {
-        let now = self.clock.now();
         let mut kept = self.kept();
         let count = most.min(kept.waiting.len());
         let mut lines: Vec<Line> = kept.waiting.drain(..count).collect();
         if kept.waiting.is_empty() && kept.lost > 0 && lines.len() < most {
             let text = format!("{} lines were left out: the worker writes too fast", std::mem::take(&mut kept.lost));
-            lines.push(Line { at: now, level: Level::Warn, text });
+            lines.push(Line { level: Level::Warn, text });
         }
         lines
     }
@@ -150,7 +138,7 @@ impl Log {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().expect("nothing panics while it holds the log")
+        self.0.lock().expect("nothing panics while it holds the log")
     }
 }
 
@@ -236,7 +224,7 @@ mod tests {
     use super::*;
 
     fn log(most_bytes: u64) -> Log {
-        Log::new(Clock::manual(Instant(0)), most_bytes)
+        Log::new(most_bytes)
     }
 
     fn texts(lines: &[Line]) -> Vec<&str> {

@@ -86,10 +86,10 @@ impl Runner {
         stop: &CancellationToken,
         mut show: impl FnMut(&Line),
     ) -> std::io::Result<Value> {
-        let Options { kind, limits, environment, clock, worker_url, user, .. } = self.options();
+        let Options { kind, limits, environment, worker_url, user, .. } = self.options();
         let begun = tokio::time::Instant::now();
         let folder = self.place.worker("try", &serde_json::to_vec(input)?, *user)?;
-        let log = Log::new(clock.clone(), limits.log_bytes);
+        let log = Log::new(limits.log_bytes);
         let environment = kind.environment(None, worker_url, environment);
         let job = Job { id: "try", folder: &folder, environment, limits, log: &log };
         let ended = {

@@ -9,5 +9,7 @@ mod crash;
 mod floors;
 mod http;
 mod races;
+#[cfg(target_os = "linux")]
+mod runner;
 mod store;
 mod support;
