@@ -3,6 +3,8 @@
 //! An event's stored body is the exact JSON that goes on the wire, so a replay from any cursor gives the same bytes.
 //! `type` is the first member of each body: readers may tell the type without parsing the rest ([`type_of`]).
 
+mod work;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,7 @@ use super::{
     suspension::{Approvers, Decision, Interrupt, SuspensionState, Vote},
 };
 use crate::clock::Instant;
+pub use work::{NodeActionEvent, TaskUpdateEvent};
 
 /// One event of an execution's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -29,6 +32,10 @@ pub enum Event {
     NodeDelta(NodeDeltaEvent),
     /// A log line of a node.
     NodeLog(NodeLogEvent),
+    /// Something that a worker did.
+    NodeAction(NodeActionEvent),
+    /// A task was queued, leased, or is over.
+    TaskUpdate(TaskUpdateEvent),
     /// A suspension opened.
     ExecutionSuspended(SuspendedEvent),
     /// A suspension changed.
@@ -174,6 +181,12 @@ pub struct NodeDeltaEvent {
     pub channel: DeltaChannel,
     /// The piece.
     pub delta: String,
+    /// How far the work has come (progress).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<f64>,
+    /// How far it goes (progress).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress_max: Option<f64>,
 }
 
 /// How much a log line matters.
@@ -375,6 +388,8 @@ macro_rules! each_event {
             Event::NodeUpdate($event) => $body,
             Event::NodeDelta($event) => $body,
             Event::NodeLog($event) => $body,
+            Event::NodeAction($event) => $body,
+            Event::TaskUpdate($event) => $body,
             Event::ExecutionSuspended($event) => $body,
             Event::SuspensionUpdate($event) => $body,
             Event::ExecutionComplete($event) => $body,
@@ -409,7 +424,10 @@ impl Event {
 
     /// Whether it is shown on the streams of pods and inboxes: changes of status and of suspensions.
     pub fn is_feed(&self) -> bool {
-        !matches!(self, Self::NodeUpdate(_) | Self::NodeDelta(_) | Self::NodeLog(_))
+        !matches!(
+            self,
+            Self::NodeUpdate(_) | Self::NodeDelta(_) | Self::NodeLog(_) | Self::NodeAction(_) | Self::TaskUpdate(_)
+        )
     }
 
     /// The event's `type`.
@@ -419,6 +437,8 @@ impl Event {
             Self::NodeUpdate(_) => "node_update",
             Self::NodeDelta(_) => "node_delta",
             Self::NodeLog(_) => "node_log",
+            Self::NodeAction(_) => "node_action",
+            Self::TaskUpdate(_) => "task_update",
             Self::ExecutionSuspended(_) => "execution_suspended",
             Self::SuspensionUpdate(_) => "suspension_update",
             Self::ExecutionComplete(_) => "execution_complete",

@@ -10,8 +10,9 @@ use super::{
     admission::Lane,
     event::NodeStatus,
     failure::Failure,
-    ids::{ExecutionId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+    ids::{ExecutionId, PodId, SuspensionId, TaskId, WorkflowId, WorkspaceId},
     suspension::Suspension,
+    task::TaskStanding,
 };
 use crate::clock::Instant;
 
@@ -259,6 +260,12 @@ pub struct ExecutionStats {
     pub completed: i64,
     /// Node runs that failed.
     pub failed: i64,
+    /// Leases that workers got of its tasks.
+    #[serde(default)]
+    pub leases: i64,
+    /// Steps that workers took.
+    #[serde(default)]
+    pub steps: i64,
     /// Actions of agents.
     pub agent_actions: i64,
     /// Screenshots of agents.
@@ -305,6 +312,9 @@ pub struct NodeState {
     /// The child execution that the node started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child_execution_id: Option<ExecutionId>,
+    /// The task that a worker has, or that waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskStanding>,
 }
 
 /// What a cancellation stopped.
@@ -325,6 +335,9 @@ pub struct CancelReport {
     pub children: Vec<ExecutionId>,
     /// Timers that were taken back.
     pub timers: i64,
+    /// Tasks that were withdrawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskId>,
 }
 
 /// An execution as the API shows it.

@@ -30,6 +30,10 @@ pub enum FailureCode {
     Interrupted,
     /// The child execution failed or was cancelled; `details` names it.
     ChildFailed,
+    /// The worker that had the task failed; `details` holds what it told.
+    TaskFailed,
+    /// The workers that took the task were lost, each before it had told a result.
+    WorkerLost,
     /// An item of a loop failed; `details` holds the index and the item's failure.
     ItemFailed,
     /// A documented limit was exceeded; the message names it.

@@ -67,6 +67,10 @@ ids! {
     NotificationId,
     /// A link by which somebody answers.
     LinkId,
+    /// Work that a worker takes over.
+    TaskId,
+    /// A file that a worker has left.
+    ArtifactId,
     /// One boot of one server process.
     InstanceId,
 }

@@ -15,5 +15,6 @@ pub mod receipt;
 pub mod schedule;
 pub mod subscription;
 pub mod suspension;
+pub mod task;
 pub mod webhook;
 pub mod workflow;

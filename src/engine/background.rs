@@ -25,6 +25,8 @@ impl Engine {
         self.background("timers", |engine| async move { engine.timer_loop().await });
         self.background("admission", |engine| async move { engine.admission_loop().await });
         self.background("lease", |engine| async move { engine.lease_loop().await });
+        self.background("tasks", |engine| async move { engine.dispatch_loop().await });
+        self.background("leases of tasks", |engine| async move { engine.lease_end_loop().await });
         self.background("reconciler", |engine| async move { engine.reconcile_loop().await });
         if !self.0.config.alone {
             self.background("hints out", |engine| async move { engine.send_loop().await });
@@ -65,7 +67,7 @@ impl Engine {
         });
     }
 
-    async fn pause(&self, after: &StoreError, what: &'static str) {
+    pub(super) async fn pause(&self, after: &StoreError, what: &'static str) {
         tracing::warn!(error = %after, what, "the database did not answer; trying again");
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
@@ -123,8 +125,7 @@ impl Engine {
         let inner = &self.0;
         loop {
             let now = inner.clock.now();
-            // Until the next timer is known, any new one must ring.
-            inner.signals.sleeps_until(crate::clock::Instant(i64::MAX));
+            inner.signals.timers.before_look();
             let next = match inner.store.next_timer().await {
                 Ok(next) => next,
                 Err(error) => {
@@ -148,11 +149,11 @@ impl Engine {
                 continue;
             }
             let due = next.unwrap_or(crate::clock::Instant(i64::MAX));
-            inner.signals.sleeps_until(due);
+            inner.signals.timers.sleeps_until(due);
             let poll = if inner.config.alone { Duration::from_secs(5) } else { inner.config.poll };
             tokio::select! {
                 () = inner.clock.sleep_until(due) => {}
-                () = inner.signals.timers.notified() => {}
+                () = inner.signals.timers.rings() => {}
                 () = tokio::time::sleep(poll) => {}
             }
         }
@@ -242,10 +243,12 @@ impl Engine {
         while let Some(hint) = hints.recv().await {
             match hint {
                 Hint::Queue => inner.signals.queued(),
+                Hint::Tasks => inner.signals.tasks.notify_one(),
                 Hint::Feed(workspace) => inner.hub.feed_changed(workspace),
                 Hint::Events(id) => self.refresh(id, None).await,
                 Hint::Lost => {
                     inner.signals.queued();
+                    inner.signals.tasks.notify_one();
                     inner.hub.all_feeds_changed();
                     self.look_at_watched().await;
                 }

@@ -11,7 +11,7 @@ use crate::{
     },
     store::{
         StoreError, SuspensionFilter,
-        commit::{Commit, ExecutionWrite, Notices, SuspensionChange, TimerChange},
+        commit::{Commit, ExecutionWrite, Notices, SuspensionChange, TaskChange, TimerChange},
     },
 };
 
@@ -109,6 +109,8 @@ impl Engine {
                 ..SuspensionFilter::default()
             };
             let open = self.0.store.suspensions(workspace, &open, 200, None).await?.items;
+            let tasks = self.0.store.tasks_of(workspace, id).await?;
+            let tasks = tasks.into_iter().map(|task| TaskChange::Remove(task.id)).collect();
             let progress = &mut execution.progress;
             progress.status = ExecutionStatus::Failed;
             progress.last_seq = seq;
@@ -137,6 +139,7 @@ impl Engine {
                 timer: TimerChange::Clear,
                 suspensions: open.into_iter().map(close).collect(),
                 notices: Notices::default(),
+                tasks,
                 children: Vec::new(),
                 wake: origin.parent_execution_id,
                 idempotency: None,

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::store::{
     Hint, Store,
-    commit::{Commit, CommitError, ExecutionWrite, TimerChange},
+    commit::{Commit, CommitError, ExecutionWrite, TaskChange, TimerChange},
 };
 
 use super::{EngineError, hub::Hub, signals::Signals};
@@ -145,7 +145,18 @@ impl Loop {
             self.hub.publish(commit.workspace_id, child.execution.origin.id, &child.events);
         }
         if let TimerChange::Set(at) = commit.timer {
-            self.signals.timer_set(at);
+            self.signals.timers.set(at);
+        }
+        for change in &commit.tasks {
+            match change {
+                TaskChange::Add(task) => match task.lease_until {
+                    Some(until) => self.signals.leases.set(until),
+                    None => self.signals.tasks.notify_one(),
+                },
+                TaskChange::Return { .. } => self.signals.tasks.notify_one(),
+                TaskChange::Lease { lease_until, .. } => self.signals.leases.set(*lease_until),
+                TaskChange::Extend { .. } | TaskChange::Remove(_) => {}
+            }
         }
         if commit.queue.is_some() || commit.wake.is_some() || !commit.children.is_empty() {
             self.signals.queued();
@@ -165,6 +176,14 @@ impl Loop {
             }
             if commit.queue.is_some() || commit.wake.is_some() || !commit.children.is_empty() {
                 self.signals.hint(Hint::Queue);
+            }
+            let waits = |change: &TaskChange| match change {
+                TaskChange::Add(task) => task.lease_until.is_none(),
+                TaskChange::Return { .. } => true,
+                _ => false,
+            };
+            if commit.tasks.iter().any(waits) {
+                self.signals.hint(Hint::Tasks);
             }
         }
     }

@@ -20,6 +20,7 @@ mod project;
 mod replay;
 mod respond;
 mod signals;
+pub mod tasks;
 mod trigger;
 mod view;
 mod workflows;
@@ -55,6 +56,7 @@ use workflows::Workflows;
 
 pub use cancel::CancelRequest;
 pub use claims::{Handling, SuspensionReply};
+pub use machine::Action;
 pub use notices::callback_link;
 pub use replay::{Replay, ReplayVersion, Replayed};
 pub use respond::{Answer, Answered};
@@ -178,6 +180,9 @@ pub enum EngineError {
     /// Reassigning is for admins, and for those who may answer by name.
     #[error("an admin can put it to others, and who may answer by name can hand that on")]
     ReassignForbidden,
+    /// The lease of a task is over: it ran out, was given back, or the task is not wanted any more.
+    #[error("the lease of the task is over")]
+    LeaseOver,
     /// The reassignment can't be carried out as asked.
     #[error("the suspension can't be put to them")]
     Reassignment(Vec<Problem>),
@@ -239,6 +244,8 @@ struct Inner {
     signals: Arc<Signals>,
     workflows: Workflows,
     drivers: Drivers,
+    broker: Arc<tasks::Broker>,
+    turns: tasks::Turns,
     places: Arc<Semaphore>,
     queue_counts: Mutex<HashMap<WorkspaceId, (Instant, i64)>>,
     limits: admission::KnownLimits,
@@ -268,6 +275,8 @@ impl Engine {
         let engine = Self(Arc::new(Inner {
             workflows: Workflows::new(Arc::clone(&store)),
             drivers: Drivers::new(instance),
+            broker: tasks::Broker::new(Arc::clone(&signals)),
+            turns: tasks::Turns::default(),
             store,
             clock,
             config,

@@ -8,17 +8,18 @@ use crate::{
     clock::Instant,
     domain::{
         audit::AuditEntry,
-        event::{Event, StandingChange},
+        event::{Event, StandingChange, TaskUpdateEvent},
         execution::{Execution, ExecutionOrigin},
-        ids::InstanceId,
+        ids::{InstanceId, TaskId},
         suspension::{Interrupt, Standing, Suspension, SuspensionState},
+        task::{Task, TaskState},
         webhook::WebhookDelivery,
     },
     store::{
         catalogue::IdempotentReply,
         commit::{
             Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange,
-            TimerChange,
+            TaskChange, TimerChange,
         },
         schedules::Settlement,
     },
@@ -49,10 +50,23 @@ pub struct Placement {
     pub children: Vec<NewChild>,
     /// What is sent about suspensions that open with it.
     pub notices: Notices,
+    /// What the log does not say of the tasks that begin or are leased with it.
+    pub tasks: Vec<TaskFacts>,
     /// The slot of a schedule that it is started for.
     pub slot: Option<Box<Settlement>>,
     /// The delivery to a webhook that it is started for.
     pub delivery: Option<Box<WebhookDelivery>>,
+}
+
+/// What a task's row holds beside what the log says.
+#[derive(Clone, Debug)]
+pub struct TaskFacts {
+    /// Which.
+    pub id: TaskId,
+    /// What there is to do; needed where it begins.
+    pub input: Value,
+    /// How long its leases last.
+    pub lease_ms: i64,
 }
 
 /// Where the writer stands.
@@ -131,6 +145,7 @@ pub fn commit(
             None => TimerChange::Clear,
         },
         suspensions: suspensions(origin, events, state),
+        tasks: tasks(origin, events, &placement.tasks),
         children: placement.children,
         notices: placement.notices,
         audit: audit(origin, events),
@@ -266,6 +281,79 @@ fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec
         !changes.iter().any(|change| matches!(change, SuspensionChange::Close { id: closed, .. } if closed == id))
     }));
     changes
+}
+
+/// The rows of tasks that the events are about; one row for what begins and goes on in the same commit.
+fn tasks(origin: &ExecutionOrigin, events: &[Event], facts: &[TaskFacts]) -> Vec<TaskChange> {
+    let mut changes: Vec<TaskChange> = Vec::new();
+    for event in events {
+        let Event::TaskUpdate(e) = event else { continue };
+        let facts = facts.iter().find(|facts| facts.id == e.task_id);
+        let added = changes.iter_mut().find_map(|change| match change {
+            TaskChange::Add(task) if task.id == e.task_id => Some(task),
+            _ => None,
+        });
+        match (e.state, added) {
+            (TaskState::Queued, None) if e.fence == 0 => {
+                changes.push(TaskChange::Add(Box::new(new_task(origin, e, facts))));
+            }
+            (TaskState::Queued, _) => {
+                changes.push(TaskChange::Return { id: e.task_id, attempt: e.attempt, queued_at: e.at });
+            }
+            (TaskState::Leased, added) => {
+                let (leased_at, worker_id) = (e.at, e.worker_id.clone().unwrap_or_default());
+                let lease_until = e.at.plus_ms(facts.map_or(0, |facts| facts.lease_ms));
+                match added {
+                    Some(task) => {
+                        task.state = TaskState::Leased;
+                        task.fence = e.fence;
+                        task.worker_id = Some(worker_id);
+                        task.leased_at = Some(leased_at);
+                        task.lease_until = Some(lease_until);
+                    }
+                    None => changes.push(TaskChange::Lease {
+                        id: e.task_id,
+                        fence: e.fence,
+                        worker_id,
+                        leased_at,
+                        lease_until,
+                    }),
+                }
+            }
+            (TaskState::Completed | TaskState::Failed | TaskState::Withdrawn, Some(_)) => {
+                changes.retain(|change| !matches!(change, TaskChange::Add(task) if task.id == e.task_id));
+            }
+            (TaskState::Completed | TaskState::Failed | TaskState::Withdrawn, None) => {
+                changes.push(TaskChange::Remove(e.task_id));
+            }
+        }
+    }
+    changes
+}
+
+fn new_task(origin: &ExecutionOrigin, e: &TaskUpdateEvent, facts: Option<&TaskFacts>) -> Task {
+    debug_assert!(facts.is_some(), "whoever has a task queued says what there is to do");
+    Task {
+        id: e.task_id,
+        workspace_id: origin.workspace_id,
+        pod_id: origin.pod_id,
+        workflow_id: origin.workflow_id,
+        execution_id: origin.id,
+        node_id: e.node_id.clone(),
+        address: e.path.clone().unwrap_or_else(|| e.node_id.clone()),
+        queue: e.queue.clone(),
+        state: TaskState::Queued,
+        priority: origin.priority,
+        attempt: e.attempt,
+        fence: 0,
+        input: facts.map(|facts| facts.input.clone()).unwrap_or_default(),
+        lease_ms: facts.map_or(0, |facts| facts.lease_ms),
+        queued_at: e.at,
+        worker_id: None,
+        leased_at: None,
+        lease_until: None,
+        heartbeat_at: None,
+    }
 }
 
 /// The machine of a loaded execution, folded up to the end of its log.

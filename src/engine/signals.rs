@@ -13,13 +13,54 @@ use tokio::sync::Notify;
 
 use crate::{clock::Instant, domain::ids::WorkspaceId, store::Hint};
 
+/// Wakes a task that sleeps until the first of many instants, when an earlier one is set.
+#[derive(Debug)]
+pub struct Alarm {
+    bell: Notify,
+    next: AtomicI64,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self { bell: Notify::new(), next: AtomicI64::new(i64::MAX) }
+    }
+}
+
+impl Alarm {
+    /// An instant was set.
+    pub fn set(&self, at: Instant) {
+        if at.0 < self.next.load(Ordering::SeqCst) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// The next instant is about to be looked for: until it is known, any new one must ring.
+    pub fn before_look(&self) {
+        self.next.store(i64::MAX, Ordering::SeqCst);
+    }
+
+    /// It is slept until `at`.
+    pub fn sleeps_until(&self, at: Instant) {
+        self.next.store(at.0, Ordering::SeqCst);
+    }
+
+    /// Rings.
+    pub async fn rings(&self) {
+        self.bell.notified().await;
+    }
+}
+
 /// The engine's bells.
 #[derive(Debug)]
 pub struct Signals {
     /// Rings when the queue has got a row, or a place to run has become free.
     pub queue: Notify,
-    /// Rings when a timer was set that is due before the one the timer task sleeps for.
-    pub timers: Notify,
+    /// Rings when a timer is due before the one that is slept for.
+    pub timers: Alarm,
+    /// Rings when a lease of a task runs out before the one that is slept for.
+    pub leases: Alarm,
+    /// Rings when a task waits for a worker, or a worker for a task.
+    pub tasks: Notify,
     /// Rings when there are hints to send.
     pub hints: Notify,
     /// Rings when there may be room for what is held in the queue.
@@ -28,7 +69,6 @@ pub struct Signals {
     pub notifications: Notify,
     /// The queue may hold rows: new executions must take their place behind them.
     queue_used: AtomicBool,
-    next_timer: AtomicI64,
     peers: AtomicBool,
     pending: Mutex<HashSet<Hint>>,
     /// Limits have been met with, here or in the queue.
@@ -41,12 +81,13 @@ impl Default for Signals {
     fn default() -> Self {
         Self {
             queue: Notify::new(),
-            timers: Notify::new(),
+            timers: Alarm::default(),
+            leases: Alarm::default(),
+            tasks: Notify::new(),
             hints: Notify::new(),
             admission: Notify::new(),
             notifications: Notify::new(),
             queue_used: AtomicBool::new(true),
-            next_timer: AtomicI64::new(i64::MAX),
             peers: AtomicBool::new(false),
             pending: Mutex::default(),
             limits_used: AtomicBool::new(false),
@@ -76,18 +117,6 @@ impl Signals {
     /// The claimer has seen that there is more than it could take.
     pub fn queue_has_more(&self) {
         self.queue_used.store(true, Ordering::SeqCst);
-    }
-
-    /// A timer was set.
-    pub fn timer_set(&self, at: Instant) {
-        if at.0 < self.next_timer.load(Ordering::SeqCst) {
-            self.timers.notify_one();
-        }
-    }
-
-    /// The timer task sleeps until `at`.
-    pub fn sleeps_until(&self, at: Instant) {
-        self.next_timer.store(at.0, Ordering::SeqCst);
     }
 
     /// Whether other instances are alive.

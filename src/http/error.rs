@@ -112,6 +112,8 @@ codes! {
     SuspensionClaimed = "suspension_claimed", CONFLICT, "Suspension is claimed";
     /// The suspension is open: what is asked for exists once it is closed.
     SuspensionOpen = "suspension_open", CONFLICT, "Suspension is open";
+    /// The lease of the task is over: it ran out, was given back, or the task is not wanted any more. Nothing was changed.
+    LeaseLost = "lease_lost", CONFLICT, "Lease is over";
     /// The execution has ended.
     ExecutionEnded = "execution_ended", CONFLICT, "Execution has ended";
     /// The execution has not ended.
@@ -373,6 +375,7 @@ impl From<EngineError> for Problem {
             EngineError::NotDeployed => Self::new(Code::Conflict, "the workflow is not deployed; deploy it first"),
             EngineError::Ended => Self::new(Code::ExecutionEnded, text),
             EngineError::NotEnded => Self::new(Code::ExecutionNotEnded, text),
+            EngineError::LeaseOver => Self::new(Code::LeaseLost, text),
             EngineError::NotSuspended => Self::new(Code::NotSuspended, text),
             EngineError::Ambiguous(open) => {
                 open.iter().fold(Self::new(Code::AmbiguousSuspension, text), |problem, suspension| {

@@ -13,8 +13,8 @@ use serde_path_to_error::Segment;
 
 use super::error::{Code, Problem};
 use crate::domain::ids::{
-    ApiKeyId, BulkJobId, DeliveryId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SuspensionId, WebhookId,
-    WorkflowId, WorkspaceId,
+    ApiKeyId, BulkJobId, DeliveryId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SuspensionId, TaskId,
+    WebhookId, WorkflowId, WorkspaceId,
 };
 
 /// How long a body may take to arrive.
@@ -155,6 +155,7 @@ path_params! {
     WorkflowId, "workflowId", "workflow";
     ExecutionId, "executionId", "execution";
     SuspensionId, "suspensionId", "suspension";
+    TaskId, "taskId", "task";
     NotificationId, "notificationId", "notification";
     ScheduleId, "scheduleId", "schedule";
     BulkJobId, "bulkJobId", "bulk job";

@@ -46,9 +46,11 @@ pub(crate) mod respond;
 mod schedules;
 mod stream_tokens;
 mod suspensions;
+mod tasks;
 mod webhook_deliveries;
 mod webhook_trigger;
 mod webhooks;
+mod workers;
 mod workflow_versions;
 mod workflows;
 mod workspaces;
@@ -102,6 +104,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(execution_events::routes())
         .merge(execution_logs::routes())
         .merge(suspensions::routes())
+        .merge(tasks::routes())
+        .merge(workers::routes())
         .merge(notifications::routes())
         .merge(callbacks::routes())
         .merge(receipts::routes())

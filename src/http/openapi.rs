@@ -38,6 +38,11 @@ const NOTHING_STORED: &[&str] = &[
     "send_response_page",
     "receive_callback",
     "trigger_webhook",
+    "lease_tasks",
+    "heartbeat_task",
+    "complete_task",
+    "fail_task",
+    "release_task",
 ];
 
 /// The groups of operations: name and what they are about.
@@ -48,6 +53,7 @@ const TAGS: &[(&str, &str)] = &[
     ("pods", "Folders of workflows and executions."),
     ("workflows", "Node graphs and their versions."),
     ("executions", "Runs of workflows."),
+    ("tasks", "Work for workers: leased, reported on, done."),
     ("bulk", "Many executions cancelled, replayed or retried, at a measured pace."),
     ("events", "What has happened outside, and starts the workflows that subscribe to it."),
     ("schedules", "Workflows started by the clock, and the ledger of what became of each slot."),
@@ -68,6 +74,7 @@ const PATH_PARAMETERS: &[(&str, Option<KnownFormat>, &str)] = &[
     ("suspensionId", Some(KnownFormat::Uuid), "The suspension"),
     ("notificationId", Some(KnownFormat::Uuid), "The notification"),
     ("scheduleId", Some(KnownFormat::Uuid), "The schedule"),
+    ("taskId", Some(KnownFormat::Uuid), "The task"),
     ("bulkJobId", Some(KnownFormat::Uuid), "The bulk job"),
     ("webhookId", Some(KnownFormat::Uuid), "The webhook"),
     ("deliveryId", Some(KnownFormat::Uuid), "The delivery"),
@@ -112,6 +119,12 @@ pub(super) fn base() -> OpenApi {
     components.add_security_scheme(
         "streamToken",
         SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description("token", token))),
+    );
+    let lease =
+        "For the doors of one task alone: the token of its lease, which may also come as `leaseToken` or as a bearer";
+    components.add_security_scheme(
+        "leaseToken",
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("x-lease-token", lease))),
     );
     OpenApiBuilder::new()
         .info(

@@ -26,6 +26,7 @@ mod schema;
 mod start;
 mod subscriptions;
 mod subworkflow;
+mod task;
 #[cfg(test)]
 mod testing;
 mod transform;
@@ -116,6 +117,13 @@ pub enum Role {
         concurrency: usize,
         /// What the failure of an iteration does.
         on_item_error: OnItemError,
+    },
+    /// Work for a worker.
+    Task {
+        /// How many leases may run out before the node fails.
+        max_leases: i64,
+        /// How long it may wait for a worker each time.
+        queue_timeout_ms: Option<i64>,
     },
 }
 
@@ -249,6 +257,8 @@ pub enum Outcome {
     Suspend(Box<Question>),
     /// It goes on when the child execution has ended (or at once).
     Child(Box<ChildRequest>),
+    /// It goes on when a worker has done the task.
+    Task(Box<TaskRequest>),
     /// Its body runs once for each of these.
     Iterate(Vec<Value>),
 }
@@ -315,6 +325,17 @@ pub struct ChildRequest {
     pub input: Value,
     /// Whether the node waits for its end.
     pub wait: bool,
+}
+
+/// The task that a node has a worker do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskRequest {
+    /// The queue that workers take it from.
+    pub queue: String,
+    /// What there is to do.
+    pub input: Value,
+    /// How long a lease lasts without a sign of life.
+    pub lease_ms: i64,
 }
 
 /// Work outside the process. Dropped when it is cancelled or takes too long, so it must be safe to drop at any await.

@@ -6,9 +6,10 @@ use crate::{
         audit::AuditEntry,
         execution::{Execution, ExecutionProgress},
         identity::Role,
-        ids::{ExecutionId, InstanceId, PodId, SuspensionId, WorkflowId, WorkspaceId},
+        ids::{ExecutionId, InstanceId, PodId, SuspensionId, TaskId, WorkflowId, WorkspaceId},
         notification::{Notification, ResponseLink},
         suspension::{Decision, Standing, Suspension, SuspensionState},
+        task::Task,
         webhook::WebhookDelivery,
     },
 };
@@ -36,6 +37,8 @@ pub struct Commit {
     pub suspensions: Vec<SuspensionChange>,
     /// What is sent about suspensions that open.
     pub notices: Notices,
+    /// Tasks that begin, change hands, or are over.
+    pub tasks: Vec<TaskChange>,
     /// Executions that a node starts.
     pub children: Vec<NewChild>,
     /// An execution to put on the queue as well: the parent of one that ended.
@@ -175,6 +178,48 @@ impl SuspensionChange {
             Self::Update { id, .. } | Self::Close { id, .. } => *id,
         }
     }
+}
+
+/// A task's row.
+#[derive(Clone, Debug)]
+pub enum TaskChange {
+    /// A new one, which may be leased already.
+    Add(Box<Task>),
+    /// It waits for a worker again.
+    Return {
+        /// Which.
+        id: TaskId,
+        /// The attempt that the next worker makes.
+        attempt: i64,
+        /// Since when.
+        queued_at: Instant,
+    },
+    /// A worker takes it.
+    Lease {
+        /// Which.
+        id: TaskId,
+        /// The number of the lease.
+        fence: i64,
+        /// Who.
+        worker_id: String,
+        /// When.
+        leased_at: Instant,
+        /// When the lease runs out.
+        lease_until: Instant,
+    },
+    /// A sign of life.
+    Extend {
+        /// Which.
+        id: TaskId,
+        /// The lease.
+        fence: i64,
+        /// When.
+        at: Instant,
+        /// When the lease runs out.
+        lease_until: Instant,
+    },
+    /// It is over.
+    Remove(TaskId),
 }
 
 /// An execution that a node starts, in the same commit as the event that says so.

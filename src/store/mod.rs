@@ -2,7 +2,7 @@
 //!
 //! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
 //! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds
-//! what settles a slot, [`bulk`] what bulk jobs need. [`sql`] is the one implementation, over a small backend for each database.
+//! what settles a slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need. [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
@@ -14,6 +14,7 @@ mod filters;
 mod rows;
 pub mod schedules;
 pub mod sql;
+pub mod tasks;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -88,7 +89,7 @@ pub struct Page<T> {
 
 /// The database.
 #[async_trait]
-pub trait Store: schedules::Schedules + bulk::BulkJobs + Send + Sync + 'static {
+pub trait Store: schedules::Schedules + bulk::BulkJobs + tasks::Tasks + Send + Sync + 'static {
     // --- the engine's writes -------------------------------------------------------------------------------------------
 
     /// Writes a batch in one transaction and answers for each member: `results[i]` belongs to `batch[i]`.
@@ -456,6 +457,8 @@ pub enum Hint {
     Queue,
     /// This execution has new events.
     Events(ExecutionId),
+    /// A queue of tasks has something.
+    Tasks,
     /// This workspace's feed has new rows.
     Feed(WorkspaceId),
     /// Hints may have been lost: look at everything.

@@ -146,7 +146,7 @@ impl Driver {
     pub(super) fn tell(&mut self, address: Address, attempt: i64, report: Report) {
         self.say(match report {
             Report::Log { level, message, data } => Command::Log { address, attempt, level, message, data },
-            Report::Delta { channel, text } => Command::Delta { address, attempt, channel, text },
+            Report::Delta { channel, text } => Command::Delta { address, attempt, channel, text, progress: [None; 2] },
         });
     }
 }

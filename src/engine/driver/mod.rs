@@ -9,6 +9,7 @@ mod begin;
 mod children;
 mod effects;
 mod opening;
+mod tasks;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -23,7 +24,7 @@ use crate::{
         execution::ExecutionOrigin,
         failure::{Failure, FailureCode},
         graph::NodeIndex,
-        ids::{ExecutionId, SuspensionId},
+        ids::{ExecutionId, SuspensionId, TaskId},
     },
     nodes::{Effect, EffectContext, NodeContext, Outcome, Report, Step},
     store::commit::{Commit, NewChild, Notices},
@@ -33,7 +34,7 @@ use super::{
     Engine, EngineError,
     drivers::{Entry, Epoch},
     machine::{Command, Machine, scope::RunScope, state::Address},
-    project::{self, Placement, Seen, SeenTimer},
+    project::{self, Placement, Seen, SeenTimer, TaskFacts},
 };
 
 /// Events decided on between two flushes of a chain of pure nodes.
@@ -41,6 +42,7 @@ const FLUSH_EVENTS: usize = 512;
 
 use opening::Opening;
 pub use opening::Place;
+use tasks::Handed;
 
 /// What a driver needs of an execution whose log is folded.
 pub struct Folded {
@@ -70,6 +72,10 @@ struct Driver {
     children: Vec<NewChild>,
     /// What is sent about suspensions that decided events open; written with them.
     notices: Notices,
+    /// What there is to do in tasks that decided events queue; written with them.
+    tasks: Vec<TaskFacts>,
+    /// Workers that get a task with the decided events that lease it to them.
+    handed: Vec<Handed>,
     in_flight: HashMap<Address, (i64, AbortHandle)>,
     effects: JoinSet<(Address, i64, Outcome)>,
     reports: mpsc::Receiver<(Address, i64, Report)>,
@@ -105,6 +111,8 @@ impl Driver {
             pending: Vec::new(),
             children: Vec::new(),
             notices: Notices::default(),
+            tasks: Vec::new(),
+            handed: Vec::new(),
             in_flight: HashMap::new(),
             effects: JoinSet::new(),
             reports,
@@ -224,7 +232,14 @@ impl Driver {
                 Err(failure) => outcome = Outcome::Fail(failure),
             }
         }
+        let offer = match &outcome {
+            Outcome::Task(request) => Some(self.offer_task(TaskId(new_id), request)),
+            _ => None,
+        };
         self.machine.decide(now, Command::Finish { address: address.clone(), attempt, outcome, new_id });
+        if let Some(Some(waiting)) = offer {
+            self.hand_over(now, address, TaskId(new_id), waiting);
+        }
         Ok(())
     }
 
@@ -276,7 +291,8 @@ impl Driver {
         let now = self.now();
         let children = std::mem::take(&mut self.children);
         let notices = std::mem::take(&mut self.notices);
-        let placement = Placement { driver, children, notices, ..Placement::default() };
+        let tasks = std::mem::take(&mut self.tasks);
+        let placement = Placement { driver, children, notices, tasks, ..Placement::default() };
         let commit = project::commit(&self.machine, &self.origin, &events, &self.seen, now, placement);
         match self.write(commit).await {
             Ok(()) => Ok(Flushed::Written),
@@ -295,7 +311,11 @@ impl Driver {
         let (driver, snapshot) = (commit.driver, commit.snapshot.is_some());
         let tells = !commit.notices.notifications.is_empty();
         let wakes = commit.wake.is_some() || commit.children.iter().any(|child| child.execution.origin.lane.is_some());
+        let handed = self.take_handed(&commit);
         self.engine.0.committer.commit(commit).await?;
+        for (waiting, leased) in handed {
+            self.engine.deliver(waiting, vec![leased]);
+        }
         if driver.is_none() {
             self.engine.after_commit(&self.origin, wakes);
         } else if wakes {
@@ -325,6 +345,8 @@ impl Driver {
         self.pending.clear();
         self.children.clear();
         self.notices = Notices::default();
+        self.tasks.clear();
+        self.handed.clear();
         let now = self.now();
         for command in self.said.clone() {
             self.machine.decide(now, command);

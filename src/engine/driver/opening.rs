@@ -104,6 +104,7 @@ impl Driver {
             idempotency: riders.reply.map(|reply| reply(&execution)),
             children: std::mem::take(&mut self.children),
             notices: std::mem::take(&mut self.notices),
+            tasks: std::mem::take(&mut self.tasks),
             slot: riders.slot,
             dedupe: riders.dedupe,
             debounce: riders.debounce,

@@ -43,6 +43,8 @@ impl Machine {
             }
             Event::NodeUpdate(e) => self.apply_node(e),
             Event::NodeDelta(_) | Event::NodeLog(_) => {}
+            Event::NodeAction(e) => self.count_action(e),
+            Event::TaskUpdate(e) => self.apply_task(e),
             Event::ExecutionSuspended(e) => {
                 let interrupt = &e.interrupt;
                 let at = interrupt.path.clone().unwrap_or_else(|| interrupt.node_id.clone());
@@ -125,7 +127,8 @@ impl Machine {
         run.status = Some(e.status);
         let timer = run.resume_at.take().is_some();
         if e.status == NodeStatus::Cancelled {
-            run.stopped = Stopped { child: run.child, timer, ..run.stopped };
+            let task = run.past_task.filter(|(_, fence)| fence.is_none()).map(|(task, _)| task);
+            run.stopped = Stopped { child: run.child, timer, task, ..run.stopped };
         }
         if let Some(scope) = self.state.scopes.get_mut(&scope) {
             match (was_live, e.status.is_final()) {
@@ -188,6 +191,9 @@ impl Machine {
                 resume_at: None,
                 suspension: None,
                 child: None,
+                task: None,
+                past_task: None,
+                reported: [0; 3],
                 iterations: None,
                 reused: false,
                 stopped: Stopped::default(),

@@ -63,6 +63,7 @@ impl Machine {
         if let Some(id) = suspension {
             self.close_suspension(now, id, SuspensionState::Cancelled, None);
         }
+        self.withdraw_task(now, &at, "cancelled");
         self.emit_update(now, &at, NodeStatus::Cancelled, |_| {});
         true
     }
@@ -100,6 +101,7 @@ impl Machine {
             suspensions: stopped().filter_map(|(_, run)| run.stopped.suspension).collect(),
             children: stopped().filter_map(|(_, run)| run.stopped.child).collect(),
             timers: stopped().filter(|(_, run)| run.stopped.timer).count() as i64,
+            tasks: stopped().filter_map(|(_, run)| run.stopped.task).collect(),
         }
     }
 }

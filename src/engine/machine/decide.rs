@@ -14,10 +14,10 @@ use crate::{
         },
         execution::ExecutionStatus,
         failure::{Failure, FailureCode},
-        ids::{ExecutionId, SuspensionId},
+        ids::{ExecutionId, SuspensionId, TaskId},
         suspension::{Decision, Interrupt, SuspensionState},
     },
-    nodes::{Completion, MAX_VALUE_DEPTH, OnError, OnItemError, Outcome, Question, Retry, Role, fits_depth},
+    nodes::{Completion, MAX_VALUE_DEPTH, OnError, OnItemError, Outcome, Question, Role, fits_depth},
 };
 
 use super::{
@@ -61,13 +61,26 @@ impl Machine {
                 }
                 return;
             }
-            Command::Delta { address, attempt, channel, text } => {
+            Command::Delta { address, attempt, channel, text, progress } => {
                 if self.is_attempt(&address, attempt) {
                     let (node_id, path) = self.name(&address);
-                    let seq = self.next_seq();
-                    self.emit(Event::NodeDelta(NodeDeltaEvent { seq, at: now, node_id, path, channel, delta: text }));
+                    let (seq, [progress, progress_max]) = (self.next_seq(), progress);
+                    let delta =
+                        NodeDeltaEvent { seq, at: now, node_id, path, channel, delta: text, progress, progress_max };
+                    self.emit(Event::NodeDelta(delta));
                 }
                 return;
+            }
+            Command::Action { address, attempt, action } => {
+                if self.is_attempt(&address, attempt) {
+                    self.record_action(now, &address, attempt, action);
+                }
+                return;
+            }
+            Command::Lease { address, task, worker } => return self.lease_task(now, &address, task, worker),
+            Command::Return { address, task, fence, reason } => self.return_task(now, &address, task, fence, reason),
+            Command::TaskDone { address, task, fence, result, stats } => {
+                self.task_done(now, &address, task, fence, result, stats);
             }
             Command::Answer { suspension_id, decision } => self.answer(now, suspension_id, decision),
             Command::Claim { suspension_id, by } => self.claim(now, suspension_id, by),
@@ -130,6 +143,7 @@ impl Machine {
                     self.complete(now, at, Completion { output: Arc::new(output), port: None, transparent: false });
                 }
             }
+            Outcome::Task(request) => self.queue_task(now, at, TaskId(new_id), request.queue.clone()),
             Outcome::Iterate(items) if items.len() > self.limits.loop_items => {
                 let message = format!("a loop has at most {} items, not {}", self.limits.loop_items, items.len());
                 self.fail(now, at, Failure::new(FailureCode::LimitExceeded, message));
@@ -298,7 +312,7 @@ impl Machine {
 
     fn interrupted(&mut self, now: Instant, at: &str) {
         let Some(run) = self.state.runs.get(at) else { return };
-        if run.status != Some(NodeStatus::Running) || run.child.is_some() || run.iterations.is_some() {
+        if !self.runs_in_process(at) {
             return;
         }
         let node = self.workflow.node(run.node);
@@ -437,7 +451,7 @@ impl Machine {
     }
 
     /// The node's id and the path of a run, as events show them.
-    fn name(&self, at: &str) -> (String, Option<String>) {
+    pub(super) fn name(&self, at: &str) -> (String, Option<String>) {
         self.state.runs.get(at).map_or_else(
             || (at.to_owned(), None),
             |run| (self.workflow.graph.nodes[run.node].id.clone(), path_of(run, at)),
@@ -448,34 +462,6 @@ impl Machine {
 /// The result of a wait that is over: it hands on what it was handed.
 pub(super) fn waited(until: Instant) -> Completion {
     Completion { output: Arc::new(json!({ "until": until })), port: None, transparent: true }
-}
-
-impl Retry {
-    /// Whether a failed attempt is followed by another one.
-    fn applies(&self, failure: &Failure, attempt: i64) -> bool {
-        if attempt >= self.max_attempts {
-            return false;
-        }
-        if self.retry_on.is_empty() {
-            return failure.retryable;
-        }
-        let code = serde_json::to_value(failure.code).unwrap_or_default();
-        self.retry_on.iter().any(|wanted| Some(wanted.as_str()) == code.as_str())
-    }
-
-    /// The delay before the attempt that follows `attempt`. The spread is taken from `seed`, so that it is the same whenever
-    /// it is computed again.
-    fn delay_ms(&self, attempt: i64, seed: &str) -> i64 {
-        let doublings = u32::try_from(attempt - 1).unwrap_or(0).min(40);
-        let delay = if self.exponential { self.initial_ms.saturating_mul(1 << doublings) } else { self.initial_ms };
-        let delay = delay.clamp(0, self.max_ms);
-        if !self.jitter || delay == 0 {
-            return delay;
-        }
-        let hash = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, seed.as_bytes()).as_u128();
-        let half = delay / 2;
-        half + (hash % (u128::from(half.unsigned_abs()) + 1)) as i64
-    }
 }
 
 /// About how many bytes a value takes as JSON; escapes are not counted.

@@ -34,6 +34,7 @@ impl Machine {
         let expiries = state.open.values().filter_map(|open| open.interrupt.expires_at);
         let steps = state.open.values().filter_map(next_step);
         let children = state.children().filter_map(|(at, _)| self.child_deadline(at));
+        let tasks = state.tasks().filter_map(|(at, task)| self.task_deadline(at, task));
         start
             .into_iter()
             .chain(end)
@@ -41,6 +42,7 @@ impl Machine {
             .chain(expiries)
             .chain(steps)
             .chain(children)
+            .chain(tasks)
             .chain(self.deadline())
             .min()
     }
@@ -126,6 +128,7 @@ impl Machine {
         for at in late {
             self.late_child(now, &at);
         }
+        self.end_late_tasks(now);
     }
 
     /// Children that have taken too long at `now`. They are cancelled before the tick that says so, because afterwards nothing
@@ -196,10 +199,13 @@ impl Machine {
         self.begin_closing(now, Closing::Cancel { by: None, reason });
     }
 
-    /// Whether a run's latest word was that it runs in this process: no child, no iterations.
+    /// Whether a run's latest word was that it runs in this process: no child, no task, no iterations.
     pub fn runs_in_process(&self, at: &str) -> bool {
         self.state.runs.get(at).is_some_and(|run| {
-            run.status == Some(NodeStatus::Running) && run.child.is_none() && run.iterations.is_none()
+            run.status == Some(NodeStatus::Running)
+                && run.child.is_none()
+                && run.task.is_none()
+                && run.iterations.is_none()
         })
     }
 

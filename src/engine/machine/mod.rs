@@ -9,9 +9,11 @@ mod close;
 mod decide;
 mod expiry;
 pub mod replay;
+mod retry;
 pub mod scope;
 mod standing;
 pub mod state;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod votes;
@@ -26,12 +28,14 @@ use crate::{
         event::{Event, LogLevel, NodeStatus},
         execution::{ExecutionOrigin, ExecutionProgress, NodeState, Presets},
         failure::{Failure, FailureCode},
-        ids::{ExecutionId, SuspensionId},
+        ids::{ExecutionId, SuspensionId, TaskId},
         suspension::{Approvers, Decision},
+        task::TaskStats,
     },
     nodes::{CompiledWorkflow, Outcome},
 };
 use state::{Address, State, path_of};
+pub use tasks::{Action, LeaseStanding, Returned};
 
 /// The port of nodes that have only one; edges without a port leave by it.
 pub const DEFAULT_PORT: &str = "default";
@@ -131,6 +135,50 @@ pub enum Command {
         channel: crate::domain::event::DeltaChannel,
         /// The piece.
         text: String,
+        /// With progress: how far the work has come, and how far it goes.
+        progress: [Option<f64>; 2],
+    },
+    /// Something that the worker of a running attempt did.
+    Action {
+        /// The run.
+        address: Address,
+        /// The attempt.
+        attempt: i64,
+        /// What.
+        action: Action,
+    },
+    /// A worker takes a task that waits for one.
+    Lease {
+        /// The run.
+        address: Address,
+        /// The task.
+        task: TaskId,
+        /// Who takes it.
+        worker: String,
+    },
+    /// A lease is over without a result: the task waits for a worker again.
+    Return {
+        /// The run.
+        address: Address,
+        /// The task.
+        task: TaskId,
+        /// The lease.
+        fence: i64,
+        /// Why.
+        reason: Returned,
+    },
+    /// The worker that has the task tells its result. Nothing happens if its lease is over.
+    TaskDone {
+        /// The run.
+        address: Address,
+        /// The task.
+        task: TaskId,
+        /// The lease.
+        fence: i64,
+        /// The node's output, or why there is none.
+        result: Result<Value, Failure>,
+        /// Its own counts.
+        stats: Option<TaskStats>,
     },
     /// Somebody who may do so answered an open suspension, or voted.
     Answer {
@@ -291,6 +339,7 @@ impl Machine {
                 .map(|(start, end)| end.ms_since(start)),
             reused: run.reused,
             child_execution_id: run.child,
+            task: run.task.clone(),
         })
     }
 

@@ -17,8 +17,9 @@ use crate::{
         execution::{ExecutionStats, ExecutionStatus},
         failure::Failure,
         graph::NodeIndex,
-        ids::{ExecutionId, SuspensionId},
+        ids::{ExecutionId, SuspensionId, TaskId},
         suspension::{Interrupt, Standing},
+        task::TaskStanding,
     },
 };
 
@@ -114,6 +115,15 @@ pub struct Run {
     pub suspension: Option<SuspensionId>,
     /// The child execution that it waits for.
     pub child: Option<ExecutionId>,
+    /// The task that a worker has, or that waits for one.
+    #[serde(default)]
+    pub task: Option<TaskStanding>,
+    /// The task that is over, and the lease under which it ended, if a worker ended it.
+    #[serde(default)]
+    pub past_task: Option<(TaskId, Option<i64>)>,
+    /// What its worker has reported so far: steps, actions, screenshots.
+    #[serde(default)]
+    pub reported: [i64; 3],
     /// The iterations, where it is a loop.
     pub iterations: Option<Iterations>,
     /// The result was taken over from another execution.
@@ -131,6 +141,9 @@ pub struct Stopped {
     pub child: Option<ExecutionId>,
     /// Its timer.
     pub timer: bool,
+    /// Its task.
+    #[serde(default)]
+    pub task: Option<TaskId>,
 }
 
 /// How a loop stands.
@@ -231,6 +244,11 @@ impl State {
     /// Live runs with a live child execution: `(address, child)`.
     pub fn children(&self) -> impl Iterator<Item = (&Address, ExecutionId)> {
         self.running.iter().filter_map(|address| Some((address, self.runs.get(address)?.child?)))
+    }
+
+    /// Live runs with a task: `(address, task)`.
+    pub fn tasks(&self) -> impl Iterator<Item = (&Address, &TaskStanding)> {
+        self.running.iter().filter_map(|address| Some((address, self.runs.get(address)?.task.as_ref()?)))
     }
 
     /// Whether a failure or a cancellation is stopping the scope or one around it.

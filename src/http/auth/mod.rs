@@ -4,6 +4,8 @@ mod access;
 pub mod api_key;
 mod jwks;
 mod jwt;
+pub mod lease_token;
+pub mod seal;
 pub mod stream_token;
 
 use std::sync::Arc;
@@ -100,6 +102,7 @@ pub struct Authenticator {
     keys: api_key::KeyCache,
     jwt: jwt::Verifier,
     stream_tokens: stream_token::Signer,
+    lease_tokens: lease_token::Signer,
 }
 
 impl Authenticator {
@@ -113,6 +116,7 @@ impl Authenticator {
         Ok(Self {
             keys: api_key::KeyCache::new(store, clock.clone()),
             jwt: jwt::Verifier::new(&config.jwt, clock.clone())?,
+            lease_tokens: lease_token::Signer::new(stream_token_key),
             stream_tokens: stream_token::Signer::new(stream_token_key, clock),
         })
     }
@@ -120,6 +124,11 @@ impl Authenticator {
     /// Signs and checks stream tokens.
     pub fn stream_tokens(&self) -> &stream_token::Signer {
         &self.stream_tokens
+    }
+
+    /// Signs and checks lease tokens.
+    pub fn lease_tokens(&self) -> &lease_token::Signer {
+        &self.lease_tokens
     }
 
     /// Who the credentials in the headers are of; none without any.

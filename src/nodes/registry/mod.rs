@@ -31,7 +31,7 @@ use super::{
     config::{Compiled, Config},
     end, http, if_else, loops, merge, note, router,
     schema::{self, Schema, shorten},
-    start, subscriptions, subworkflow, transform, wait,
+    start, subscriptions, subworkflow, task, transform, wait,
 };
 
 /// Every node type, in the order in which editors offer them.
@@ -46,6 +46,7 @@ const KINDS: &[Kind] = &[
     wait::KIND,
     subworkflow::KIND,
     http::KIND,
+    task::KIND,
     approval_gate::KIND,
     ask_human::KIND,
     callback::KIND,

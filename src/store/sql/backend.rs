@@ -15,7 +15,7 @@ use crate::{
     clock::Instant,
     domain::ids::{
         ApiKeyId, BulkJobId, DeliveryId, ExecutionId, InstanceId, InviteId, LinkId, NotificationId, PodId, ScheduleId,
-        SuspensionId, WebhookId, WorkflowId, WorkspaceId,
+        SuspensionId, TaskId, WebhookId, WorkflowId, WorkspaceId,
     },
     store::{Hint, StoreError},
 };
@@ -67,7 +67,7 @@ macro_rules! cell_from {
 
 cell_from! {
     Id: Uuid => |id| id, WorkspaceId => |id| id.0, PodId => |id| id.0, WorkflowId => |id| id.0, ExecutionId => |id| id.0,
-        SuspensionId => |id| id.0, ApiKeyId => |id| id.0, InviteId => |id| id.0, InstanceId => |id| id.0,
+        SuspensionId => |id| id.0, TaskId => |id| id.0, ApiKeyId => |id| id.0, InviteId => |id| id.0, InstanceId => |id| id.0,
         ScheduleId => |id| id.0, NotificationId => |id| id.0, LinkId => |id| id.0,
         WebhookId => |id| id.0, DeliveryId => |id| id.0, BulkJobId => |id| id.0;
     Int: i64 => |number| number, i32 => i64::from, u16 => i64::from, Instant => |at| at.0;

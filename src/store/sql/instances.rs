@@ -81,6 +81,7 @@ macro_rules! orphaned {
              WHERE s.workspace_id = e.workspace_id AND s.execution_id = e.id AND s.state = 'open')
          AND NOT EXISTS (SELECT 1 FROM timers AS t WHERE t.workspace_id = e.workspace_id AND t.execution_id = e.id)
          AND NOT EXISTS (SELECT 1 FROM queue AS q WHERE q.workspace_id = e.workspace_id AND q.execution_id = e.id)
+         AND NOT EXISTS (SELECT 1 FROM tasks AS k WHERE k.workspace_id = e.workspace_id AND k.execution_id = e.id)
          AND NOT EXISTS (SELECT 1 FROM executions AS c
              WHERE c.workspace_id = e.workspace_id AND c.parent_execution_id = e.id
                  AND c.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling'))"

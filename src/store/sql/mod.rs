@@ -28,6 +28,7 @@ mod secrets;
 mod sqlite;
 mod suspensions;
 mod tail;
+mod tasks;
 pub mod upkeep;
 mod webhooks;
 

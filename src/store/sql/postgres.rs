@@ -277,6 +277,7 @@ fn encode(tag: &str, hints: &[Hint]) -> String {
     for hint in hints {
         let (letter, id) = match hint {
             Hint::Queue => ('q', None),
+            Hint::Tasks => ('t', None),
             Hint::Events(execution) => ('e', Some(execution.0)),
             Hint::Feed(workspace) => ('f', Some(workspace.0)),
             Hint::Lost => ('l', None),
@@ -300,6 +301,7 @@ fn decode(tag: &str, payload: &str) -> Vec<Hint> {
     parts
         .map(|part| match part.split_at_checked(1) {
             Some(("q", "")) => Hint::Queue,
+            Some(("t", "")) => Hint::Tasks,
             Some(("e", text)) => id(text).map_or(Hint::Lost, |id| Hint::Events(ExecutionId(id))),
             Some(("f", text)) => id(text).map_or(Hint::Lost, |id| Hint::Feed(WorkspaceId(id))),
             _ => Hint::Lost,
@@ -314,7 +316,7 @@ mod tests {
     #[test]
     fn hints_survive_the_payload_and_fit_into_it() {
         let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
-        let hints = [Hint::Queue, Hint::Events(ExecutionId(id)), Hint::Feed(WorkspaceId(id)), Hint::Lost];
+        let hints = [Hint::Queue, Hint::Tasks, Hint::Events(ExecutionId(id)), Hint::Feed(WorkspaceId(id)), Hint::Lost];
         assert_eq!(decode("other", &encode("us", &hints)), hints);
         assert_eq!(decode("us", &encode("us", &hints)), []);
         assert_eq!(decode("us", "other,e!,x"), [Hint::Lost, Hint::Lost]);

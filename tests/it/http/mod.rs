@@ -39,6 +39,8 @@ mod server;
 mod stream_tokens;
 mod suspension_handling;
 mod suspensions;
+mod task_races;
+mod tasks;
 mod webhook_deliveries;
 mod webhook_replies;
 mod webhook_signatures;

@@ -233,6 +233,7 @@ async fn every_described_operation_succeeds() {
     run.output().await;
     ann.get(&format!("{suspension}/receipt")).await.expect(200);
     walk_links(&scene).await;
+    walk_tasks(&scene).await;
     ann.get(&format!("{workspace}/audit")).await.expect(200);
     assert_eq!(ann.get(&format!("{workspace}/audit/export")).await.status, 200);
     ann.get(&scene.executions()).await.expect(200);
@@ -268,6 +269,28 @@ async fn every_described_operation_succeeds() {
     ann.delete(&pod).await.expect(204);
     ann.delete(&workspace).await.expect(204);
     assert_eq!(Contract::get().unanswered(), Vec::<String>::new());
+}
+
+/// A worker's day.
+async fn walk_tasks(scene: &Scene) {
+    let (pod, worker) = (scene.place.pod(), scene.app.anonymous());
+    let run = scene.run(line([node("work", "task", json!({"queue": "q"}))]), json!(null)).await;
+    scene.run(line([node("work", "task", json!({"queue": "q"}))]), json!(null)).await;
+    let wish = json!({"queues": ["q"], "workerId": "w", "waitSeconds": 30});
+    for word in ["release", "complete", "fail"] {
+        let task = scene.ann.post(&format!("{pod}/tasks/lease"), wish.clone()).await.expect(200)["tasks"][0].clone();
+        let door = |word: &str| format!("{pod}/tasks/{}/{word}", task["taskId"].as_str().unwrap());
+        let token = &task["leaseToken"];
+        worker.post(&door("heartbeat"), json!({"leaseToken": token, "message": "at it"})).await.expect(200);
+        let body = match word {
+            "fail" => json!({"leaseToken": token, "error": {"message": "no"}}),
+            _ => json!({"leaseToken": token}),
+        };
+        worker.post(&door(word), body).await.expect(200);
+    }
+    scene.ann.get(&format!("{pod}/task-queues")).await.expect(200);
+    scene.ann.get(&format!("{pod}/workers")).await.expect(200);
+    run.end().await;
 }
 
 /// What is told of a suspension, and the ways to answer it without an account.

@@ -44,8 +44,16 @@ pub async fn a_new_execution_is_stored_as_it_was_given(fixture: Fixture) {
     progress.finished_at = Some(START.plus_ms(4));
     progress.suspended_at = Some(START.plus_ms(5));
     progress.waited_ms = 6;
-    progress.stats =
-        ExecutionStats { nodes: 1, completed: 2, failed: 3, agent_actions: 4, screenshots: 5, tokens: i64::MAX };
+    progress.stats = ExecutionStats {
+        nodes: 1,
+        completed: 2,
+        failed: 3,
+        leases: 6,
+        steps: 7,
+        agent_actions: 4,
+        screenshots: 5,
+        tokens: i64::MAX,
+    };
 
     let batch = [create(&plain), Commit { driver: Some(driver), ..create(&full) }];
     let results = fixture.store.commit(&batch).await.unwrap();

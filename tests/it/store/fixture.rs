@@ -275,6 +275,7 @@ pub fn create(execution: &Execution) -> Commit {
         timer: TimerChange::Keep,
         suspensions: Vec::new(),
         notices: Notices::default(),
+        tasks: Vec::new(),
         children: Vec::new(),
         wake: None,
         idempotency: None,

@@ -3,6 +3,7 @@
 mod deciding;
 mod random;
 mod stopping;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -59,6 +60,9 @@ fn workflow(definition: &Value) -> Arc<CompiledWorkflow> {
                     _ => OnItemError::Fail,
                 },
             },
+            "task" => {
+                Role::Task { max_leases: number("maxLeases").unwrap_or(3), queue_timeout_ms: number("queueTimeoutMs") }
+            }
             _ => Role::Plain,
         };
         let retry = number("attempts").map(|max_attempts| Retry {
@@ -194,6 +198,7 @@ impl Run {
             assert_eq!(event.seq(), i as i64 + 1, "positions are dense");
         }
         deciding::check_standing(&self.log);
+        tasks::check_leases(&self.log);
         let ends: Vec<_> = self.log.iter().filter(|event| event.is_terminal()).collect();
         assert!(ends.len() <= 1, "there is one end at the most");
         assert_eq!(state.status.is_terminal(), ends.len() == 1);
@@ -202,6 +207,7 @@ impl Run {
             assert!(state.open.is_empty(), "no suspension stays open");
             assert!(state.running.is_empty() && state.waiting.is_empty() && state.retrying.is_empty());
             assert_eq!(self.machine.next_due(), None);
+            assert!(state.runs.values().all(|run| run.task.is_none()), "no task stays open");
         }
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Run, deciding::asking, decision, graph};
+use super::{Run, deciding::asking, decision, graph, tasks::request};
 use crate::{
     clock::Instant,
     domain::{
@@ -14,8 +14,9 @@ use crate::{
         identity::Role,
         ids::{SuspensionId, WorkflowId},
         suspension::{Approvers, Decision, Policy, Quorum, TimelineAction, TimelineStep},
+        task::{TaskStanding, TaskState},
     },
-    engine::machine::Command,
+    engine::machine::{Command, Returned},
     nodes::{self, ChildRequest, Outcome},
 };
 
@@ -38,6 +39,7 @@ fn any_graph() -> impl Strategy<Value = Value> {
                     ["fail", "continue", "collect"][(second % 3) as usize]
                 ),
                 4 if from % 7 == 0 => "end?terminate=1".to_owned(),
+                5 => format!("task?maxLeases={}&timeoutMs=40&queueTimeoutMs=60&attempts=2", 1 + second % 3),
                 _ if *any => "x?join=any".to_owned(),
                 _ => "x".to_owned(),
             };
@@ -108,6 +110,23 @@ fn any_word(now: Instant, suspension_id: SuspensionId, choice: u8, friendly: boo
     }
 }
 
+/// What happens to a task. Friends take it and do it.
+fn any_word_of_a_worker(address: &str, standing: &TaskStanding, choice: u8, friendly: bool) -> Command {
+    let (address, task) = (address.to_owned(), standing.task_id);
+    // Somebody whose lease is over may speak, too.
+    let fence = if choice.is_multiple_of(4) && !friendly { standing.fence - 1 } else { standing.fence };
+    match choice % 16 {
+        _ if standing.state == TaskState::Queued => Command::Lease { address, task, worker: "w".to_owned() },
+        0..=4 if !friendly => Command::Return { address, task, fence, reason: Returned::Lost },
+        5 | 6 if !friendly => Command::Return { address, task, fence, reason: Returned::Released },
+        7 | 8 if !friendly => {
+            let failure = Failure::retryable(FailureCode::TaskFailed, "no");
+            Command::TaskDone { address, task, fence, result: Err(failure), stats: None }
+        }
+        _ => Command::TaskDone { address, task, fence, result: Ok(json!(choice)), stats: None },
+    }
+}
+
 /// Does one of the things that can happen, chosen by `choice`; `false` if nothing can.
 fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
     let state = &run.machine.state;
@@ -117,6 +136,7 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
     let running: Vec<_> = state.running.iter().filter(|at| run.machine.runs_in_process(at)).cloned().collect();
     let children: Vec<_> = state.children().map(|(at, child)| (at.clone(), child)).collect();
     let open: Vec<_> = state.open.keys().copied().collect();
+    let tasks: Vec<_> = state.tasks().map(|(at, task)| (at.clone(), task.clone())).collect();
     let pick = usize::from(choice);
     if let Some(address) = run.machine.startable(run.now).filter(|_| !choice.is_multiple_of(3) || friendly) {
         run.say(Command::Start(address));
@@ -126,6 +146,7 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
         let node = run.machine.state.run(&address).unwrap().node;
         let is_gate = run.machine.workflow.nodes[node].kind == "approval-gate";
         let is_loop = matches!(run.machine.workflow.nodes[node].role, nodes::Role::Loop { .. });
+        let is_task = matches!(run.machine.workflow.nodes[node].role, nodes::Role::Task { .. });
         let outcome = match choice % 8 {
             0 | 1 if !friendly => Outcome::Fail(Failure::retryable(FailureCode::HttpFailed, "reset")),
             2 if !friendly => Outcome::Wait { until: run.now.plus_ms(50) },
@@ -137,9 +158,12 @@ fn act(run: &mut Run, choice: u8, friendly: bool) -> bool {
             })),
             _ if is_loop => Outcome::Iterate((0..i32::from(choice) % 5).map(|i| json!(i)).collect()),
             _ if is_gate => any_question(run.now, choice),
+            _ if is_task => request(),
             _ => Outcome::output(json!(choice)),
         };
         run.finish(&address, outcome);
+    } else if let Some((address, task)) = tasks.get(pick % tasks.len().max(1)).filter(|_| !choice.is_multiple_of(7)) {
+        run.say(any_word_of_a_worker(address, task, choice, friendly));
     } else if let Some((address, child)) = children.first().cloned() {
         let ok = friendly || choice.is_multiple_of(2);
         let result = if ok { Ok(json!(1)) } else { Err(Failure::new(FailureCode::ChildFailed, "x")) };

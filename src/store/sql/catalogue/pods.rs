@@ -28,10 +28,11 @@ const WORKSPACE_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
 /// Members, invites, keys, pods, workflows and versions go with their workspace by foreign key. What executions leave
 /// behind has none, which spares the hot path the check.
-const DELETE_WORKSPACE: [&str; 8] = [
+const DELETE_WORKSPACE: [&str; 9] = [
     "DELETE FROM queue WHERE workspace_id = $1",
     "DELETE FROM timers WHERE workspace_id = $1",
     "DELETE FROM suspensions WHERE workspace_id = $1",
+    "DELETE FROM tasks WHERE workspace_id = $1",
     "DELETE FROM snapshots WHERE workspace_id = $1",
     "DELETE FROM feed WHERE workspace_id = $1",
     "DELETE FROM events WHERE workspace_id = $1",
@@ -50,12 +51,13 @@ const UPDATE_POD: &str = "UPDATE pods SET name = $3, slug = $4, description = $5
      WHERE workspace_id = $1 AND id = $2";
 const POD_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1 AND pod_id = $2
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
-const DELETE_POD: [&str; 8] = [
+const DELETE_POD: [&str; 9] = [
     "DELETE FROM queue WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
     "DELETE FROM timers WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
     "DELETE FROM suspensions WHERE workspace_id = $1 AND pod_id = $2",
+    "DELETE FROM tasks WHERE workspace_id = $1 AND pod_id = $2",
     "DELETE FROM snapshots WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
     "DELETE FROM feed WHERE workspace_id = $1 AND pod_id = $2",

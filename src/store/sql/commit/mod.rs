@@ -27,6 +27,7 @@ use super::{
     run,
     schedules::{INSERT_SLOTS, MOVE_SCHEDULES},
     tail::TailRow,
+    tasks::{ADD_TASKS, EXTEND_LEASES, MOVE_TASKS, REMOVE_TASKS},
     transact,
     webhooks::INSERT_DELIVERIES,
 };
@@ -370,6 +371,10 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         // In this order: who may answer from now on is written anew.
         (&DROP_APPROVERS, Cow::Borrowed(&tables.approvers_gone)),
         (&ADD_APPROVERS, Cow::Borrowed(&tables.approvers)),
+        (&ADD_TASKS, Cow::Borrowed(&tables.tasks.added)),
+        (&MOVE_TASKS, Cow::Borrowed(&tables.tasks.moved)),
+        (&EXTEND_LEASES, Cow::Borrowed(&tables.tasks.extended)),
+        (&REMOVE_TASKS, Cow::Borrowed(&tables.tasks.removed)),
         (&ADD_NOTIFICATIONS, Cow::Borrowed(&tables.notifications)),
         (&ADD_LINKS, Cow::Borrowed(&tables.links)),
         (&INSERT_DELIVERIES, Cow::Borrowed(&tables.deliveries)),

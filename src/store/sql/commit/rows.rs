@@ -22,6 +22,7 @@ use super::super::{
     notifications::add_notices,
     schedules,
     tail::TailRow,
+    tasks::{self, TaskRows},
     webhooks,
 };
 
@@ -51,6 +52,7 @@ pub struct Tables {
     pub closed: Rows,
     pub approvers_gone: Rows,
     pub approvers: Rows,
+    pub tasks: TaskRows,
     pub notifications: Rows,
     pub links: Rows,
     pub deliveries: Rows,
@@ -110,6 +112,7 @@ pub fn holds_nul(member: &Commit) -> bool {
             }
             SuspensionChange::Close { .. } => false,
         })
+        || member.tasks.iter().any(tasks::holds_nul)
         || member.dedupe.as_ref().is_some_and(|dedupe| nul(&dedupe.key))
         || member.notices.links.iter().any(|link| some(&link.user_id))
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
@@ -163,6 +166,9 @@ impl Prepared {
         }
         for change in &commit.suspensions {
             tables.add_suspension(member, commit.workspace_id, change);
+        }
+        for change in &commit.tasks {
+            tables.tasks.add(member, workspace, change);
         }
         add_notices(member, &commit.notices, &mut tables.notifications, &mut tables.links);
         if let Some(delivery) = &commit.delivery {
@@ -274,6 +280,7 @@ impl Tables {
             closed,
             approvers_gone,
             approvers,
+            tasks: TaskRows { added, moved, extended, removed },
             notifications,
             links,
             deliveries,
@@ -301,6 +308,10 @@ impl Tables {
             closed,
             approvers_gone,
             approvers,
+            added,
+            moved,
+            extended,
+            removed,
             notifications,
             links,
             deliveries,

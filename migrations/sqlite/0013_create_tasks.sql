@@ -1,0 +1,41 @@
+-- Tasks that wait for a worker or are in the hands of one; what became of those that are over is in the logs of their
+-- executions. `rank` orders a queue: age, and a point of priority counts as a minute.
+CREATE TABLE tasks (
+    workspace_id BLOB NOT NULL,
+    id BLOB NOT NULL,
+    pod_id BLOB NOT NULL,
+    workflow_id BLOB NOT NULL,
+    execution_id BLOB NOT NULL,
+    node_id TEXT NOT NULL,
+    address TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    state TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
+    input TEXT NOT NULL,
+    lease_ms INTEGER NOT NULL,
+    queued_at INTEGER NOT NULL,
+    worker_id TEXT,
+    leased_at INTEGER,
+    lease_until INTEGER,
+    heartbeat_at INTEGER,
+    PRIMARY KEY (workspace_id, id)
+) STRICT;
+
+CREATE INDEX tasks_by_queue ON tasks (workspace_id, pod_id, queue, state, rank, id);
+CREATE INDEX tasks_by_execution ON tasks (workspace_id, execution_id);
+CREATE INDEX tasks_by_lease ON tasks (lease_until, workspace_id, id) WHERE state = 'leased';
+
+-- Workers that were heard of lately.
+CREATE TABLE workers (
+    workspace_id BLOB NOT NULL,
+    pod_id BLOB NOT NULL,
+    id TEXT NOT NULL,
+    version TEXT,
+    queues TEXT NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, pod_id, id),
+    FOREIGN KEY (workspace_id, pod_id) REFERENCES pods (workspace_id, id) ON DELETE CASCADE
+) STRICT;

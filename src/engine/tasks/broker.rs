@@ -1,0 +1,193 @@
+//! Workers that wait for a task in this process. In memory: one that is forgotten with the process asks again.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use tokio::sync::oneshot;
+
+use super::Leased;
+use crate::{
+    domain::ids::{PodId, WorkspaceId},
+    engine::signals::Signals,
+};
+
+/// Where a worker waits: queues belong to a pod.
+pub type Place = (WorkspaceId, PodId);
+
+/// A worker that waits.
+pub struct Waiting {
+    id: u64,
+    worker: String,
+    queues: Vec<String>,
+    /// How many tasks it takes at most.
+    pub max: usize,
+    /// Whether it goes away when there is nothing at once.
+    pub once: bool,
+    reply: oneshot::Sender<Vec<Leased>>,
+}
+
+impl Waiting {
+    /// The worker's id.
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// The queues it takes tasks from.
+    pub fn queues(&self) -> &[String] {
+        &self.queues
+    }
+
+    /// Whether it takes tasks from this queue.
+    pub fn wants(&self, queue: &str) -> bool {
+        self.queues.iter().any(|wanted| wanted == queue)
+    }
+
+    /// Answers it; gives the tasks back if it has gone away.
+    pub fn answer(self, tasks: Vec<Leased>) -> Result<(), Vec<Leased>> {
+        self.reply.send(tasks)
+    }
+}
+
+/// A worker that waits, taken out of the list: it goes back there unless it is answered.
+pub struct Reserved {
+    broker: Arc<Broker>,
+    place: Place,
+    waiting: Option<Waiting>,
+}
+
+impl Reserved {
+    /// The worker's id.
+    pub fn worker(&self) -> &str {
+        self.waiting.as_ref().map_or("", Waiting::worker)
+    }
+
+    /// Answers it; gives the tasks back if it has gone away.
+    pub fn answer(mut self, tasks: Vec<Leased>) -> Result<(), Vec<Leased>> {
+        match self.waiting.take() {
+            Some(waiting) => waiting.answer(tasks),
+            None => Err(tasks),
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            self.broker.put_back(self.place, vec![waiting]);
+        }
+    }
+}
+
+/// The workers that wait.
+pub struct Broker {
+    signals: Arc<Signals>,
+    list: Mutex<List>,
+}
+
+#[derive(Default)]
+struct List {
+    next_id: u64,
+    places: HashMap<Place, VecDeque<Waiting>>,
+}
+
+impl Broker {
+    /// Nobody waits.
+    pub fn new(signals: Arc<Signals>) -> Arc<Self> {
+        Arc::new(Self { signals, list: Mutex::default() })
+    }
+
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().expect("no holder of this lock panics")
+    }
+
+    /// Has a worker wait; answers how to give up, and where the tasks come.
+    pub fn wait(
+        &self,
+        place: Place,
+        worker: String,
+        queues: Vec<String>,
+        max: usize,
+        once: bool,
+    ) -> (u64, oneshot::Receiver<Vec<Leased>>) {
+        let (reply, tasks) = oneshot::channel();
+        let mut list = self.list();
+        list.next_id += 1;
+        let id = list.next_id;
+        list.places.entry(place).or_default().push_back(Waiting { id, worker, queues, max, once, reply });
+        drop(list);
+        self.signals.tasks.notify_one();
+        (id, tasks)
+    }
+
+    /// A worker does not wait any more; `false` if it is being served.
+    pub fn give_up(&self, place: Place, id: u64) -> bool {
+        let mut list = self.list();
+        let Some(waiting) = list.places.get_mut(&place) else { return false };
+        let before = waiting.len();
+        waiting.retain(|waiting| waiting.id != id);
+        let found = waiting.len() < before;
+        if waiting.is_empty() {
+            list.places.remove(&place);
+        }
+        found
+    }
+
+    /// A worker that waits for a task of this queue, the one that has waited for longest.
+    pub fn reserve(self: &Arc<Self>, place: Place, queue: &str) -> Option<Reserved> {
+        let mut list = self.list();
+        let waiting = list.places.get_mut(&place)?;
+        let index = waiting.iter().position(|waiting| waiting.wants(queue) && !waiting.reply.is_closed())?;
+        let waiting = waiting.remove(index);
+        Some(Reserved { broker: Arc::clone(self), place, waiting })
+    }
+
+    /// The places where somebody waits.
+    pub fn places(&self) -> Vec<Place> {
+        self.list().places.keys().copied().collect()
+    }
+
+    /// Takes those who wait at a place out of the list, the longest waiting first, up to so many; those who have gone away are
+    /// dropped.
+    pub fn take(&self, place: Place, most: usize) -> Vec<Waiting> {
+        let mut list = self.list();
+        let Some(waiting) = list.places.get_mut(&place) else { return Vec::new() };
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some(next) = waiting.pop_front()
+        {
+            if !next.reply.is_closed() {
+                taken.push(next);
+            }
+        }
+        if waiting.is_empty() {
+            list.places.remove(&place);
+        }
+        taken
+    }
+
+    /// Puts them back in front of those who came later.
+    pub fn put_back(&self, place: Place, back: Vec<Waiting>) {
+        if back.is_empty() {
+            return;
+        }
+        let mut list = self.list();
+        let waiting = list.places.entry(place).or_default();
+        for one in back.into_iter().rev() {
+            waiting.push_front(one);
+        }
+    }
+
+    /// How many wait for each queue of a pod, here.
+    pub fn waiting_for(&self, place: Place) -> HashMap<String, usize> {
+        let list = self.list();
+        let mut counts = HashMap::new();
+        for waiting in list.places.get(&place).into_iter().flatten().filter(|waiting| !waiting.reply.is_closed()) {
+            for queue in &waiting.queues {
+                *counts.entry(queue.clone()).or_default() += 1;
+            }
+        }
+        counts
+    }
+}
