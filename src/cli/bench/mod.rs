@@ -16,6 +16,7 @@ mod limits;
 mod load;
 mod report;
 mod server;
+mod task;
 
 use std::{
     path::{Path, PathBuf},
@@ -74,6 +75,8 @@ enum Workload {
     Latency,
     /// From the answer to the next node's event.
     Answer,
+    /// From the trigger to a worker that waits.
+    Task,
     /// Many subscribers to one execution.
     FanOut,
     /// Memory of a stream on which nothing happens.
@@ -137,6 +140,7 @@ impl Command {
                 Workload::Chain => chain::run(&bench).await,
                 Workload::Latency => latency::run(&bench).await,
                 Workload::Answer => answer::run(&bench).await,
+                Workload::Task => task::run(&bench).await,
                 Workload::FanOut => fan_out::run(&bench).await,
                 Workload::IdleStreams => idle_streams::run(&bench).await,
                 Workload::Backlog => backlog::run(&bench, self.backlog as usize).await,

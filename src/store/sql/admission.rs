@@ -1,8 +1,8 @@
 //! Who is let in: rows of the queue that share a limit are held until there is room in their lane, their pod and their
 //! workspace.
 //!
-//! What takes up room is counted from rows, in one statement and so at one instant: executions that somebody drives, and rows
-//! that were let in and are not claimed yet. Claiming turns one into the other and changes no count, so a claimer need not know
+//! What takes up room is counted from rows, in one statement and so at one instant: executions that somebody drives, those with
+//! a task for a worker, and rows that were let in and are not claimed yet. Claiming turns one into the other and changes no count, so a claimer need not know
 //! of limits. Whoever lets in holds the workspace's row: two servers never fill the same room.
 
 use std::{
@@ -54,6 +54,7 @@ macro_rules! used {
          UNION SELECT execution_id FROM queue ",
             $admitted,
             " WHERE workspace_id = $1 AND lane IS NOT NULL AND NOT held
+         UNION SELECT execution_id FROM tasks WHERE workspace_id = $1
      ) AS u CROSS JOIN executions AS e
      WHERE e.workspace_id = $1 AND e.id = u.id
          AND e.status IN ('pending', 'queued', 'running', 'suspended', 'cancelling')
@@ -92,6 +93,7 @@ macro_rules! outdone {
          UNION SELECT execution_id FROM queue ",
             $admitted,
             " WHERE workspace_id = $1 AND lane = $2 AND NOT held
+         UNION SELECT execution_id FROM tasks WHERE workspace_id = $1
      ) AS u CROSS JOIN executions AS e
      WHERE e.workspace_id = $1 AND e.id = u.id AND e.lane = $2
          AND e.status IN ('pending', 'queued', 'running', 'suspended')

@@ -1,6 +1,7 @@
 //! What survives a process that is killed at any moment: everything that was answered, once.
 //!
-//! `SLUICEGATE_TEST_KILLS` says how often each database's server is killed, `SLUICEGATE_TEST_CUTS` how often streams are cut.
+//! `SLUICEGATE_TEST_KILLS` says how often each database's server is killed, `SLUICEGATE_TEST_CUTS` how often streams are
+//! cut, `SLUICEGATE_TEST_TASKS` how many tasks a hundred workers do.
 
 mod bulk;
 mod cuts;
@@ -11,4 +12,5 @@ mod limits;
 pub mod load;
 mod schedules;
 mod shutdown;
+mod tasks;
 mod webhooks;

@@ -17,6 +17,7 @@ mod queue;
 mod reading;
 mod schedules;
 mod subscriptions;
+mod tasks;
 mod webhooks;
 
 use fixture::Fixture;
@@ -132,6 +133,14 @@ contract! {
         each_pod_has_its_own,
         there_is_a_most_that_are_found,
         a_reply_is_kept_by_itself_once,
+    }
+    tasks {
+        a_task_is_queued_leased_given_back_and_over,
+        tasks_come_by_priority_and_age,
+        a_lease_is_extended_by_its_own_fence_alone,
+        queues_and_workers_are_known_by_pod,
+        an_execution_with_a_task_takes_up_room,
+        what_waits_for_a_worker_is_not_forgotten,
     }
     bulk {
         a_job_is_claimed_by_one_until_its_lease_is_over,

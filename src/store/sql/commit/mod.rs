@@ -158,13 +158,15 @@ static INSERT_FEED: Batch = Batch::differing(
 );
 
 /// Queue rows and wake-ups in one: a wake-up names no priority, it takes that of the execution. Nothing is queued that
-/// has ended. The older place and the higher priority stay. What shares a limit is held, until it is let in. `CROSS JOIN` and
+/// has ended. The older place and the higher priority stay. What shares a limit is held, until it is let in; one of whose tasks
+/// a worker has, or had up to this commit, takes up room already. `CROSS JOIN` and
 /// `NOT IN`: SQLite would begin with all executions that have not ended, once a batch is large.
 pub(super) static ENQUEUE: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("priority", Kind::Int), ("queued_at", Kind::Int)],
     "INSERT INTO queue (workspace_id, execution_id, priority, queued_at, rank, lane, held)
      SELECT p.workspace_id, p.execution_id, p.priority, p.queued_at, p.queued_at - p.priority * 60000, p.lane,
-         p.lane IS NOT NULL
+         p.lane IS NOT NULL AND NOT EXISTS (
+             SELECT 1 FROM tasks AS k WHERE k.workspace_id = p.workspace_id AND k.execution_id = p.execution_id)
      FROM (
          SELECT b.workspace_id, b.execution_id, COALESCE(b.priority, e.priority) AS priority,
              COALESCE(b.queued_at, e.queued_at, e.created_at) AS queued_at, e.lane
@@ -374,12 +376,13 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         (&ADD_TASKS, Cow::Borrowed(&tables.tasks.added)),
         (&MOVE_TASKS, Cow::Borrowed(&tables.tasks.moved)),
         (&EXTEND_LEASES, Cow::Borrowed(&tables.tasks.extended)),
-        (&REMOVE_TASKS, Cow::Borrowed(&tables.tasks.removed)),
         (&ADD_NOTIFICATIONS, Cow::Borrowed(&tables.notifications)),
         (&ADD_LINKS, Cow::Borrowed(&tables.links)),
         (&INSERT_DELIVERIES, Cow::Borrowed(&tables.deliveries)),
         (&ENQUEUE, Cow::Borrowed(&tables.queue)),
         (&ENQUEUE, wakes),
+        // After the queue, which asks whether an execution had a task.
+        (&REMOVE_TASKS, Cow::Borrowed(&tables.tasks.removed)),
         (&SET_TIMERS, Cow::Borrowed(&tables.timers)),
         (&CLEAR_TIMERS, Cow::Borrowed(&tables.cleared)),
         (&PUT_SNAPSHOTS, Cow::Borrowed(&tables.snapshots)),
