@@ -78,6 +78,13 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     WorkerInit,
+    /// What bounds itself and becomes the worker
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    WorkerExec {
+        #[arg(last = true)]
+        command: Vec<std::ffi::OsString>,
+    },
     Token(token::Token),
     Conformance(conformance::Conformance),
     /// Measure throughput, latency and memory of this binary beside the limits of this machine
@@ -116,6 +123,8 @@ impl Cli {
             Command::Runner(command) => block_on(command.run()),
             #[cfg(target_os = "linux")]
             Command::WorkerInit => done(crate::runner::run_init().map_err(Into::into)),
+            #[cfg(target_os = "linux")]
+            Command::WorkerExec { command } => done(crate::runner::run_exec(&command).map_err(Into::into)),
             Command::Serve(command) => done(block_on(command.run())),
             Command::Dev(command) => done(block_on(command.run())),
             Command::Init(command) => done(block_on(command.run())),

@@ -165,7 +165,10 @@ impl Runner {
             None => Vec::new(),
         };
         let id = self.id.clone().filter(|id| !id.is_empty()).unwrap_or_else(machine_name);
-        ensure!(id.chars().count() <= 100 && !id.chars().any(char::is_control), "--id must be a name of up to 100 characters");
+        ensure!(
+            id.chars().count() <= 100 && !id.chars().any(char::is_control),
+            "--id must be a name of up to 100 characters"
+        );
         let user = self.place.user()?;
         let root = self.place.work_dir.clone().unwrap_or_else(|| {
             std::env::temp_dir().join(format!("sluicegate-runner-{}", rustix::process::geteuid().as_raw()))
@@ -173,7 +176,11 @@ impl Runner {
         let (place, living) = Place::make(&root).context("the folder for workers")?;
         let network = if self.place.allow_network { Network::Host } else { Network::None };
         for path in &self.place.bind_ro {
-            ensure!(path.is_absolute() && path.exists(), "--bind-ro {}: must be an absolute path that exists", path.display());
+            ensure!(
+                path.is_absolute() && path.exists(),
+                "--bind-ro {}: must be an absolute path that exists",
+                path.display()
+            );
         }
         let kind = match self.kind {
             KindName::Process => {
@@ -183,7 +190,10 @@ impl Runner {
                 (sandbox.network, sandbox.read_only) = (network, self.place.bind_ro.clone());
                 let groups = if self.place.no_cgroups { Groups::none() } else { Groups::find() };
                 tracing::info!(control_groups = %groups.describe(), "workers run in sandboxes");
-                Kind::Process(Box::new(Processes::new(sandbox, groups, command)?))
+                let processes = Processes::new(sandbox, groups, command)?;
+                // Better now than with the first task.
+                processes.probe(&place, user, &limits).await.context("workers can't be isolated here")?;
+                Kind::Process(Box::new(processes))
             }
             KindName::Docker => {
                 let name = self.image.clone().context("--kind docker needs an --image")?;
@@ -222,7 +232,9 @@ impl Runner {
 async fn attempt(runner: Running, input: &Value) -> anyhow::Result<Exit> {
     let stop = CancellationToken::new();
     let _signals = on_signals(&[&stop])?;
-    let tried = runner.attempt(input, &stop, |line| eprintln!("{:<5} {}", line.level.word(), output::plain(&line.text))).await?;
+    let tried = runner
+        .attempt(input, &stop, |line| eprintln!("{:<5} {}", line.level.word(), output::plain(&line.text)))
+        .await?;
     let passed = tried["failed"].is_null();
     output::json(&tried)?;
     Ok(if passed { Exit::Done } else { Exit::Failed })
@@ -279,7 +291,8 @@ impl PlaceArguments {
         let named = match self.run_as.as_deref() {
             Some(text) => {
                 let parts = text.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
-                let (uid, gid) = parts.with_context(|| format!("--run-as `{text}` is not UID:GID, such as 65534:65534"))?;
+                let (uid, gid) =
+                    parts.with_context(|| format!("--run-as `{text}` is not UID:GID, such as 65534:65534"))?;
                 Some(User { uid, gid })
             }
             None if own.uid == 0 => Some(User { uid: 65_534, gid: 65_534 }),
@@ -305,7 +318,9 @@ fn machine_name() -> String {
 fn variable(text: &str) -> anyhow::Result<(String, String)> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, value.to_owned()),
-        None => (text, crate::config::variable(text).with_context(|| format!("--env {text}: there is no such variable"))?),
+        None => {
+            (text, crate::config::variable(text).with_context(|| format!("--env {text}: there is no such variable"))?)
+        }
     };
     ensure!(!name.is_empty() && !name.contains('\0') && !value.contains('\0'), "--env `{text}` has no name");
     ensure!(!name.starts_with("SLUICEGATE_"), "--env {name}: names that begin with SLUICEGATE_ are the runner's own");

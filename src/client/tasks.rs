@@ -101,7 +101,9 @@ impl Client {
 
     /// Ends a task with an output.
     pub async fn complete_task(&self, task: &str, token: &str, output: &Value) -> Result<(), ClientError> {
-        self.send(Method::POST, &format!("{task}/complete"), &with_token(json!({"output": output}), token)).await.map(drop)
+        self.send(Method::POST, &format!("{task}/complete"), &with_token(json!({"output": output}), token))
+            .await
+            .map(drop)
     }
 
     /// Ends a task with an error: `message`, and maybe `code`, `retryable` and `details`.

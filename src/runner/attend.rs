@@ -248,7 +248,31 @@ impl<'a> Attendance<'a> {
         }
         refused.into_iter().for_each(|text| self.log.note(text));
         self.flush().await;
-        let told = match verdict {
+        // While the server is not there, the lease still is; after that nobody wants to hear it.
+        let deadline = Instant::now() + Duration::from_secs(self.task.lease_seconds);
+        let mut attempt = 0;
+        let told = loop {
+            match self.tell(verdict).await {
+                Err(error) if error.status().is_none_or(|status| status >= 500) && Instant::now() < deadline => {
+                    attempt += 1;
+                    tokio::time::sleep(backoff(attempt)).await;
+                }
+                told => break told,
+            }
+        };
+        match told {
+            Ok(()) => {}
+            // The worker has told it itself over the network, or the task is somebody else's by now.
+            Err(error) if error.status() == Some(409) => {
+                tracing::debug!(task_id = %self.task.task_id, "the task had ended already");
+            }
+            Err(error) => tracing::error!(task_id = %self.task.task_id, %error, "how a worker ended could not be told"),
+        }
+    }
+
+    async fn tell(&self, verdict: &Verdict) -> Result<(), ClientError> {
+        let token = &self.task.lease_token;
+        match verdict {
             Verdict::Nothing => Ok(()),
             Verdict::Complete(output) => self.server.open.complete_task(&self.path, token, output).await,
             Verdict::Fail(failure) => {
@@ -261,14 +285,6 @@ impl<'a> Attendance<'a> {
                 self.server.open.fail_task(&self.path, token, &error).await
             }
             Verdict::Release(_) => self.server.open.release_task(&self.path, token).await,
-        };
-        match told {
-            Ok(()) => {}
-            // The worker has told it itself over the network, or the task is somebody else's by now.
-            Err(error) if error.status() == Some(409) => {
-                tracing::debug!(task_id = %self.task.task_id, "the task had ended already");
-            }
-            Err(error) => tracing::error!(task_id = %self.task.task_id, %error, "how a worker ended could not be told"),
         }
     }
 

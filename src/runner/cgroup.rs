@@ -197,7 +197,8 @@ impl Group {
 
     /// Removes the groups; whether they are gone. They can't be removed before the last process in them has been waited for.
     pub fn remove(&mut self) -> bool {
-        self.folders.retain(|folder| fs::remove_dir(folder).is_err_and(|error| error.kind() != io::ErrorKind::NotFound));
+        self.folders
+            .retain(|folder| fs::remove_dir(folder).is_err_and(|error| error.kind() != io::ErrorKind::NotFound));
         self.folders.is_empty()
     }
 }
@@ -245,7 +246,9 @@ fn home_of(controller: &str, mounts: &str, own: &str) -> Option<Home> {
     let home = Home { folder, version };
     match version {
         Version::One => usable(&home.folder).then_some(home),
-        Version::Two => delegated(&home.folder, if controller == "cpuacct" { "cpu" } else { controller }).then_some(home),
+        Version::Two => {
+            delegated(&home.folder, if controller == "cpuacct" { "cpu" } else { controller }).then_some(home)
+        }
     }
 }
 
@@ -301,7 +304,8 @@ mod tests {
 
     #[test]
     fn mounts_are_found_by_controller() {
-        let of = |name: &str| mount_of(MOUNTS, |kind, options| kind == "cgroup" && options.split(',').any(|o| o == name));
+        let of =
+            |name: &str| mount_of(MOUNTS, |kind, options| kind == "cgroup" && options.split(',').any(|o| o == name));
         assert_eq!(of("memory"), Some((String::new(), "/sys/fs/cgroup/memory".to_owned())));
         assert_eq!(of("cpuacct"), Some(("/part".to_owned(), "/sys/fs/cgroup/cpu".to_owned())));
         assert_eq!(of("pids"), None);
@@ -325,8 +329,7 @@ mod tests {
         fs::write(at(&format!("{PREFIX}a/memory.events")), "low 0\noom 2\noom_kill 1\noom_group_kill 0\n").unwrap();
         fs::write(at(&format!("{PREFIX}a/pids.events")), "max 12\n").unwrap();
         fs::write(at(&format!("{PREFIX}a/cpu.stat")), "usage_usec 2500000\nuser_usec 1\n").unwrap();
-        let expected =
-            Counted { out_of_memory: 1, refused_forks: 12, cpu_time: Some(Duration::from_millis(2_500)) };
+        let expected = Counted { out_of_memory: 1, refused_forks: 12, cpu_time: Some(Duration::from_millis(2_500)) };
         assert_eq!(group.counted(), expected);
         // Here these are common files, so the folder stays; a control group's own files don't count.
     }

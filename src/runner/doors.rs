@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    os::unix::fs::PermissionsExt,
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::Path,
     sync::{
         Arc,
@@ -70,7 +70,11 @@ struct Shared {
 impl Doors {
     /// Opens the doors of the task at `path` of the server at a socket. `client` has no key.
     pub fn open(socket: &Path, client: Client, path: &str) -> io::Result<Self> {
-        let listener = UnixListener::bind(socket)?;
+        let (folder, name) = socket.parent().zip(socket.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
+        // The address of a socket has room for a hundred bytes, which work folders may be longer than.
+        let folder = std::fs::File::open(folder)?;
+        let near = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
+        let listener = UnixListener::bind(near)?;
         // Whoever gets to the socket: a worker runs as a user of its own. The token is what counts.
         std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o666))?;
         let ended = Arc::<AtomicBool>::default();
@@ -107,7 +111,9 @@ async fn serve(listener: UnixListener, router: Router) {
 }
 
 async fn connection(stream: UnixStream, router: Router) {
-    let service = TowerToHyperService::new(router.map_request(|request: hyper::Request<hyper::body::Incoming>| request.map(Body::new)));
+    let service = TowerToHyperService::new(
+        router.map_request(|request: hyper::Request<hyper::body::Incoming>| request.map(Body::new)),
+    );
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     // A worker hangs up as it likes.

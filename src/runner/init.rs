@@ -5,9 +5,12 @@
 //! bounds on processes could refuse.
 
 use std::{
-    io,
+    ffi::OsString,
+    fs::File,
+    io::{self, Read, Write},
+    net::Shutdown,
     os::{
-        fd::AsFd,
+        fd::{AsFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
     process::{Child, Command, Stdio},
@@ -26,7 +29,10 @@ use tokio::{
     task::LocalSet,
 };
 
-use super::control::{self, Begin, Bounds, Order, Report};
+use super::{
+    control::{self, Begin, Bounds, Order, Report},
+    sandbox::INIT,
+};
 
 /// Runs as process 1 of a sandbox, with the lifeline as standard input, until the worker has ended or the lifeline has.
 pub fn run() -> io::Result<()> {
@@ -44,14 +50,13 @@ async fn attend(lifeline: UnixStream) -> io::Result<()> {
     saying.say(&Report::Ready).await?;
     let Some(Order::Begin(begin)) = hearing.hear().await? else { return Ok(()) };
     let worker = match start(&begin).await {
-        Ok(worker) => worker,
+        Ok(worker) => Pid::from_child(&worker),
         Err(error) => {
             let command = begin.command.first().map(String::as_str).unwrap_or_default();
             return saying.say(&Report::Refused(format!("`{command}` can't be started: {error}"))).await;
         }
     };
     saying.say(&Report::Started).await?;
-    let worker = Pid::from_child(&worker);
     loop {
         // A signal may stand for several children, and may have come before this.
         if let Some(status) = reap(worker)? {
@@ -72,23 +77,57 @@ async fn attend(lifeline: UnixStream) -> io::Result<()> {
 }
 
 async fn start(begin: &Begin) -> io::Result<Child> {
-    let Some((program, arguments)) = begin.command.split_first() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is empty"));
-    };
     if let Some((port, socket)) = &begin.forward {
         let listener = TcpListener::bind(("127.0.0.1", *port)).await?;
         tokio::task::spawn_local(forward(listener, socket.clone()));
     }
-    bound(&begin.bounds)?;
-    Command::new(program)
-        .args(arguments)
+    let (mut ours, theirs) = UnixStream::pair()?;
+    let mut command = Command::new(INIT);
+    command
+        .args(["worker-exec", "--"])
+        .args(&begin.command)
         .env_clear()
         .envs(begin.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&begin.folder)
-        .stdin(Stdio::null())
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
         // SIGTERM goes to the worker with what it started, and not to this process.
-        .process_group(0)
-        .spawn()
+        .process_group(0);
+    let mut worker = command.spawn()?;
+    // With it goes our copy of its end of the pair.
+    drop(command);
+    serde_json::to_writer(&ours, &begin.bounds)?;
+    ours.shutdown(Shutdown::Write)?;
+    // Closed without a word when the worker's program has taken its place.
+    let mut why = String::new();
+    ours.read_to_string(&mut why)?;
+    if why.is_empty() {
+        return Ok(worker);
+    }
+    worker.wait()?;
+    Err(io::Error::other(why))
+}
+
+/// Bounds this process as the one that started it says on standard input, and makes it the worker. Only a failure returns.
+///
+/// The bounds are not the first process's own: it needs more memory than some workers may have.
+pub fn run_exec(command: &[OsString]) -> io::Result<()> {
+    // Both close with the program that takes this one's place.
+    let mut origin = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    let mut bounds = String::new();
+    origin.read_to_string(&mut bounds)?;
+    let why = become_worker(command, &bounds);
+    origin.write_all(why.to_string().as_bytes())
+}
+
+fn become_worker(command: &[OsString], bounds: &str) -> io::Error {
+    let Some((program, arguments)) = command.split_first() else {
+        return io::Error::new(io::ErrorKind::InvalidInput, "there is no command");
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let bounded = serde_json::from_str(bounds).map_err(io::Error::from).and_then(|bounds| bound(&bounds));
+    bounded.err().unwrap_or_else(|| command.exec())
 }
 
 /// Bounds this process, and so what it starts. They hold for the worker's user namespace, so that processes of the same user

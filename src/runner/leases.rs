@@ -79,7 +79,9 @@ impl Runner {
         let Leasing { server, queues, stop, .. } = leasing;
         let mut failures = 0;
         loop {
-            let Some(Ok(first)) = stop.run_until_cancelled(Arc::clone(room).acquire_owned()).await else { return Ok(()) };
+            let Some(Ok(first)) = stop.run_until_cancelled(Arc::clone(room).acquire_owned()).await else {
+                return Ok(());
+            };
             let mut permits = vec![first];
             while permits.len() < 100
                 && let Ok(permit) = Arc::clone(room).try_acquire_owned()
@@ -107,7 +109,8 @@ impl Runner {
                 Ok(tasks) => {
                     failures = 0;
                     for (task, permit) in tasks.into_iter().zip(permits) {
-                        let (runner, server, stops) = (self.clone(), server.clone(), Stops { stopping: stopping.clone() });
+                        let (runner, server, stops) =
+                            (self.clone(), server.clone(), Stops { stopping: stopping.clone() });
                         workers.spawn(async move {
                             Box::pin(Attendance::new(&runner, &server, &task).run(stops)).await;
                             drop(permit);

@@ -92,7 +92,9 @@ impl Hit {
             Self::Processes => {
                 format!("the worker was killed: it started more than {} processes and threads", limits.processes)
             }
-            Self::FileSize => format!("the worker was killed: it wrote a file of more than {}", size(limits.file_bytes)),
+            Self::FileSize => {
+                format!("the worker was killed: it wrote a file of more than {}", size(limits.file_bytes))
+            }
         }
     }
 

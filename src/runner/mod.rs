@@ -30,7 +30,7 @@ use crate::clock::Clock;
 pub use attend::Server;
 pub use cgroup::Groups;
 use folder::{Place, User};
-pub use init::run as run_init;
+pub use init::{run as run_init, run_exec};
 use kind::Kind;
 pub use leases::{Fatal, Leasing};
 use limits::Limits;

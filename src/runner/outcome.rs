@@ -25,6 +25,8 @@ pub struct Ended {
     pub exit: Exit,
     /// The bound that it ran into.
     pub hit: Option<Hit>,
+    /// Whether it was told to end before it did: an exit code of 0 then says that it heard, not that it is done.
+    pub told: bool,
     /// Whether it had to be killed, because it did not end when it was told to.
     pub killed: bool,
     /// Processes that it left behind; they are gone, too.
@@ -106,8 +108,8 @@ pub fn verdict(
 ) -> Verdict {
     match stopped {
         Some(Cause::Cancelled | Cause::LeaseOver) => return Verdict::Nothing,
-        // What ended well before it noticed is done; everything else is given to somebody who has time.
-        Some(Cause::Stopping) if !matches!(ended, Ok(Ended { exit: Exit::Code(0), hit: None, killed: false, .. })) => {
+        // What ended before it was told to has ended; everything else is given to somebody who has time.
+        Some(Cause::Stopping) if !matches!(ended, Ok(Ended { told: false, .. })) => {
             return Verdict::Release("the runner stops");
         }
         Some(Cause::Stopping) | None => {}
@@ -117,14 +119,20 @@ pub fn verdict(
         Err(error) => {
             let code = if matches!(error, StartError::Command(_)) { "command_failed" } else { "worker_not_started" };
             let retryable = matches!(error, StartError::Place { .. });
-            return Verdict::Fail(Failure { code, message: error.to_string(), retryable, details: json!({"log": tail}) });
+            return Verdict::Fail(Failure {
+                code,
+                message: error.to_string(),
+                retryable,
+                details: json!({"log": tail}),
+            });
         }
     };
     if ended.hit.is_none() && ended.exit == Exit::Code(0) {
         return match output() {
             Ok(output) => Verdict::Complete(value_of(output)),
             Err(error) => {
-                let code = if matches!(error, OutputError::TooLarge { .. }) { "output_too_large" } else { "output_invalid" };
+                let code =
+                    if matches!(error, OutputError::TooLarge { .. }) { "output_too_large" } else { "output_invalid" };
                 let details = json!({"exitCode": 0, "log": tail});
                 Verdict::Fail(Failure { code, message: error.to_string(), retryable: false, details })
             }
@@ -197,12 +205,18 @@ mod tests {
     use super::*;
 
     fn ended(exit: Exit, hit: Option<Hit>) -> Result<Ended, StartError> {
-        Ok(Ended { exit, hit, killed: false, left: 0 })
+        Ok(Ended { exit, hit, told: false, killed: false, left: 0 })
     }
 
     fn told(ended: &Result<Ended, StartError>, stopped: Option<Cause>, output: Option<&[u8]>) -> Verdict {
         let output = output.map(<[u8]>::to_vec);
-        verdict(ended, stopped, || Ok(output), &["a".to_owned(), "boom ".to_owned(), " ".to_owned()], &Limits::default())
+        verdict(
+            ended,
+            stopped,
+            || Ok(output),
+            &["a".to_owned(), "boom ".to_owned(), " ".to_owned()],
+            &Limits::default(),
+        )
     }
 
     #[test]
@@ -226,10 +240,10 @@ mod tests {
             assert_eq!(told(&ended(Exit::Code(1), None), Some(cause), None), Verdict::Nothing);
             assert_eq!(told(&ended(Exit::Code(0), None), Some(cause), None), Verdict::Nothing);
         }
-        assert_eq!(
-            told(&ended(Exit::Signal(15), None), Some(Cause::Stopping), None),
-            Verdict::Release("the runner stops")
-        );
+        for exit in [Exit::Signal(15), Exit::Code(0)] {
+            let stopped = Ok(Ended { exit, hit: None, told: true, killed: false, left: 0 });
+            assert_eq!(told(&stopped, Some(Cause::Stopping), None), Verdict::Release("the runner stops"));
+        }
     }
 
     #[test]
@@ -253,9 +267,8 @@ mod tests {
 
     #[test]
     fn an_output_that_is_not_taken_is_a_failure() {
-        let refused = |error: OutputError| {
-            verdict(&ended(Exit::Code(0), None), None, || Err(error), &[], &Limits::default())
-        };
+        let refused =
+            |error: OutputError| verdict(&ended(Exit::Code(0), None), None, || Err(error), &[], &Limits::default());
         let Verdict::Fail(link) = refused(OutputError::NoFile("a symbolic link")) else { panic!("it fails") };
         assert_eq!((link.code, link.retryable), ("output_invalid", false));
         assert_eq!(link.message, "the output file is a symbolic link; only a regular file is read");

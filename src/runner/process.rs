@@ -14,18 +14,16 @@ use std::{
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::{
+    io::{Interest, unix::AsyncFd},
     process::{Child, Command},
     time::{Instant, sleep_until, timeout},
 };
-use tokio_util::{
-    sync::CancellationToken,
-    task::TaskTracker,
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     cgroup::{Group, Groups, OWN_PROCESSES},
     control::{self, Begin, Bounds, Hearing, Order, Report, Saying},
-    folder::Folder,
+    folder::{Folder, Place, User},
     limits::{Hit, Limits},
     log::{self, Level, Log},
     outcome::{Ended, Exit, StartError},
@@ -80,13 +78,23 @@ impl Processes {
         &self.sandbox
     }
 
+    /// Makes a sandbox as those of workers are and runs nothing in it: whether that can be done here.
+    pub async fn probe(&self, place: &Place, user: Option<User>, limits: &Limits) -> Result<(), StartError> {
+        let folder = place.worker("probe", b"null", user).map_err(StartError::sandbox)?;
+        let environment = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
+        let job = Job { id: "probe", folder: &folder, environment, limits, log: &Log::new(limits.log_bytes) };
+        let probe = Self { command: vec!["true".to_owned()], ..self.clone() };
+        let ended = probe.run(job, &CancellationToken::new()).await?;
+        if ended.exit == Exit::Code(0) { Ok(()) } else { Err(StartError::sandbox(format!("{ended:?}"))) }
+    }
+
     /// Runs a worker until its last process is gone. `stop` asks it to end: SIGTERM, and after the grace SIGKILL.
     pub async fn run(&self, job: Job<'_>, stop: &CancellationToken) -> Result<Ended, StartError> {
         let mut running = self.start(&job).await?;
         let exit = running.watch(job.limits, stop).await;
         let ended = running.end(exit, job.limits).await;
         if ended.left > 0 {
-            job.log.note(format!("the worker left {} processes behind; they were ended with it", ended.left));
+            job.log.note(format!("processes that the worker left behind, ended with it: {}", ended.left));
         }
         Ok(ended)
     }
@@ -125,6 +133,7 @@ impl Processes {
             saying,
             readers,
             hit: None,
+            told: false,
             killed: false,
         };
         let started = timeout(START_PATIENCE, self.begin(&mut running, job)).await;
@@ -202,7 +211,7 @@ struct Counts {
 struct Running {
     child: Child,
     /// The sandbox's first process: everything in it dies with this one.
-    first: Option<OwnedFd>,
+    first: Option<AsyncFd<OwnedFd>>,
     first_pid: u32,
     group: Group,
     counts: Counts,
@@ -210,6 +219,7 @@ struct Running {
     saying: Saying,
     readers: TaskTracker,
     hit: Option<Hit>,
+    told: bool,
     killed: bool,
 }
 
@@ -224,7 +234,7 @@ impl Running {
     async fn watch(&mut self, limits: &Limits, stop: &CancellationToken) -> Option<Seen> {
         let begun = Instant::now();
         let mut deadline = begun + limits.time;
-        let (mut told, mut looks) = (false, tokio::time::interval(LOOK_EVERY));
+        let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -243,15 +253,15 @@ impl Running {
                     };
                 }
                 () = sleep_until(deadline) => {
-                    if told {
+                    if self.told {
                         self.killed = true;
                         self.kill();
                         return None;
                     }
                     self.hit.get_or_insert(Hit::Time);
-                    (told, deadline) = (true, self.tell(limits).await);
+                    deadline = self.tell(limits).await;
                 }
-                () = stop.cancelled(), if !told => (told, deadline) = (true, self.tell(limits).await),
+                () = stop.cancelled(), if !self.told => deadline = self.tell(limits).await,
                 _ = looks.tick() => match self.look(limits) {
                     // There is no use in asking: it has no memory to think, or starts two for each that ends.
                     Some(hit @ (Hit::Memory | Hit::Processes)) => {
@@ -259,9 +269,9 @@ impl Running {
                         self.kill();
                         return None;
                     }
-                    Some(hit) if !told => {
+                    Some(hit) if !self.told => {
                         self.hit = Some(hit);
-                        (told, deadline) = (true, self.tell(limits).await);
+                        deadline = self.tell(limits).await;
                     }
                     _ => {}
                 },
@@ -271,6 +281,7 @@ impl Running {
 
     /// Sends SIGTERM; until when it is waited.
     async fn tell(&mut self, limits: &Limits) -> Instant {
+        self.told = true;
         // If the other end is gone, that is about to be heard.
         _ = self.saying.say(&Order::Terminate).await;
         Instant::now() + limits.grace
@@ -281,12 +292,12 @@ impl Running {
         let counted = self.group.counted();
         let usage = match (self.counts.memory && self.counts.processes, counted.cpu_time) {
             (true, Some(_)) => usage::Usage::default(),
-            _ => usage::of_tree(self.first_pid),
+            _ => usage::below(self.first_pid),
         };
         let memory =
             if self.counts.memory { counted.out_of_memory > 0 } else { usage.memory_bytes > limits.memory_bytes };
         let processes =
-            if self.counts.processes { counted.refused_forks > 0 } else { usage.threads > limits.processes + 1 };
+            if self.counts.processes { counted.refused_forks > 0 } else { usage.threads > limits.processes };
         let cpu_time = limits.cpu_time.is_some_and(|most| counted.cpu_time.unwrap_or(usage.cpu_time) > most);
         // The more telling one first: what starts processes without end runs out of memory, too.
         [(processes, Hit::Processes), (memory, Hit::Memory), (cpu_time, Hit::CpuTime)]
@@ -310,11 +321,18 @@ impl Running {
         let status = match timeout(END_PATIENCE, self.child.wait()).await {
             Ok(status) => status.ok(),
             Err(_) => {
-                tracing::error!(pid = self.child.id(), "a sandbox does not end; its last process may hang in the kernel");
+                tracing::error!(
+                    pid = self.child.id(),
+                    "a sandbox does not end; its last process may hang in the kernel"
+                );
                 _ = self.child.start_kill();
                 None
             }
         };
+        // If bubblewrap was killed from outside, the rest goes a moment after it.
+        if let Some(first) = &self.first {
+            _ = timeout(END_PATIENCE, first.readable()).await;
+        }
         // A pipe may have been handed to somebody outside who never closes it.
         _ = timeout(LOG_PATIENCE, self.readers.wait()).await;
         status
@@ -346,7 +364,10 @@ impl Running {
             let by_count = (counted.refused_forks > 0)
                 .then_some(Hit::Processes)
                 .or((counted.out_of_memory > 0).then_some(Hit::Memory))
-                .or(limits.cpu_time.zip(counted.cpu_time).and_then(|(most, used)| (used > most).then_some(Hit::CpuTime)));
+                .or(limits
+                    .cpu_time
+                    .zip(counted.cpu_time)
+                    .and_then(|(most, used)| (used > most).then_some(Hit::CpuTime)));
             hit = hit.or(by_count).or(by_signal);
         }
         // The last process is out of its groups a moment after it was waited for.
@@ -356,12 +377,12 @@ impl Running {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ended { exit, hit, killed: self.killed, left: seen.map_or(0, |seen| seen.left) }
+        Ended { exit, hit, told: self.told, killed: self.killed, left: seen.map_or(0, |seen| seen.left) }
     }
 }
 
-fn open(pid: u32) -> io::Result<OwnedFd> {
+/// A process by a name that no other one gets; readable when it has ended, and what it was the first of with it.
+fn open(pid: u32) -> io::Result<AsyncFd<OwnedFd>> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+    AsyncFd::with_interest(pidfd_open(pid, PidfdFlags::empty())?, Interest::READABLE)
 }
-

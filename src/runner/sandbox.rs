@@ -21,7 +21,7 @@ pub(super) const TASK: &str = "/task";
 /// The name of the socket.
 pub(super) const SOCKET: &str = "api.sock";
 /// Where the first process comes from.
-const INIT: &str = "/run/sluicegate";
+pub(super) const INIT: &str = "/run/sluicegate";
 /// User and group in the sandbox, whoever that is outside.
 const INNER_ID: &str = "1000";
 /// Pieces of `/etc` that programs read and that hold no secrets.
@@ -116,9 +116,14 @@ impl Sandbox {
         self.system(&mut arguments);
         // In memory, so bounded: by this, and by the memory limit where it counts for all processes together.
         let memory = limits.memory_bytes.to_string();
-        arguments
-            .flags(&["--proc", "/proc", "--dev", "/dev", "--size", &memory, "--tmpfs", "/dev/shm"])
-            .flags(&["--remount-ro", "/dev", "--size", &memory, "--tmpfs", "/tmp"]);
+        arguments.flags(&["--proc", "/proc", "--dev", "/dev", "--size", &memory, "--tmpfs", "/dev/shm"]).flags(&[
+            "--remount-ro",
+            "/dev",
+            "--size",
+            &memory,
+            "--tmpfs",
+            "/tmp",
+        ]);
         for path in &self.read_only {
             arguments.bind("--ro-bind", path, path);
         }

@@ -172,7 +172,8 @@ impl Engine {
             return Ok(response);
         }
         let text = response.text().await.unwrap_or_default();
-        let told = serde_json::from_str::<Value>(&text).ok().and_then(|body| body["message"].as_str().map(str::to_owned));
+        let told =
+            serde_json::from_str::<Value>(&text).ok().and_then(|body| body["message"].as_str().map(str::to_owned));
         Err(EngineError::Refused { status: status.as_u16(), message: told.unwrap_or(text) })
     }
 

@@ -116,7 +116,7 @@ impl Containers {
         let readers = TaskTracker::new();
         readers.spawn(follow(self.engine.clone(), name.to_owned(), job.log.clone()));
         readers.close();
-        let mut watch = Watch { hit: None, killed: false };
+        let mut watch = Watch::default();
         let code = self.watch(name, job.limits, stop, &mut watch).await;
         // The log's end comes with the container's.
         _ = timeout(LOG_PATIENCE, readers.wait()).await;
@@ -135,28 +135,28 @@ impl Containers {
                 _ => None,
             };
         }
-        Ok(Ended { exit, hit, killed: watch.killed, left: 0 })
+        Ok(Ended { exit, hit, told: watch.told, killed: watch.killed, left: 0 })
     }
 
     async fn watch(&self, name: &str, limits: &Limits, stop: &CancellationToken, watch: &mut Watch) -> Option<i64> {
         let mut waiting = std::pin::pin!(self.wait(name));
         let mut deadline = Instant::now() + limits.time;
-        let (mut told, mut looks) = (false, tokio::time::interval(LOOK_EVERY));
+        let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let hit = tokio::select! {
                 biased;
                 code = &mut waiting => return code,
                 () = sleep_until(deadline) => {
-                    if told {
+                    if watch.told {
                         watch.killed = true;
                         self.signal(name, "SIGKILL").await;
                         return timeout(END_PATIENCE, waiting).await.ok().flatten();
                     }
                     Some(Hit::Time)
                 }
-                () = stop.cancelled(), if !told => None,
-                hit = async { looks.tick().await; self.look(name, limits).await }, if !told => match hit {
+                () = stop.cancelled(), if !watch.told => None,
+                hit = async { looks.tick().await; self.look(name, limits).await }, if !watch.told => match hit {
                     Some(Hit::Processes) => {
                         (watch.hit, watch.killed) = (hit, true);
                         self.signal(name, "SIGKILL").await;
@@ -167,7 +167,7 @@ impl Containers {
                 },
             };
             watch.hit = watch.hit.or(hit);
-            (told, deadline) = (true, Instant::now() + limits.grace);
+            (watch.told, deadline) = (true, Instant::now() + limits.grace);
             self.signal(name, "SIGTERM").await;
         }
     }
@@ -205,10 +205,7 @@ impl Containers {
     /// The container as the engine is asked for it.
     fn container(&self, folder: &Folder, job: &Job<'_>) -> Value {
         let Limits { memory_bytes, milli_cpus, processes, open_files, file_bytes, cpu_time, .. } = *job.limits;
-        let mut mounts = vec![
-            bind(&folder.task(), TASK, Access::Read),
-            bind(&folder.work(), WORK, Access::Write),
-        ];
+        let mut mounts = vec![bind(&folder.task(), TASK, Access::Read), bind(&folder.work(), WORK, Access::Write)];
         mounts.extend(self.image.read_only.iter().map(|path| bind(path, &path.to_string_lossy(), Access::Read)));
         let bound = |name: &str, most: u64| json!({"Name": name, "Soft": most, "Hard": most});
         let mut bounds = vec![bound("nofile", open_files), bound("fsize", file_bytes), bound("core", 0)];
@@ -256,8 +253,10 @@ impl Containers {
     }
 }
 
+#[derive(Default)]
 struct Watch {
     hit: Option<Hit>,
+    told: bool,
     killed: bool,
 }
 

@@ -7,11 +7,17 @@ use super::{ALL, Held, Site, has_groups};
 #[tokio::test]
 async fn a_fork_bomb_is_held() {
     let site = Site::new();
+    let bomb = "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass";
     for held in ALL {
-        let bomb = "b() { b | b & }; b; sleep 30";
-        let trial = site.sh(held, &["--pids", "40"], bomb).await;
+        let trial = site.python(held, &["--pids", "40"], bomb).await;
         trial.failed("process_limit", "more than 40 processes and threads");
         assert!(trial.took < Duration::from_secs(20), "{trial:#?}");
+        // This one gives up where it is refused a process. Control groups have counted that, a look may come too late.
+        let trial = site.sh(held, &["--pids", "40"], "b() { b | b & }; b; sleep 2").await;
+        match trial.told["failed"]["code"].as_str() {
+            Some(code) => assert_eq!(code, "process_limit", "{trial:#?}"),
+            None => assert!(held != Held::ByGroups && trial.log.contains("Cannot fork"), "{trial:#?}"),
+        }
     }
 }
 
@@ -39,11 +45,8 @@ async fn two_workers_of_one_user_do_not_count_as_one() {
     let script = "for i in $(seq 25); do sleep 1 & done; wait";
     let flags = ["--pids", "40"];
     let other = Site::new();
-    let (one, two) = futures_util::future::join(
-        site.sh(Held::ByUser, &flags, script),
-        other.sh(Held::ByUser, &flags, script),
-    )
-    .await;
+    let (one, two) =
+        futures_util::future::join(site.sh(Held::ByUser, &flags, script), other.sh(Held::ByUser, &flags, script)).await;
     one.output();
     two.output();
 }
@@ -139,7 +142,8 @@ async fn who_heeds_sigterm_has_time_to_tidy_up() {
         let script = "trap 'echo tidied; exit 5' TERM; while :; do sleep 0.05; done";
         let trial = site.sh(held, &["--time-limit", "500ms"], script).await;
         let details = trial.failed("time_limit", "after 500ms");
-        assert_eq!((&details["exitCode"], &details["log"][0]), (&5.into(), &"tidied".into()));
+        assert_eq!(details["exitCode"], 5);
+        assert!(details["log"].as_array().unwrap().contains(&"tidied".into()), "{trial:#?}");
         assert!(!trial.told["failed"]["message"].as_str().unwrap().contains("ignored"));
     }
 }
@@ -172,6 +176,9 @@ async fn endless_output_does_not_fill_anything() {
         trial.output();
         assert!(trial.log.len() < 256 << 10, "{} bytes", trial.log.len());
         assert!(trial.log.contains("more bytes)"), "a long line is cut: {}", trial.log);
-        assert!(trial.log.contains("more than 64KiB: what follows is left out") || trial.log.contains("lines were left out"));
+        assert!(
+            trial.log.contains("more than 64KiB: what follows is left out")
+                || trial.log.contains("lines were left out")
+        );
     }
 }

@@ -14,7 +14,7 @@ async fn what_a_worker_leaves_behind_ends_with_it() {
         let daemon = "import os, time\nif os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0:\n    os.closerange(0, 10)\n    time.sleep(600)\n  os._exit(0)\nos.wait()";
         let trial = site.python(held, &[], daemon).await;
         trial.output();
-        assert!(trial.log.contains("the worker left 1 processes behind"), "{}", trial.log);
+        assert!(trial.log.contains("processes that the worker left behind, ended with it: 1"), "{}", trial.log);
         assert!(trial.took < Duration::from_secs(15), "{trial:#?}");
         // Zombies hold nothing, and don't count.
         let trial = site.sh(held, &[], "for i in 1 2 3; do (sleep 0.01 &) ; done; sleep 0.3").await;

@@ -17,11 +17,11 @@ async fn attempt(site: &Site, engine: &Engine, flags: &[&str]) -> (Value, String
 
 fn start(site: &Site, engine: &Engine, flags: &[&str]) -> tokio::process::Child {
     let mut runner = site.runner(Held::ByGroups);
-    runner.args(["--kind", "docker", "--id", "here", "--grace", "1s", "--try", r#"{"n":7}"#, "--docker-socket"]);
+    runner.args(["--kind", "docker", "--id", "here", "--grace", "1s", "--try", r#"{"n":7}"#]);
     if !flags.contains(&"--image") {
         runner.args(["--image", "agent"]);
     }
-    runner.arg(&engine.socket).args(flags).spawn().unwrap()
+    runner.arg("--docker-socket").arg(&engine.socket).args(flags).spawn().unwrap()
 }
 
 #[tokio::test]
@@ -38,7 +38,10 @@ async fn a_container_is_made_with_limits_and_removed() {
     let bind = site.folder.path().to_str().unwrap();
     let flags = [&flags[..], &["--command", "python3 '/path/the agent.py'", "--bind-ro", bind]].concat();
     let (told, log) = attempt(&site, &engine, &flags).await;
-    assert_eq!((&told["completed"], &told["artifacts"]), (&json!({"ok": true}), &json!([{"name": "a.txt", "size": 3}])));
+    assert_eq!(
+        (&told["completed"], &told["artifacts"]),
+        (&json!({"ok": true}), &json!([{"name": "a.txt", "size": 3}]))
+    );
     for line in ["info  hello\n", "info  half a line\n", "error oops\n"] {
         assert!(log.contains(line), "{log}");
     }
@@ -87,7 +90,11 @@ async fn ends_of_containers_are_told_apart() {
         (Script { cpu_ns: 3_000_000_000, ..Script::default() }, "cpu_time_limit", "2s of processor time"),
         (Script::default(), "time_limit", "after 3s"),
         (Script { deaf: true, ..Script::default() }, "time_limit", "it ignored SIGTERM and was killed"),
-        (Script { refuses: Some((400, "exec: no such file")), ..Script::default() }, "command_failed", "exec: no such file"),
+        (
+            Script { refuses: Some((400, "exec: no such file")), ..Script::default() },
+            "command_failed",
+            "exec: no such file",
+        ),
         (Script { refuses: Some((500, "no space left")), ..Script::default() }, "worker_not_started", "no space left"),
     ];
     for (number, (script, code, says)) in ends.into_iter().enumerate() {

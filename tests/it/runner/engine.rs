@@ -94,8 +94,7 @@ impl Engine {
 
     /// Puts a container there that a runner of these labels has left.
     pub fn leave(&self, name: &str, labels: Value) {
-        let container =
-            Container { wanted: json!({"Labels": labels}), started: true, exit: None, signals: Vec::new() };
+        let container = Container { wanted: json!({"Labels": labels}), started: true, exit: None, signals: Vec::new() };
         self.shared.containers.lock().unwrap().insert(name.to_owned(), container);
     }
 
@@ -241,7 +240,8 @@ async fn kill(State(shared): State<Shared>, At(id): At<String>, Query(query): Pa
 
 async fn inspect(State(shared): State<Shared>, At(id): At<String>) -> Response {
     let out_of_memory = shared.script.out_of_memory;
-    let state = shared.change(&id, |container| json!({"State": {"OOMKilled": out_of_memory, "ExitCode": container.exit}}));
+    let state =
+        shared.change(&id, |container| json!({"State": {"OOMKilled": out_of_memory, "ExitCode": container.exit}}));
     state.map_or_else(|refused| refused, |state| Json(state).into_response())
 }
 

@@ -121,6 +121,8 @@ async fn what_is_named_can_be_read_and_not_written() {
     let folder = site.folder.path().join("tools");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("agent.sh"), "cp $1 $SLUICEGATE_OUTPUT; echo x >> $0").unwrap();
+    // Anybody might write, if it weren't for the mount.
+    std::fs::set_permissions(folder.join("agent.sh"), std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
     let path = folder.to_str().unwrap();
     for held in ALL {
         let agent = format!("sh {path}/agent.sh $SLUICEGATE_INPUT; true");
