@@ -49,13 +49,22 @@ pub struct Line {
     pub text: String,
 }
 
+/// The end of a worker's log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// The last lines.
+    pub lines: Vec<String>,
+    /// What was said last: on standard error, if anything was.
+    pub last: Option<String>,
+}
+
 /// The log of one worker. Cheap to clone.
 #[derive(Clone)]
 pub struct Log(Arc<Mutex<Kept>>);
 
 struct Kept {
     waiting: VecDeque<Line>,
-    tail: VecDeque<String>,
+    tail: VecDeque<(Level, String)>,
     /// Bytes that may still become lines.
     left_bytes: u64,
     /// Lines that were left out since the last line that was kept.
@@ -89,8 +98,8 @@ impl Log {
         if kept.tail.len() == TAIL_LINES {
             kept.tail.pop_front();
         }
-        let tail = cut(&text, TAIL_LINE_BYTES).to_owned();
-        kept.tail.push_back(tail);
+        let last = cut(&text, TAIL_LINE_BYTES).to_owned();
+        kept.tail.push_back((level, last));
         let size = text.len() as u64 + 1;
         if kept.full || size > kept.left_bytes {
             if !kept.full {
@@ -133,8 +142,15 @@ impl Log {
     }
 
     /// The last lines of the worker, whether they were kept or not.
-    pub fn tail(&self) -> Vec<String> {
-        self.kept().tail.iter().cloned().collect()
+    pub fn tail(&self) -> Tail {
+        let kept = self.kept();
+        let spoken = |wanted: &[Level]| {
+            let mut lines = kept.tail.iter().rev().filter(|(level, _)| wanted.contains(level));
+            lines.find_map(|(_, text)| Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned))
+        };
+        // The two outputs come by two pipes, so which line was the last of all is not known.
+        let last = spoken(&[Level::Error]).or_else(|| spoken(&[Level::Info]));
+        Tail { lines: kept.tail.iter().map(|(_, text)| text.clone()).collect(), last }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -268,9 +284,22 @@ mod tests {
         let lines = log.take(2_000);
         assert_eq!(lines.len(), 14, "{lines:?}");
         assert!(lines[13].text.contains("more than 100 bytes") && lines[13].level == Level::Warn);
-        assert_eq!(log.tail().len(), TAIL_LINES);
-        assert_eq!(log.tail().last().map(String::as_str), Some("line 999"));
+        assert_eq!(log.tail().lines.len(), TAIL_LINES);
+        assert_eq!(log.tail().last.as_deref(), Some("line 999"));
         assert!(!log.is_waiting());
+    }
+
+    #[test]
+    fn the_last_words_are_those_of_standard_error() {
+        let log = log(1_000);
+        let (mut output, mut errors) = (Cutter::new(log.clone(), Level::Info), Cutter::new(log.clone(), Level::Error));
+        assert_eq!(log.tail(), Tail::default());
+        output.take(b"working\n");
+        assert_eq!(log.tail().last.as_deref(), Some("working"));
+        errors.take(b"no such page\n  \n");
+        output.take(b"bye\n");
+        assert_eq!(log.tail().last.as_deref(), Some("no such page"));
+        assert_eq!(log.tail().lines, ["working", "no such page", "  ", "bye"]);
     }
 
     #[test]

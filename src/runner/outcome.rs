@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     folder::OutputError,
     limits::{Hit, Limits},
+    log::{Tail, cut},
 };
 
 /// How the worker's own program ended.
@@ -103,7 +104,7 @@ pub fn verdict(
     ended: &Result<Ended, StartError>,
     stopped: Option<Cause>,
     output: impl FnOnce() -> Result<Option<Vec<u8>>, OutputError>,
-    tail: &[String],
+    tail: &Tail,
     limits: &Limits,
 ) -> Verdict {
     match stopped {
@@ -123,7 +124,7 @@ pub fn verdict(
                 code,
                 message: error.to_string(),
                 retryable,
-                details: json!({"log": tail}),
+                details: json!({"log": tail.lines}),
             });
         }
     };
@@ -133,7 +134,7 @@ pub fn verdict(
             Err(error) => {
                 let code =
                     if matches!(error, OutputError::TooLarge { .. }) { "output_too_large" } else { "output_invalid" };
-                let details = json!({"exitCode": 0, "log": tail});
+                let details = json!({"exitCode": 0, "log": tail.lines});
                 Verdict::Fail(Failure { code, message: error.to_string(), retryable: false, details })
             }
         };
@@ -141,8 +142,8 @@ pub fn verdict(
     Verdict::Fail(failure(ended, tail, limits))
 }
 
-fn failure(ended: &Ended, tail: &[String], limits: &Limits) -> Failure {
-    let mut details = json!({"log": tail});
+fn failure(ended: &Ended, tail: &Tail, limits: &Limits) -> Failure {
+    let mut details = json!({"log": tail.lines});
     match ended.exit {
         Exit::Code(code) => details["exitCode"] = json!(code),
         Exit::Signal(signal) => details["signal"] = json!(signal_name(signal)),
@@ -165,8 +166,8 @@ fn failure(ended: &Ended, tail: &[String], limits: &Limits) -> Failure {
         Exit::Unknown => ("worker_killed", "the worker's sandbox was killed from outside".to_owned()),
     };
     // The last thing a program says before it gives up is mostly why.
-    if let Some(last) = tail.iter().rev().find(|line| !line.trim().is_empty()) {
-        message = format!("{message}: {}", super::log::cut(last.trim(), 200));
+    if let Some(last) = &tail.last {
+        message = format!("{message}: {}", cut(last, 200));
     }
     Failure { code, message, retryable: true, details }
 }
@@ -214,7 +215,7 @@ mod tests {
             ended,
             stopped,
             || Ok(output),
-            &["a".to_owned(), "boom ".to_owned(), " ".to_owned()],
+            &Tail { lines: vec!["a".to_owned(), "boom ".to_owned(), " ".to_owned()], last: Some("boom".to_owned()) },
             &Limits::default(),
         )
     }
@@ -267,8 +268,9 @@ mod tests {
 
     #[test]
     fn an_output_that_is_not_taken_is_a_failure() {
-        let refused =
-            |error: OutputError| verdict(&ended(Exit::Code(0), None), None, || Err(error), &[], &Limits::default());
+        let refused = |error: OutputError| {
+            verdict(&ended(Exit::Code(0), None), None, || Err(error), &Tail::default(), &Limits::default())
+        };
         let Verdict::Fail(link) = refused(OutputError::NoFile("a symbolic link")) else { panic!("it fails") };
         assert_eq!((link.code, link.retryable), ("output_invalid", false));
         assert_eq!(link.message, "the output file is a symbolic link; only a regular file is read");

@@ -14,7 +14,6 @@ use std::{
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::{
-    io::{Interest, unix::AsyncFd},
     process::{Child, Command},
     time::{Instant, sleep_until, timeout},
 };
@@ -147,7 +146,7 @@ impl Processes {
         Err(match why {
             // bubblewrap says on standard error what it does not like.
             StartError::Place { what, why } => {
-                let said = job.log.tail().last().map_or(why, Clone::clone);
+                let said = job.log.tail().last.unwrap_or(why);
                 StartError::Place { what, why: said }
             }
             command @ StartError::Command(_) => command,
@@ -211,7 +210,7 @@ struct Counts {
 struct Running {
     child: Child,
     /// The sandbox's first process: everything in it dies with this one.
-    first: Option<AsyncFd<OwnedFd>>,
+    first: Option<OwnedFd>,
     first_pid: u32,
     group: Group,
     counts: Counts,
@@ -330,8 +329,9 @@ impl Running {
             }
         };
         // If bubblewrap was killed from outside, the rest goes a moment after it.
-        if let Some(first) = &self.first {
-            _ = timeout(END_PATIENCE, first.readable()).await;
+        let begun = Instant::now();
+        while self.first.is_some() && !usage::is_over(self.first_pid) && begun.elapsed() < END_PATIENCE {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         // A pipe may have been handed to somebody outside who never closes it.
         _ = timeout(LOG_PATIENCE, self.readers.wait()).await;
@@ -381,8 +381,8 @@ impl Running {
     }
 }
 
-/// A process by a name that no other one gets; readable when it has ended, and what it was the first of with it.
-fn open(pid: u32) -> io::Result<AsyncFd<OwnedFd>> {
+/// A process by a name that no other one gets.
+fn open(pid: u32) -> io::Result<OwnedFd> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-    AsyncFd::with_interest(pidfd_open(pid, PidfdFlags::empty())?, Interest::READABLE)
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }

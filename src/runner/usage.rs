@@ -31,6 +31,12 @@ pub(super) fn children(pid: u32) -> Vec<u32> {
     processes().into_iter().filter(|(_, stat)| stat.parent == pid).map(|(pid, _)| pid).collect()
 }
 
+/// Whether a process has ended; with the first one of a namespace everything else in there has.
+pub(super) fn is_over(pid: u32) -> bool {
+    let Ok(stat) = fs::read(format!("/proc/{pid}/stat")) else { return true };
+    String::from_utf8_lossy(&stat).rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+}
+
 /// What everything below a process uses; of the process itself nothing but its processor time counts.
 pub(super) fn below(root: u32) -> Usage {
     let processes = processes();

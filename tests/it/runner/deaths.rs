@@ -30,6 +30,7 @@ async fn a_runner_that_is_killed_leaves_nothing() {
         let script = "trap '' TERM HUP INT; (setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' $0 &) ; while :; do sleep 1; done";
         let mut runner = site.start(held, &[], &["sh", "-c", script], &marker);
         // The runner, the worker, and the one that it has put into a session of its own.
+        marker.until_at_work().await;
         marker.until_living(|count| count >= 3).await;
         runner.start_kill().unwrap();
         runner.wait().await.unwrap();
@@ -47,7 +48,7 @@ async fn a_sandbox_that_is_killed_is_a_failure() {
     let site = Site::new();
     let marker = Marker::new();
     let runner = site.start(Held::ByRoot, &[], &["sh", "-c", "while :; do sleep 1; done"], &marker);
-    marker.until_living(|count| count >= 2).await;
+    marker.until_at_work().await;
     let pid = runner.id().unwrap();
     let children = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
@@ -70,7 +71,7 @@ async fn a_runner_that_is_told_to_stop_stops_its_worker() {
         let marker = Marker::new();
         let script = "trap 'echo bye; exit 1' TERM; while :; do sleep 0.05; done";
         let runner = site.start(held, &[], &["sh", "-c", script], &marker);
-        marker.until_living(|count| count >= 2).await;
+        marker.until_at_work().await;
         let pid = runner.id().unwrap().to_string();
         // The trap is set a moment after the shell is there.
         tokio::time::sleep(Duration::from_millis(300)).await;

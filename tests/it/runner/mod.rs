@@ -149,6 +149,16 @@ impl Marker {
             .collect()
     }
 
+    /// Waits until a worker of `sh` has begun. A process that the runner is just starting still has the runner's command line.
+    pub async fn until_at_work(&self) {
+        let is_sh = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sh\n");
+        let begun = Instant::now();
+        while !self.living().iter().any(is_sh) {
+            assert!(begun.elapsed() < PATIENCE, "the worker never begins");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Waits until so many processes have it.
     pub async fn until_living(&self, wanted: impl Fn(usize) -> bool) {
         let begun = Instant::now();
@@ -162,6 +172,8 @@ impl Marker {
 /// What became of a worker.
 #[derive(Debug)]
 pub struct Trial {
+    /// Shown when something is wrong.
+    #[expect(dead_code, reason = "only `Debug` reads it")]
     pub held: Held,
     /// What would have been told to the server.
     pub told: Value,

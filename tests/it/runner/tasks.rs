@@ -170,7 +170,7 @@ async fn a_cancelled_execution_stops_its_worker() {
     let id = scene.task(agents(), json!({"n": 1})).await;
     // The runner's own command line, the shell, and what sleeps.
     scene.until_event(&id, |event| event["state"] == "leased").await;
-    marker.until_living(|count| count >= 2).await;
+    marker.until_at_work().await;
     scene.caller().expect(Method::DELETE, &format!("/executions/{id}"), None, 204).await;
     marker.until_living(|count| count == 1).await;
     assert_eq!(scene.caller().until_ended(&id).await["status"], "cancelled");
@@ -214,7 +214,7 @@ async fn a_worker_that_takes_too_long_is_given_back() {
     let mut first = scene.sh(&["--drain-limit", "0s"], "trap 'exit 0' TERM; while :; do sleep 0.1; done", &marker);
     let id = scene.task(agents(), json!({"n": 1})).await;
     scene.until_event(&id, |event| event["state"] == "leased").await;
-    marker.until_living(|count| count >= 2).await;
+    marker.until_at_work().await;
     first.signal("TERM").await;
     first.ended().await;
     let _second = scene.sh(&[], "echo '\"second\"' > $SLUICEGATE_OUTPUT", &Marker::new());
@@ -230,7 +230,7 @@ async fn a_task_of_a_killed_runner_runs_again_elsewhere() {
     let marker = Marker::new();
     let mut first = scene.sh(&[], "trap '' TERM; (setsid sleep 600 &); while :; do sleep 1; done", &marker);
     let id = scene.task(agents(), json!({"n": 1})).await;
-    marker.until_living(|count| count >= 2).await;
+    marker.until_at_work().await;
     first.0.start_kill().unwrap();
     first.0.wait().await.unwrap();
     marker.until_living(|count| count == 0).await;
@@ -248,7 +248,7 @@ async fn a_worker_is_stopped_when_the_server_is_not_heard() {
     let _runner = scene.sh(&[], "while :; do sleep 0.1; done", &marker);
     let id = scene.task(agents(), json!({"n": 1})).await;
     scene.until_event(&id, |event| event["state"] == "leased").await;
-    marker.until_living(|count| count >= 2).await;
+    marker.until_at_work().await;
     scene.server.kill().await;
     // Only the runner itself is left, and goes on asking.
     marker.until_living(|count| count == 1).await;
