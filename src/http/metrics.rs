@@ -96,6 +96,8 @@ pub async fn get_metrics(State(state): State<AppState>, headers: HeaderMap) -> R
     metrics::gauge!("sluicegate_queue_oldest_age_seconds").set(oldest_ms as f64 / 1_000.0);
     metrics::gauge!("sluicegate_open_suspensions").set(counts.open_suspensions as f64);
     metrics::gauge!("sluicegate_timers_late").set(counts.timers_late as f64);
+    metrics::gauge!("sluicegate_tasks_queued").set(counts.tasks_queued as f64);
+    metrics::gauge!("sluicegate_tasks_leased").set(counts.tasks_leased as f64);
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, content_type)], state.metrics.0.render()).into_response())
 }

@@ -23,7 +23,7 @@ use crate::{
 
 /// Workers that were heard of in this time are listed.
 const LISTED_MS: i64 = 24 * 3_600 * 1_000;
-/// A worker that polls as long as it may, or gives signs of life for the longest lease, is heard of at least so often.
+/// A worker that polls as long as it may is heard of at least so often.
 const CONNECTED_MS: i64 = 90 * 1_000;
 /// The most leases that are listed.
 const MAX_LEASES: i64 = 1_000;
@@ -61,7 +61,7 @@ pub struct WorkerView {
     version: Option<String>,
     /// The queues it took tasks from when it asked last.
     queues: Vec<String>,
-    /// Whether it was heard of lately.
+    /// Whether it was heard of lately, or has a lease that has not run out.
     connected: bool,
     /// When it was heard of last.
     last_seen_at: Instant,
@@ -136,7 +136,8 @@ async fn list_workers(pod: InPod<Viewer>, State(state): State<AppState>) -> Resu
             worker_id: worker.id,
             version: worker.version,
             queues: worker.queues,
-            connected: now.ms_since(last_seen_at) <= CONNECTED_MS,
+            connected: now.ms_since(last_seen_at) <= CONNECTED_MS
+                || tasks.iter().any(|task| task.lease_until.is_some_and(|until| until > now)),
             last_seen_at,
             leases: tasks.into_iter().map(lease).collect(),
         }

@@ -118,4 +118,8 @@ pub struct StoreCounts {
     pub open_suspensions: i64,
     /// Timers that are due and not yet moved to the queue.
     pub timers_late: i64,
+    /// Tasks that wait for a worker.
+    pub tasks_queued: i64,
+    /// Tasks that a worker has.
+    pub tasks_leased: i64,
 }

@@ -143,7 +143,10 @@ impl Machine {
                     self.complete(now, at, Completion { output: Arc::new(output), port: None, transparent: false });
                 }
             }
-            Outcome::Task(request) => self.queue_task(now, at, TaskId(new_id), request.queue.clone()),
+            Outcome::Task(request) => match self.too_large(&request.input, "task's input") {
+                Some(failure) => self.fail(now, at, failure),
+                None => self.queue_task(now, at, TaskId(new_id), request.queue.clone()),
+            },
             Outcome::Iterate(items) if items.len() > self.limits.loop_items => {
                 let message = format!("a loop has at most {} items, not {}", self.limits.loop_items, items.len());
                 self.fail(now, at, Failure::new(FailureCode::LimitExceeded, message));
@@ -156,14 +159,8 @@ impl Machine {
     }
 
     pub(super) fn complete(&mut self, now: Instant, at: &str, completion: Completion) {
-        if json_size(&completion.output) > self.limits.output_bytes {
-            let message = format!("the output is larger than {} bytes", self.limits.output_bytes);
-            return self.fail(now, at, Failure::new(FailureCode::LimitExceeded, message));
-        }
-        // Deeper, and the event could not be read back.
-        if !fits_depth(&completion.output, MAX_VALUE_DEPTH) {
-            let message = format!("the output is nested more than {MAX_VALUE_DEPTH} levels deep");
-            return self.fail(now, at, Failure::new(FailureCode::LimitExceeded, message));
+        if let Some(failure) = self.too_large(&completion.output, "output") {
+            return self.fail(now, at, failure);
         }
         let role = self.state.runs.get(at).map(|run| self.workflow.node(run.node).role.clone());
         self.emit_update(now, at, NodeStatus::Completed, |event| {
@@ -174,6 +171,19 @@ impl Machine {
         if role == Some(Role::End { terminate: true }) {
             self.begin_closing(now, Closing::Terminate);
         }
+    }
+
+    /// What is wrong with a value that is too large to be kept.
+    fn too_large(&self, value: &Value, what: &str) -> Option<Failure> {
+        let message = if json_size(value) > self.limits.output_bytes {
+            format!("the {what} is larger than {} bytes", self.limits.output_bytes)
+        } else if !fits_depth(value, MAX_VALUE_DEPTH) {
+            // Deeper, and the event could not be read back.
+            format!("the {what} is nested more than {MAX_VALUE_DEPTH} levels deep")
+        } else {
+            return None;
+        };
+        Some(Failure::new(FailureCode::LimitExceeded, message))
     }
 
     /// A failed attempt: another attempt, a port, or the failure of the scope.

@@ -9,9 +9,17 @@ use tokio::sync::oneshot;
 
 use super::Leased;
 use crate::{
-    domain::ids::{PodId, WorkspaceId},
+    domain::{
+        ids::{PodId, WorkspaceId},
+        task::Worker,
+    },
     engine::signals::Signals,
 };
+
+/// How long a worker that was noted need not be noted again.
+const NOTE_EVERY_MS: i64 = 20_000;
+/// So many workers are remembered before those are forgotten that were not heard of for so long.
+const MAX_NOTED: usize = 10_000;
 
 /// Where a worker waits: queues belong to a pod.
 pub type Place = (WorkspaceId, PodId);
@@ -89,6 +97,8 @@ pub struct Broker {
 #[derive(Default)]
 struct List {
     next_id: u64,
+    /// When workers were noted last, and with which queues.
+    noted: HashMap<(Place, String), Worker>,
     places: HashMap<Place, VecDeque<Waiting>>,
 }
 
@@ -100,6 +110,25 @@ impl Broker {
 
     fn list(&self) -> MutexGuard<'_, List> {
         self.list.lock().expect("no holder of this lock panics")
+    }
+
+    /// Whether a worker has to be noted (again): a busy one is heard of too often to write each time down.
+    pub fn is_news(&self, place: Place, worker: &Worker) -> bool {
+        let mut list = self.list();
+        let now = worker.last_seen_at;
+        if list.noted.len() >= MAX_NOTED {
+            list.noted.retain(|_, noted| now.ms_since(noted.last_seen_at) < NOTE_EVERY_MS);
+        }
+        let key = (place, worker.id.clone());
+        let same = |noted: &Worker| {
+            let is_recent = (0..NOTE_EVERY_MS).contains(&now.ms_since(noted.last_seen_at));
+            is_recent && noted.queues == worker.queues && noted.version == worker.version
+        };
+        if list.noted.get(&key).is_some_and(same) {
+            return false;
+        }
+        list.noted.insert(key, worker.clone());
+        true
     }
 
     /// Has a worker wait; answers how to give up, and where the tasks come.

@@ -138,7 +138,9 @@ impl Engine {
     pub async fn lease(&self, request: LeaseRequest) -> Result<Vec<Leased>, EngineError> {
         let inner = &self.0;
         let LeaseRequest { workspace_id, pod_id, worker, max, wait } = request;
-        inner.store.note_worker(workspace_id, pod_id, &worker).await?;
+        if inner.broker.is_news((workspace_id, pod_id), &worker) {
+            inner.store.note_worker(workspace_id, pod_id, &worker).await?;
+        }
         if inner.soft.is_cancelled() {
             return Ok(Vec::new());
         }
@@ -175,7 +177,16 @@ impl Engine {
                 let address = lease.address.clone();
                 folded.machine.decide(now, told(address, attempt, report.clone()));
             }
-            // A report that takes the execution over its limit ends it; the worker hears of it next time.
+            if folded.machine.state.seq >= self.0.config.limits.events {
+                // There is no room for more events: the execution ends, and with it the task.
+                self.cancel_late_children(lease.workspace_id, &folded.machine, now).await?;
+                folded.machine.decide(now, Command::Tick);
+                match self.append_and_wake(folded, None).await {
+                    Ok(_) => return Ok(Beat { cancelled: true, lease_until: now }),
+                    Err(EngineError::Conflict) => continue,
+                    Err(error) => return Err(error),
+                }
+            }
             let extend = TaskChange::Extend { id: lease.task_id, fence: lease.fence, at: now, lease_until };
             match self.append_beside(folded, Vec::new(), Some(extend)).await {
                 Ok(_) => return Ok(Beat { cancelled: false, lease_until }),

@@ -92,7 +92,8 @@ static RELEASE: Batch = Batch::differing(
 
 const COUNTS: &str =
     "SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM queue WHERE held), (SELECT min(queued_at) FROM queue),
-     (SELECT count(*) FROM suspensions WHERE state = 'open'), (SELECT count(*) FROM timers WHERE due_at <= $1)";
+     (SELECT count(*) FROM suspensions WHERE state = 'open'), (SELECT count(*) FROM timers WHERE due_at <= $1),
+     (SELECT count(*) FROM tasks WHERE state = 'queued'), (SELECT count(*) FROM tasks WHERE state = 'leased')";
 
 impl<B: Backend> SqlStore<B> {
     pub(super) async fn claim(
@@ -200,6 +201,8 @@ impl<B: Backend> SqlStore<B> {
             queue_oldest: columns.maybe_at()?,
             open_suspensions: columns.next()?,
             timers_late: columns.next()?,
+            tasks_queued: columns.next()?,
+            tasks_leased: columns.next()?,
         })
     }
 }

@@ -24,6 +24,7 @@ on_both! {
     queues_and_workers_are_listed,
     bad_requests_name_the_field,
     a_token_is_good_for_its_own_lease_alone,
+    what_is_too_large_ends_the_node,
     many_tasks_of_one_execution,
 }
 
@@ -415,6 +416,17 @@ async fn a_token_is_good_for_its_own_lease_alone(backend: Backend) {
     anyone.with("authorization", &bearer).post(&format!("{}/complete", other.path), json!({})).await.expect(200);
     // It opens nothing else.
     anyone.with("authorization", &bearer).get(&scene.executions()).await.problem(401, "invalid_credentials");
+}
+
+async fn what_is_too_large_ends_the_node(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let deep = (0..140).fold(json!(0), |inner, _| json!([inner]));
+    let run = scene.run(one(json!({"queue": "q"})), json!(null)).await;
+    let held = lease(&scene, "q").await;
+    held.say(&scene, "complete", json!({"output": deep})).await.problem(400, "malformed_json");
+    let deep = (0..110).fold(json!(0), |inner, _| json!([inner]));
+    held.say(&scene, "complete", json!({"output": deep})).await.expect(200);
+    assert_eq!(run.failure().await["code"], "limit_exceeded");
 }
 
 async fn many_tasks_of_one_execution(backend: Backend) {

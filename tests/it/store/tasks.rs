@@ -165,6 +165,8 @@ pub async fn queues_and_workers_are_known_by_pod(fixture: Fixture) {
     let seen: Vec<_> = queues.iter().map(|q| (q.queue.as_str(), q.queued, q.leased, q.oldest_queued_at)).collect();
     assert_eq!(seen, [("a", 1, 1, Some(START.plus_ms(7))), ("b", 1, 0, Some(START.plus_ms(3)))]);
     assert_eq!(fixture.store.leased_tasks(workspace, pod, 9).await.unwrap().len(), 1);
+    let counts = fixture.store.counts(START).await.unwrap();
+    assert_eq!((counts.tasks_queued, counts.tasks_leased), (2, 1));
 
     let worker = |id: &str, at| Worker {
         id: id.to_owned(),
