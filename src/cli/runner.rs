@@ -215,8 +215,8 @@ impl Runner {
         ensure!((1..=1_000).contains(&self.concurrency), "--concurrency must be between 1 and 1000");
         let pod = self.remote.pod().await?;
         let open = Client::new(&self.remote.url, None)?;
-        options.worker_url =
-            self.place.worker_url.clone().unwrap_or_else(|| self.remote.url.clone()).trim_end_matches('/').to_owned();
+        let worker_url = self.place.worker_url.as_ref().unwrap_or(&self.remote.url);
+        options.worker_url.push_str(Client::new(worker_url, None).context("--worker-url")?.base());
         let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
         let _signals = on_signals(&[&stop, &hurry])?;
         let server = Server { client: pod.client, open, pod: pod.path };

@@ -152,7 +152,8 @@ pub fn path_segment(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            let digit = |nibble: u8| char::from(b"0123456789ABCDEF"[usize::from(nibble)]);
+            text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
         text
     })

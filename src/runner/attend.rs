@@ -246,7 +246,9 @@ impl<'a> Attendance<'a> {
                 }
             }
         }
-        refused.into_iter().for_each(|text| self.log.note(text));
+        for text in refused {
+            self.log.note(text);
+        }
         self.flush().await;
         // While the server is not there, the lease still is; after that nobody wants to hear it.
         let deadline = Instant::now() + Duration::from_secs(self.task.lease_seconds);
@@ -305,14 +307,12 @@ impl<'a> Attendance<'a> {
         let mut work = std::pin::pin!(work);
         let every = Duration::from_secs(self.task.lease_seconds.max(3)) / 3;
         loop {
-            match timeout(every, &mut work).await {
-                Ok(done) => return done,
-                Err(_) => {
-                    let key = Uuid::new_v4().to_string();
-                    let beat = self.server.open.heartbeat_task(&self.path, &self.task.lease_token, self.lines(), &key);
-                    _ = timeout(every, beat).await;
-                }
+            if let Ok(done) = timeout(every, &mut work).await {
+                return done;
             }
+            let key = Uuid::new_v4().to_string();
+            let beat = self.server.open.heartbeat_task(&self.path, &self.task.lease_token, self.lines(), &key);
+            _ = timeout(every, beat).await;
         }
     }
 }

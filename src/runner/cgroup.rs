@@ -226,19 +226,16 @@ fn number_of(file: &Path, word: &str) -> Option<u64> {
 /// Where groups of a controller can be made: below the runner's own group.
 fn home_of(controller: &str, mounts: &str, own: &str) -> Option<Home> {
     let one = mount_of(mounts, |kind, options| kind == "cgroup" && options.split(',').any(|part| part == controller));
-    let (version, (root, mount), path) = match one {
-        Some(mount) => {
-            let path = own.lines().find_map(|line| {
-                let (_, rest) = line.split_once(':')?;
-                let (controllers, path) = rest.split_once(':')?;
-                controllers.split(',').any(|part| part == controller).then_some(path)
-            })?;
-            (Version::One, mount, path)
-        }
-        None => {
-            let mount = mount_of(mounts, |kind, _| kind == "cgroup2")?;
-            (Version::Two, mount, own.lines().find_map(|line| line.strip_prefix("0::"))?)
-        }
+    let (version, (root, mount), path) = if let Some(mount) = one {
+        let path = own.lines().find_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            controllers.split(',').any(|part| part == controller).then_some(path)
+        })?;
+        (Version::One, mount, path)
+    } else {
+        let mount = mount_of(mounts, |kind, _| kind == "cgroup2")?;
+        (Version::Two, mount, own.lines().find_map(|line| line.strip_prefix("0::"))?)
     };
     // In a container the mount shows a part of the hierarchy, and what it shows begins with that part's name.
     let below = path.strip_prefix(&root).unwrap_or(path).trim_start_matches('/');

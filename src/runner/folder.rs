@@ -112,9 +112,8 @@ fn sweep(root: &Path) -> io::Result<Vec<Uuid>> {
         let lock = File::open(entry.path().join(LOCK));
         match lock.map(|lock| rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)) {
             Ok(Err(_)) => living.push(id),
-            Ok(Ok(())) => remove(&entry.path()),
-            // It was not made to its end.
-            Err(_) => remove(&entry.path()),
+            // Without a lock it was not made to its end.
+            Ok(Ok(())) | Err(_) => remove(&entry.path()),
         }
     }
     Ok(living)

@@ -99,23 +99,20 @@ pub fn words(line: &str) -> Result<Vec<String>, String> {
                 }
                 word.push(next);
             }
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
             (None, '\\') => word.get_or_insert_default().extend(characters.next()),
             (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
-    match quote {
-        Some(open) => Err(format!("the quote {open} is not closed")),
-        None => {
-            words.extend(word);
-            Ok(words)
-        }
+    if let Some(open) = quote {
+        return Err(format!("the quote {open} is not closed"));
     }
+    words.extend(word);
+    Ok(words)
 }
 
 /// The program that is running, for sandboxes to begin with.

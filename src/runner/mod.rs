@@ -104,7 +104,9 @@ impl Runner {
         let stopped = stop.is_cancelled().then_some(outcome::Cause::Stopping);
         let verdict = verdict(&ended, stopped, || folder.output(limits.output_bytes), &log.tail(), limits);
         let (files, left_out) = folder.artifacts(limits.artifacts, limits.artifact_bytes);
-        left_out.into_iter().for_each(|text| log.note(text));
+        for text in left_out {
+            log.note(text);
+        }
         log.take(usize::MAX).iter().for_each(&mut show);
         let mut told = match verdict {
             Verdict::Nothing => json!({}),

@@ -317,17 +317,11 @@ impl Running {
 
     /// Waits until bubblewrap is gone, which is after everything in its sandbox.
     async fn gone(&mut self) -> Option<ExitStatus> {
-        let status = match timeout(END_PATIENCE, self.child.wait()).await {
-            Ok(status) => status.ok(),
-            Err(_) => {
-                tracing::error!(
-                    pid = self.child.id(),
-                    "a sandbox does not end; its last process may hang in the kernel"
-                );
-                _ = self.child.start_kill();
-                None
-            }
-        };
+        let status = timeout(END_PATIENCE, self.child.wait()).await;
+        if status.is_err() {
+            tracing::error!(pid = self.child.id(), "a sandbox does not end; its last process may hang in the kernel");
+            _ = self.child.start_kill();
+        }
         // If bubblewrap was killed from outside, the rest goes a moment after it.
         let begun = Instant::now();
         while self.first.is_some() && !usage::is_over(self.first_pid) && begun.elapsed() < END_PATIENCE {
@@ -335,7 +329,7 @@ impl Running {
         }
         // A pipe may have been handed to somebody outside who never closes it.
         _ = timeout(LOG_PATIENCE, self.readers.wait()).await;
-        status
+        status.ok()?.ok()
     }
 
     async fn end(mut self, seen: Option<Seen>, limits: &Limits) -> Ended {
