@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    artifacts::{Artifacts, Found},
     clock::Clock,
     config::Config,
     engine::{Engine, EngineConfig},
@@ -25,6 +26,7 @@ use crate::{
         Store,
         sql::{self, Options},
     },
+    tasks::uploads::Uploads,
     triggers::{bulk::BulkWork, schedules::Schedules, webhooks::Webhooks},
 };
 
@@ -44,6 +46,7 @@ impl App {
     pub async fn boot(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let metrics = Metrics::install();
         let store = open_store(&config, true).await?;
+        let artifacts = open_artifacts(&config).await?;
         let allow = config.outbound_networks.iter().map(|network| network.parse()).collect::<Result<_, _>>();
         let policy = outbound::Policy { allow: allow.context("outbound-networks")?, ..outbound::Policy::default() };
         let outbound = outbound::Client::new(policy).context("outbound client")?;
@@ -65,6 +68,8 @@ impl App {
         bulk.start();
         let webhooks = Webhooks::new(engine.clone());
         webhooks.start();
+        let uploads = Uploads::new(engine.clone(), artifacts);
+        uploads.start();
         let shutdown = Shutdown::default();
         let streams = Streams::new(
             config.streams_per_workspace,
@@ -88,6 +93,7 @@ impl App {
             schedules,
             bulk,
             webhooks,
+            uploads,
             streams,
             signer,
         };
@@ -123,6 +129,21 @@ impl App {
         store.close().await;
         tracing::info!("stopped");
     }
+}
+
+/// Opens the place of artifacts, and tries it out. One that is of no use as it is set up is refused; one that is away for the
+/// moment must not keep workflows from running.
+async fn open_artifacts(config: &Config) -> anyhow::Result<Artifacts> {
+    let artifacts = Artifacts::open(&config.artifacts)?;
+    match artifacts.probe().await {
+        Found::Good(found) => tracing::debug!(found, "artifacts can be kept"),
+        Found::Nowhere => {
+            tracing::warn!("no artifacts are taken: the setting `artifacts` names no folder and no bucket");
+        }
+        Found::Away(found) => tracing::warn!(found, "artifacts can't be kept at the moment"),
+        Found::Wrong(found, advice) => bail!("artifacts: {found}; {advice}"),
+    }
+    Ok(artifacts)
 }
 
 /// Opens the configured database and brings its schema up to date.

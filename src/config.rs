@@ -4,14 +4,20 @@
 //! wins over the environment, the environment over the file, the file over the default. [`Settings`] is what was written,
 //! [`Config`] what holds; nothing else in the crate reads the environment.
 
+mod artifacts;
 mod values;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::Deserialize;
 use url::Url;
 
+pub use artifacts::{ArtifactsConfig, ArtifactsPlace, S3Config};
 use values::one_or_many;
 pub use values::{ByteSize, Secret, Span, variable};
 
@@ -41,6 +47,35 @@ pub struct Settings {
     /// Database: `sqlite:FILE` or `postgres://...` [default: sqlite:.sluicegate/sluicegate.db]
     #[arg(long, env = "SLUICEGATE_STORE", value_name = "URL", hide_env_values = true)]
     pub store: Option<Secret>,
+    /// Where artifacts are kept: a folder or `s3://BUCKET/PREFIX` [default: the folder `artifacts` beside an SQLite database]
+    #[arg(long, env = "SLUICEGATE_ARTIFACTS", value_name = "FOLDER|URL")]
+    pub artifacts: Option<String>,
+    /// Largest artifact [default: 1GiB]
+    #[arg(long, env = "SLUICEGATE_ARTIFACT_LIMIT", value_name = "SIZE")]
+    pub artifact_limit: Option<ByteSize>,
+    /// Address of an S3-compatible server [default: that of AWS in the region]
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
+    pub s3_endpoint: Option<String>,
+    /// Region of the bucket [default: us-east-1]
+    #[arg(long, env = "AWS_REGION", value_name = "REGION")]
+    pub s3_region: Option<String>,
+    /// Access key for the bucket [default: the credentials that the machine's role gives]
+    #[arg(long, env = "AWS_ACCESS_KEY_ID", value_name = "KEY", hide_env_values = true)]
+    pub s3_access_key_id: Option<Secret>,
+    /// The secret that belongs to it
+    #[arg(long, env = "AWS_SECRET_ACCESS_KEY", value_name = "SECRET", hide_env_values = true)]
+    pub s3_secret_access_key: Option<Secret>,
+    /// Session token of keys that hold for a while only
+    #[arg(long, env = "AWS_SESSION_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub s3_session_token: Option<Secret>,
+    /// Reach the S3-compatible server without TLS
+    #[arg(long, env = "AWS_ALLOW_HTTP", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    pub s3_allow_http: Option<bool>,
+    /// The bucket is part of the host's name (`--s3-endpoint` has it in front), not of the path
+    #[arg(long, env = "AWS_VIRTUAL_HOSTED_STYLE_REQUEST", value_name = "BOOL", num_args = 0..=1,
+          default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    pub s3_virtual_hosted: Option<bool>,
     /// Address under which people and clients reach the server, for links [default: the address to listen on]
     #[arg(long, env = "SLUICEGATE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
@@ -117,6 +152,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The database's URL; it may hold a password.
     pub store: Secret,
+    /// How artifacts are kept.
+    pub artifacts: ArtifactsConfig,
     /// Address under which clients reach the server, without a slash at the end.
     pub public_url: Option<String>,
     /// The SMTP server that mail is sent by, and the sender of the mail.
@@ -249,17 +286,21 @@ impl Settings {
 
     fn fill_gaps(&mut self, file: Self) {
         fill_gaps!(
-            self, file: listen, store, public_url, smtp_url, smtp_from, stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
+            self, file: listen, store, artifacts, artifact_limit, s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key,
+            s3_session_token, s3_allow_http, s3_virtual_hosted, public_url, smtp_url, smtp_from,
+            stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
             jwt_secret, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, max_running, queue_limit, trigger_rate,
             instance_lease, drain_limit, schedule_min_interval, outbound_networks, log_format, log,
         );
     }
 
     fn validate(self) -> Result<Config, ConfigError> {
-        let store = self.store.unwrap_or_else(|| Secret::new("sqlite:.sluicegate/sluicegate.db"));
+        let store = self.store.clone().unwrap_or_else(|| Secret::new("sqlite:.sluicegate/sluicegate.db"));
         if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| store.expose().starts_with(scheme)) {
             return Err(invalid("store", "must begin with `sqlite:` or `postgres://`"));
         }
+        let database = store.expose().strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+        let artifacts = artifacts::artifacts(&self, database.map(Path::new))?;
         let public_url = match self.public_url.as_deref().map(Url::parse) {
             None => None,
             Some(Ok(url)) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
@@ -277,6 +318,7 @@ impl Settings {
         Ok(Config {
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             store,
+            artifacts,
             public_url,
             smtp,
             stream_max_duration: span("stream-max-duration", self.stream_max_duration, 600, 1, 86_400)?,
@@ -369,130 +411,4 @@ fn cors_origins(origins: Vec<String>) -> Result<CorsOrigins, ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        settings: Settings,
-    }
-
-    fn parse(args: &[&str]) -> Settings {
-        Cli::try_parse_from(std::iter::once(&"sluicegate").chain(args)).unwrap().settings
-    }
-
-    fn file(text: &str) -> tempfile::NamedTempFile {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        file
-    }
-
-    #[test]
-    fn defaults_hold() {
-        let config = Settings::default().into_config().unwrap();
-        assert_eq!(config.stream_max_duration, Duration::from_mins(10));
-        assert_eq!(config.stream_heartbeat, Duration::from_secs(15));
-        assert_eq!(config.body_limit, 4 * 1024 * 1024);
-        assert_eq!(config.cors, CorsOrigins::Own);
-    }
-
-    #[test]
-    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
-        let file = file("stream-max-duration = \"5m\"\nbody-limit = \"1MiB\"\nlog-format = \"json\"\n");
-        let path = file.path().to_str().unwrap();
-        let config = parse(&["--config", path, "--stream-max-duration", "20s"]).into_config().unwrap();
-        assert_eq!(config.stream_max_duration, Duration::from_secs(20));
-        assert_eq!(config.body_limit, 1 << 20);
-        assert_eq!(config.log_format, LogFormat::Json);
-    }
-
-    #[test]
-    fn every_setting_of_the_file_is_taken_over() {
-        let text = r#"
-            listen = "127.0.0.1:1"
-            store = "sqlite:a"
-            public-url = "https://a.example/"
-            stream-max-duration = "1m"
-            stream-heartbeat = "2s"
-            streams-per-workspace = 3
-            body-limit = "4"
-            jwt-secret = ["0123456789abcdef0123456789abcdef"]
-            jwt-issuer = "i"
-            jwt-audience = "a"
-            cors-origins = ["https://a.example"]
-            metrics-token = "m"
-            max-running = 5
-            queue-limit = 6
-            instance-lease = "7s"
-            drain-limit = "8s"
-            outbound-networks = ["10.0.0.0/8"]
-            log-format = "json"
-            log = "debug"
-        "#;
-        let config = parse(&["--config", file(text).path().to_str().unwrap()]).into_config().unwrap();
-        assert_eq!(config.listen.port(), 1);
-        assert_eq!(config.store.expose(), "sqlite:a");
-        assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
-        assert_eq!(config.stream_max_duration, Duration::from_mins(1));
-        assert_eq!(config.stream_heartbeat, Duration::from_secs(2));
-        assert_eq!(config.streams_per_workspace, 3);
-        assert_eq!(config.body_limit, 4);
-        assert!(matches!(config.jwt.keys, JwtKeys::Secrets(secrets) if secrets.len() == 1));
-        assert_eq!((config.jwt.issuer.as_deref(), config.jwt.audience.as_deref()), (Some("i"), Some("a")));
-        assert_eq!(config.cors, CorsOrigins::Listed(vec!["https://a.example".into()]));
-        assert_eq!(config.metrics_token, Some(Secret::new("m")));
-        assert_eq!((config.max_running, config.queue_limit), (5, 6));
-        assert_eq!(config.instance_lease, Duration::from_secs(7));
-        assert_eq!(config.drain_limit, Duration::from_secs(8));
-        assert_eq!(config.outbound_networks, ["10.0.0.0/8"]);
-        assert_eq!(config.log, "debug");
-    }
-
-    #[test]
-    fn an_unknown_key_in_the_file_is_refused_with_its_line() {
-        let file = file("listen = \"127.0.0.1:1\"\nlistne = \"127.0.0.1:2\"\n");
-        let error = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap_err().to_string();
-        assert!(error.contains("line 2: unknown field `listne`"), "{error}");
-    }
-
-    #[test]
-    fn a_bad_value_names_its_setting() {
-        for (args, name) in [
-            (&["--stream-heartbeat", "0s"][..], "stream-heartbeat"),
-            (&["--store", "mysql://x"], "store"),
-            (&["--jwt-secret", "short"], "jwt-secret"),
-            (&["--cors-origins", "https://a.example/path"], "cors-origins"),
-            (&["--max-running", "0"], "max-running"),
-            (&["--jwt-secret", "0123456789abcdef0123456789abcdef", "--jwt-jwks", "keys.json"], "jwt-jwks"),
-        ] {
-            let error = parse(args).into_config().unwrap_err().to_string();
-            assert!(error.contains(name), "{error}");
-        }
-        assert!("10".parse::<Span>().is_err());
-        assert!("-5s".parse::<Span>().is_err());
-        assert!("99999999999999999d".parse::<Span>().is_err());
-        assert!("4MB".parse::<ByteSize>().is_err());
-    }
-
-    #[test]
-    fn no_secret_is_shown_by_debug_or_by_an_error() {
-        let secret = "hunter2-hunter2-hunter2-hunter2-hunter2";
-        let store = format!("postgres://u:{secret}@h/d");
-        let settings = parse(&["--jwt-secret", secret, "--store", &store, "--metrics-token", secret]);
-        assert!(!format!("{settings:?}").contains("hunter2"));
-        assert!(!format!("{:?}", settings.into_config().unwrap()).contains("hunter2"));
-        for text in [format!("jwt-secret = [{secret}]"), format!("log = [\"\"]\njwt-secret = {{ a = \"{secret}\" }}")] {
-            let file = file(&text);
-            let error = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap_err();
-            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
-        }
-        let file = file(&format!("jwt-secret = \"{secret}\""));
-        let config = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap();
-        assert!(matches!(config.jwt.keys, JwtKeys::Secrets(secrets) if secrets == [Secret::new(secret)]));
-    }
-}
+mod tests;

@@ -5,10 +5,10 @@
 //! | floor | modules | what lives there |
 //! |---|---|---|
 //! | 0 | [`domain`], [`expression`] | what things are; the expression language. No I/O, no async |
-//! | 1 | [`store`], [`outbound`], [`client`] | the two databases behind one trait; the guarded HTTP client; the client of the API |
+//! | 1 | [`store`], [`outbound`], [`artifacts`], [`client`] | the two databases behind one trait; the guarded HTTP client; the bytes of artifacts; the client of the API |
 //! | 2 | [`nodes`] | one file per node type, and their registry |
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
-//! | 4 | [`triggers`] | what starts executions by itself: schedules, webhooks, events, bulk jobs |
+//! | 4 | [`triggers`], [`tasks`] | what starts executions by itself: schedules, webhooks, events, bulk jobs; what workers send |
 //! | 5 | [`http`] | the API: thin handlers over the floors below |
 //! | 2 | `runner` | leases tasks and starts an isolated worker for each; on Linux |
 //! | – | [`conformance`] | checks the streams of any server against their contract |
@@ -17,6 +17,7 @@
 //! One way for the data: trigger → queue → driver → machine → committer → log → hub → SSE.
 
 pub mod app;
+pub mod artifacts;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -32,4 +33,5 @@ pub mod outbound;
 #[cfg(target_os = "linux")]
 pub mod runner;
 pub mod store;
+pub mod tasks;
 pub mod triggers;

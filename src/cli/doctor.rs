@@ -12,6 +12,7 @@ use super::{
     output::{self, plain},
 };
 use crate::{
+    artifacts::{Artifacts, Found},
     client::Client,
     clock::Clock,
     config::{Config, JwtKeys, Settings},
@@ -100,6 +101,7 @@ impl Doctor {
                 if let Some(path) = sql::sqlite_path(config.store.expose()) {
                     checks.extend(disk(&path));
                 }
+                checks.push(artifacts(&config).await);
                 checks.push(address(config.listen, self.url.is_some()).await);
                 checks.extend(exposure(&config));
             }
@@ -228,6 +230,19 @@ fn disk(database: &Path) -> Vec<Check> {
         ));
     }
     checks
+}
+
+async fn artifacts(config: &Config) -> Check {
+    match Artifacts::look(&config.artifacts).await {
+        Found::Good(found) => Check::ok("artifacts", found),
+        Found::Nowhere => Check::warn(
+            "artifacts",
+            "the server takes no files from workers",
+            "name a folder that all servers share, or `s3://bucket/prefix`, with --artifacts",
+        ),
+        Found::Away(found) => Check::fail("artifacts", found, "check the address, and that the server runs there"),
+        Found::Wrong(found, advice) => Check::fail("artifacts", found, advice),
+    }
 }
 
 async fn address(listen: SocketAddr, asked_elsewhere: bool) -> Check {

@@ -18,7 +18,7 @@ use super::{
     suspension::{Approvers, Decision, Interrupt, SuspensionState, Vote},
 };
 use crate::clock::Instant;
-pub use work::{NodeActionEvent, TaskUpdateEvent};
+pub use work::{NodeActionEvent, NodeArtifactEvent, TaskUpdateEvent};
 
 /// One event of an execution's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -34,6 +34,8 @@ pub enum Event {
     NodeLog(NodeLogEvent),
     /// Something that a worker did.
     NodeAction(NodeActionEvent),
+    /// A worker has sent a file.
+    NodeArtifact(NodeArtifactEvent),
     /// A task was queued, leased, or is over.
     TaskUpdate(TaskUpdateEvent),
     /// A suspension opened.
@@ -389,6 +391,7 @@ macro_rules! each_event {
             Event::NodeDelta($event) => $body,
             Event::NodeLog($event) => $body,
             Event::NodeAction($event) => $body,
+            Event::NodeArtifact($event) => $body,
             Event::TaskUpdate($event) => $body,
             Event::ExecutionSuspended($event) => $body,
             Event::SuspensionUpdate($event) => $body,
@@ -426,7 +429,12 @@ impl Event {
     pub fn is_feed(&self) -> bool {
         !matches!(
             self,
-            Self::NodeUpdate(_) | Self::NodeDelta(_) | Self::NodeLog(_) | Self::NodeAction(_) | Self::TaskUpdate(_)
+            Self::NodeUpdate(_)
+                | Self::NodeDelta(_)
+                | Self::NodeLog(_)
+                | Self::NodeAction(_)
+                | Self::NodeArtifact(_)
+                | Self::TaskUpdate(_)
         )
     }
 
@@ -438,6 +446,7 @@ impl Event {
             Self::NodeDelta(_) => "node_delta",
             Self::NodeLog(_) => "node_log",
             Self::NodeAction(_) => "node_action",
+            Self::NodeArtifact(_) => "node_artifact",
             Self::TaskUpdate(_) => "task_update",
             Self::ExecutionSuspended(_) => "execution_suspended",
             Self::SuspensionUpdate(_) => "suspension_update",

@@ -1,6 +1,7 @@
 //! What things are: workflows, graphs, executions, events, suspensions, identities. No I/O, no async, no SQL.
 
 pub mod admission;
+pub mod artifact;
 pub mod audit;
 pub mod bulk;
 pub mod definition;

@@ -146,6 +146,7 @@ impl Engine {
                 dedupe: None,
                 debounce: None,
                 snapshot: None,
+                artifacts: Vec::new(),
                 audit: Vec::new(),
                 slot: None,
                 delivery: None,

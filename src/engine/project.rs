@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     clock::Instant,
     domain::{
+        artifact::Artifact,
         audit::AuditEntry,
         event::{Event, StandingChange, TaskUpdateEvent},
         execution::{Execution, ExecutionOrigin},
@@ -156,6 +157,7 @@ pub fn commit(
         slot: placement.slot,
         delivery: placement.delivery,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
+        artifacts: artifacts(events),
     }
 }
 
@@ -281,6 +283,15 @@ fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec
         !changes.iter().any(|change| matches!(change, SuspensionChange::Close { id: closed, .. } if closed == id))
     }));
     changes
+}
+
+/// The files that the events tell of.
+fn artifacts(events: &[Event]) -> Vec<Artifact> {
+    let told = events.iter().filter_map(|event| match event {
+        Event::NodeArtifact(e) => Some(e.artifact.clone()),
+        _ => None,
+    });
+    told.collect()
 }
 
 /// The rows of tasks that the events are about; one row for what begins and goes on in the same commit.

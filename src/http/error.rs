@@ -130,6 +130,8 @@ codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// The body is not declared as JSON.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
+    /// The range that is asked for is outside of the file; `Content-Range` has its length.
+    RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable";
     /// The body is well-formed, but a value is not one that can be taken; `errors` names it.
     InvalidValue = "invalid_value", UNPROCESSABLE_ENTITY, "Invalid value";
     /// The workflow's definition has problems; `errors` lists them.
@@ -148,6 +150,8 @@ codes! {
     ExecutionFailed = "execution_failed", BAD_GATEWAY, "Execution failed";
     /// The server can't answer at the moment. A change may have taken effect: repeat it with the same idempotency key.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Temporarily unavailable";
+    /// The server keeps no artifacts, or the place where it keeps them does not answer.
+    ArtifactsUnavailable = "artifacts_unavailable", SERVICE_UNAVAILABLE, "Artifacts unavailable";
     /// The server failed; its log has the reason under the request's id.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }
@@ -245,7 +249,9 @@ impl Problem {
         self.with_header(header::RETRY_AFTER, seconds.into())
     }
 
-    fn caused_by(mut self, cause: impl ToString) -> Self {
+    /// The same problem, with a cause for the log that the caller is not told.
+    #[must_use]
+    pub(super) fn caused_by(mut self, cause: impl ToString) -> Self {
         self.0.cause = Some(cause.to_string());
         self
     }

@@ -13,8 +13,8 @@ use serde_path_to_error::Segment;
 
 use super::error::{Code, Problem};
 use crate::domain::ids::{
-    ApiKeyId, BulkJobId, DeliveryId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SuspensionId, TaskId,
-    WebhookId, WorkflowId, WorkspaceId,
+    ApiKeyId, ArtifactId, BulkJobId, DeliveryId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId,
+    SuspensionId, TaskId, WebhookId, WorkflowId, WorkspaceId,
 };
 
 /// How long a body may take to arrive.
@@ -161,6 +161,8 @@ path_params! {
     BulkJobId, "bulkJobId", "bulk job";
     WebhookId, "webhookId", "webhook";
     DeliveryId, "deliveryId", "delivery";
+    ArtifactId, "artifactId", "artifact";
+    FileName, "fileName", "artifact";
     ApiKeyId, "apiKeyId", "API key";
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";
@@ -183,6 +185,17 @@ impl FromStr for GroupName {
     type Err = Nul;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         without_nul(text).map(Self)
+    }
+}
+
+/// A file's name in the path.
+#[derive(Debug)]
+pub struct FileName(pub String);
+
+impl FromStr for FileName {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
     }
 }
 

@@ -6,6 +6,7 @@
 //! spans, metrics, problem documents), [`serve`] (the server loop).
 
 pub mod auth;
+pub mod content;
 pub mod docs;
 pub mod error;
 pub mod event_schema;
@@ -25,6 +26,7 @@ pub mod streams;
 pub mod validation;
 
 mod api_keys;
+mod artifacts;
 mod audit;
 mod bulk_jobs;
 mod callbacks;
@@ -59,14 +61,14 @@ mod write_deadline;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, OriginalUri},
-    http::{HeaderName, HeaderValue, Method, Uri, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header, request::Parts},
     middleware,
     response::IntoResponse,
 };
 use tower::util::option_layer;
 use tower_http::{
     catch_panic::CatchPanicLayer,
-    compression::CompressionLayer,
+    compression::{CompressionLayer, DefaultPredicate, Predicate},
     cors::{AllowOrigin, CorsLayer},
 };
 use utoipa_axum::router::OpenApiRouter;
@@ -103,6 +105,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(execution_compare::routes())
         .merge(execution_events::routes())
         .merge(execution_logs::routes())
+        .merge(artifacts::routes())
         .merge(suspensions::routes())
         .merge(tasks::routes())
         .merge(workers::routes())
@@ -151,8 +154,12 @@ pub fn router_with(state: AppState, more: Router<AppState>) -> Router {
         }))
         .layer(middleware::from_fn_with_state(state.clone(), observe::observe))
         .layer(option_layer(cors(&state.config)))
-        // The default predicate leaves event streams alone.
-        .layer(CompressionLayer::new())
+        // The default predicate leaves event streams alone. What is served in ranges has its tag and its length as it is.
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(
+            |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
+                !headers.contains_key(header::ACCEPT_RANGES)
+            },
+        )))
         .with_state(state)
 }
 
@@ -173,13 +180,21 @@ fn cors(config: &Config) -> Option<CorsLayer> {
             header::ACCEPT,
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            header::IF_RANGE,
+            header::RANGE,
             idempotency::IDEMPOTENCY_KEY,
             header("last-event-id"),
             header("prefer"),
             header("x-api-key"),
+            header("x-lease-token"),
             observe::X_REQUEST_ID,
         ])
         .expose_headers([
+            header::ACCEPT_RANGES,
+            header::CONTENT_DISPOSITION,
+            header::CONTENT_RANGE,
+            header::ETAG,
             header::LINK,
             header::LOCATION,
             header::RETRY_AFTER,

@@ -34,6 +34,7 @@ problem documents (RFC 9457) with a stable `code` and the `requestId` of the ser
 const NOTHING_STORED: &[&str] = &[
     "validate_workflow",
     "create_stream_token",
+    "create_artifact_url",
     "redeliver_notification",
     "send_response_page",
     "receive_callback",
@@ -55,6 +56,7 @@ const TAGS: &[(&str, &str)] = &[
     ("executions", "Runs of workflows."),
     ("tasks", "Work for workers: leased, reported on, done."),
     ("bulk", "Many executions cancelled, replayed or retried, at a measured pace."),
+    ("artifacts", "Files that workers produce, and links to them."),
     ("events", "What has happened outside, and starts the workflows that subscribe to it."),
     ("schedules", "Workflows started by the clock, and the ledger of what became of each slot."),
     ("webhooks", "Workflows started by other programs, and the ledger of what became of each delivery."),
@@ -78,6 +80,8 @@ const PATH_PARAMETERS: &[(&str, Option<KnownFormat>, &str)] = &[
     ("bulkJobId", Some(KnownFormat::Uuid), "The bulk job"),
     ("webhookId", Some(KnownFormat::Uuid), "The webhook"),
     ("deliveryId", Some(KnownFormat::Uuid), "The delivery"),
+    ("artifactId", Some(KnownFormat::Uuid), "The artifact"),
+    ("fileName", None, "The file's name, for those who save it"),
     ("apiKeyId", Some(KnownFormat::Uuid), "The API key"),
     ("inviteId", Some(KnownFormat::Uuid), "The invite"),
     ("userId", None, "The user, as the `sub` of their tokens says"),
@@ -190,7 +194,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
     let named: Vec<&str> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let is_resource = path.starts_with(VERSION_PREFIX);
     // A secret address is a credential of its own; a webhook says what it takes for one.
-    let is_secret = path.ends_with("/{token}") || path.ends_with("/{webhookId}/trigger");
+    let is_secret = path.contains("/{token}") || path.ends_with("/{webhookId}/trigger");
     let takes_body = operation.request_body.is_some();
     let id = operation.operation_id.clone().unwrap_or_default();
     let mut parameters: Vec<_> = named.iter().map(|name| path_parameter(name)).collect();

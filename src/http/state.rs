@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     engine::Engine,
     store::Store,
+    tasks::uploads::Uploads,
     triggers::{bulk::BulkWork, schedules::Schedules, webhooks::Webhooks},
 };
 
@@ -39,6 +40,8 @@ pub struct AppState {
     pub bulk: BulkWork,
     /// The webhooks.
     pub webhooks: Webhooks,
+    /// The artifacts.
+    pub uploads: Uploads,
     /// The open event streams.
     pub streams: Streams,
     /// Signs receipts.

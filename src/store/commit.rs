@@ -3,6 +3,7 @@
 use crate::{
     clock::Instant,
     domain::{
+        artifact::Artifact,
         audit::AuditEntry,
         execution::{Execution, ExecutionProgress},
         identity::Role,
@@ -51,6 +52,9 @@ pub struct Commit {
     pub debounce: Option<Debounced>,
     /// The folded state after `events`, as JSON, when one is due.
     pub snapshot: Option<String>,
+    /// Files that the events tell of. Their uploads have begun ([`super::artifacts::Artifacts::begin_upload`]) and end with the
+    /// commit; it is refused if one was given up.
+    pub artifacts: Vec<Artifact>,
     /// What of the events belongs into the audit log.
     pub audit: Vec<AuditEntry>,
     /// The slot of a schedule that the execution is started for.

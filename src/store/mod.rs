@@ -2,11 +2,13 @@
 //!
 //! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
 //! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds
-//! what settles a slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need. [`sql`] is the one implementation, over a small backend for each database.
+//! what settles a slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need, [`artifacts`] what is known of files.
+//! [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
 pub mod admission;
+pub mod artifacts;
 pub mod bulk;
 pub mod catalogue;
 pub mod commit;
@@ -89,7 +91,9 @@ pub struct Page<T> {
 
 /// The database.
 #[async_trait]
-pub trait Store: schedules::Schedules + bulk::BulkJobs + tasks::Tasks + Send + Sync + 'static {
+pub trait Store:
+    schedules::Schedules + bulk::BulkJobs + tasks::Tasks + artifacts::Artifacts + Send + Sync + 'static
+{
     // --- the engine's writes -------------------------------------------------------------------------------------------
 
     /// Writes a batch in one transaction and answers for each member: `results[i]` belongs to `batch[i]`.

@@ -3,6 +3,7 @@
 // Says to the lints that helpers may unwrap, too: to them only a function marked as a test is one otherwise.
 #![cfg(test)]
 
+mod buckets;
 mod cli;
 mod cluster;
 mod crash;

@@ -27,7 +27,7 @@ def run(*command: str | Path, **environment: str) -> str:
 def examples() -> list[str]:
     """The blocks of the README; one goes on where the one before it ends."""
     blocks = re.findall(r"^```python\n(.*?)^```", (PROJECT / "README.md").read_text("utf-8"), re.S | re.M)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     return blocks
 
 
@@ -67,6 +67,7 @@ def test_the_package(tmp_path: Path, server: Server) -> None:
         "the end: Hello Ada",
         "Release 1.4?",
         "{'begin': 'reuse'",
+        "the sum: {'total': 3}",
         "nobody has answered yet",
     ):
         assert line in output, output

@@ -16,7 +16,7 @@ export async function generate(folder) {
   const components = { ...api.components, schemas: { ...api.components.schemas, ...$defs } };
   const document = { ...api, paths: queries(api.paths), components };
   const head = "// Generated from openapi.yaml and sdk/events.schema.json by scripts/generate.js; do not edit.\n";
-  const types = astToString(await openapiTS(document, { alphabetize: false, defaultNonNullable: false }));
+  const types = astToString(await openapiTS(document, { alphabetize: false, defaultNonNullable: false, emptyObjectsUnknown: true }));
   await writeFile(new URL("schemas.ts", folder), head + types);
 }
 

@@ -34,6 +34,9 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** The connections of a client, for the other entry points of this package. */
+export let transportOf: (client: SluicegateClient) => Transport;
+
 /** A client of one Sluicegate server. It keeps no state but its options: make as many as you like. */
 export class SluicegateClient {
   readonly workflows: Workflows;
@@ -42,6 +45,10 @@ export class SluicegateClient {
   readonly suspensions: Suspensions;
   readonly bulkJobs: BulkJobs;
   readonly #transport: Transport;
+
+  static {
+    transportOf = (client) => client.#transport;
+  }
 
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);

@@ -59,6 +59,8 @@ export function backoff(failures: number): number {
 }
 
 export class Transport {
+  /** The time limit of one attempt of a request, in milliseconds. */
+  readonly requestTimeout: number;
   readonly #options: ClientOptions;
   readonly #base: string;
 
@@ -70,6 +72,7 @@ export class Transport {
       throw new SluicegateError("give one of apiKey and token");
     }
     this.#options = options;
+    this.requestTimeout = options.requestTimeout ?? 30_000;
     this.#base = options.baseUrl.replace(/\/+$/, "").replace(/\/v1$/, "");
   }
 
@@ -85,7 +88,7 @@ export class Transport {
 
   /** One attempt, without a time limit, whatever the status of its response. */
   async send(method: string, path: string, options: RequestOptions): Promise<Response> {
-    const { apiKey, token, fetch = globalThis.fetch } = this.#options;
+    const { apiKey, token } = this.#options;
     const headers: Record<string, string> = { accept: "application/json", ...options.headers };
     if (apiKey === undefined) {
       headers["authorization"] = `Bearer ${typeof token === "function" ? await token() : token}`;
@@ -100,7 +103,13 @@ export class Transport {
     if (options.signal) {
       init.signal = options.signal;
     }
-    return await fetch(`${this.#base}/v1${path}${search(options.query ?? {})}`, init);
+    return await this.fetch(`${path}${search(options.query ?? {})}`, init);
+  }
+
+  /** The same as it is given, without the client's credentials. */
+  async fetch(path: string, init: RequestInit): Promise<Response> {
+    const { fetch = globalThis.fetch } = this.#options;
+    return await fetch(`${this.#base}/v1${path}`, init);
   }
 
   /** The JSON of a reply. What may pass is tried again: a write is carried out once all the same, because it has a key. */
@@ -112,7 +121,8 @@ export class Transport {
     for (let failures = 0; ; ) {
       let delay: number;
       try {
-        return await this.#attempt<Reply>(method, path, options);
+        const send = (signal: AbortSignal) => this.send(method, path, { ...options, signal });
+        return await this.attempt<Reply>(`${method} ${path}`, this.requestTimeout, options.signal, send);
       } catch (error) {
         options.signal?.throwIfAborted();
         if (error instanceof SluicegateApiError && !error.isTransient) {
@@ -135,19 +145,24 @@ export class Transport {
     }
   }
 
-  async #attempt<Reply>(method: string, path: string, options: RequestOptions): Promise<{ body: Reply; headers: Headers }> {
-    const limit = this.#options.requestTimeout ?? 30_000;
-    return await withLimit(limit, options.signal, async (signal, isOver) => {
+  /** The JSON of the response that `send` gets within `limit` milliseconds, or an error that names `what` was asked. */
+  async attempt<Reply>(
+    what: string,
+    limit: number,
+    signal: AbortSignal | undefined,
+    send: (signal: AbortSignal) => Promise<Response>,
+  ): Promise<{ body: Reply; headers: Headers }> {
+    return await withLimit(limit, signal, async (signal, isOver) => {
       let response: Response;
       let text: string;
       try {
-        response = await this.send(method, path, { ...options, signal });
+        response = await send(signal);
         text = await response.text();
       } catch (error) {
         if (isOver()) {
-          throw new SluicegateTimeoutError(`${method} ${path}`, limit);
+          throw new SluicegateTimeoutError(what, limit);
         }
-        throw new SluicegateConnectionError(`${method} ${path} got no answer`, { cause: error });
+        throw new SluicegateConnectionError(`${what} got no answer`, { cause: error });
       }
       if (!response.ok) {
         throw new SluicegateApiError(response.status, response.headers, text);
@@ -155,7 +170,7 @@ export class Transport {
       try {
         return { body: (text === "" ? undefined : JSON.parse(text)) as Reply, headers: response.headers };
       } catch (error) {
-        throw new SluicegateConnectionError(`the answer to ${method} ${path} is no JSON: something between answered`, { cause: error });
+        throw new SluicegateConnectionError(`the answer to ${what} is no JSON: something between answered`, { cause: error });
       }
     });
   }

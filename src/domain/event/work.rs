@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     clock::Instant,
     domain::{
+        artifact::Artifact,
         ids::{ArtifactId, TaskId},
         task::{TaskState, TaskStats},
     },
@@ -38,6 +39,25 @@ pub struct NodeActionEvent {
     /// The artifact that shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_id: Option<ArtifactId>,
+}
+
+/// `node_artifact`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeArtifactEvent {
+    /// Position in the execution's log.
+    pub seq: i64,
+    /// When.
+    pub at: Instant,
+    /// The node.
+    pub node_id: String,
+    /// The run's address inside loops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The attempt that produced it.
+    pub attempt: i64,
+    /// The file; its bytes are there for whoever reads this.
+    pub artifact: Artifact,
 }
 
 /// `task_update`

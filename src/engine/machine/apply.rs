@@ -42,7 +42,7 @@ impl Machine {
                 self.set_status(e.status, e.at);
             }
             Event::NodeUpdate(e) => self.apply_node(e),
-            Event::NodeDelta(_) | Event::NodeLog(_) => {}
+            Event::NodeDelta(_) | Event::NodeLog(_) | Event::NodeArtifact(_) => {}
             Event::NodeAction(e) => self.count_action(e),
             Event::TaskUpdate(e) => self.apply_task(e),
             Event::ExecutionSuspended(e) => {

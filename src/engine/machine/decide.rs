@@ -77,6 +77,12 @@ impl Machine {
                 }
                 return;
             }
+            Command::Artifact { address, attempt, artifact } => {
+                if self.is_attempt(&address, attempt) {
+                    self.record_artifact(now, &address, attempt, *artifact);
+                }
+                return;
+            }
             Command::Lease { address, task, worker } => return self.lease_task(now, &address, task, worker),
             Command::Return { address, task, fence, reason } => self.return_task(now, &address, task, fence, reason),
             Command::TaskDone { address, task, fence, result, stats } => {
@@ -461,7 +467,7 @@ impl Machine {
     }
 
     /// The node's id and the path of a run, as events show them.
-    pub(super) fn name(&self, at: &str) -> (String, Option<String>) {
+    pub(in crate::engine) fn name(&self, at: &str) -> (String, Option<String>) {
         self.state.runs.get(at).map_or_else(
             || (at.to_owned(), None),
             |run| (self.workflow.graph.nodes[run.node].id.clone(), path_of(run, at)),

@@ -147,6 +147,15 @@ pub enum Command {
         /// What.
         action: Action,
     },
+    /// The worker of a running attempt has sent a file, whose bytes are stored.
+    Artifact {
+        /// The run.
+        address: Address,
+        /// The attempt.
+        attempt: i64,
+        /// The file.
+        artifact: Box<crate::domain::artifact::Artifact>,
+    },
     /// A worker takes a task that waits for one.
     Lease {
         /// The run.

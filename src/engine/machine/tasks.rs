@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::{
     clock::Instant,
     domain::{
-        event::{Event, NodeActionEvent, NodeStatus, TaskUpdateEvent},
+        artifact::Artifact,
+        event::{Event, NodeActionEvent, NodeArtifactEvent, NodeStatus, TaskUpdateEvent},
         failure::{Failure, FailureCode},
         ids::{ArtifactId, TaskId},
         task::{TaskStanding, TaskState, TaskStats},
@@ -179,6 +180,14 @@ impl Machine {
         let seq = self.next_seq();
         let event = NodeActionEvent { seq, at: now, node_id, path, attempt, kind, title, detail, artifact_id };
         self.emit(Event::NodeAction(event));
+    }
+
+    /// The artifact is said to be of the run, whatever it says of itself.
+    pub(super) fn record_artifact(&mut self, now: Instant, at: &str, attempt: i64, artifact: Artifact) {
+        let (node_id, path) = self.name(at);
+        let artifact = Artifact { node_id: node_id.clone(), path: path.clone(), created_at: now, ..artifact };
+        let event = NodeArtifactEvent { seq: self.next_seq(), at: now, node_id, path, attempt, artifact };
+        self.emit(Event::NodeArtifact(event));
     }
 
     fn task_at(&self, at: &str, task: TaskId) -> Option<&TaskStanding> {

@@ -4,6 +4,7 @@
 //! A task that a worker has costs no driver and no memory here. Signs of life change a row alone; only what a worker
 //! has to tell becomes events.
 
+mod artifacts;
 mod broker;
 mod dispatch;
 mod turns;

@@ -2,6 +2,7 @@
 
 mod access;
 pub mod api_key;
+pub mod artifact_link;
 mod jwks;
 mod jwt;
 pub mod lease_token;
@@ -103,6 +104,7 @@ pub struct Authenticator {
     jwt: jwt::Verifier,
     stream_tokens: stream_token::Signer,
     lease_tokens: lease_token::Signer,
+    artifact_links: artifact_link::Signer,
 }
 
 impl Authenticator {
@@ -117,6 +119,7 @@ impl Authenticator {
             keys: api_key::KeyCache::new(store, clock.clone()),
             jwt: jwt::Verifier::new(&config.jwt, clock.clone())?,
             lease_tokens: lease_token::Signer::new(stream_token_key),
+            artifact_links: artifact_link::Signer::new(stream_token_key, clock.clone()),
             stream_tokens: stream_token::Signer::new(stream_token_key, clock),
         })
     }
@@ -129,6 +132,11 @@ impl Authenticator {
     /// Signs and checks lease tokens.
     pub fn lease_tokens(&self) -> &lease_token::Signer {
         &self.lease_tokens
+    }
+
+    /// Signs and checks the tokens of links to artifacts.
+    pub fn artifact_links(&self) -> &artifact_link::Signer {
+        &self.artifact_links
     }
 
     /// Who the credentials in the headers are of; none without any.

@@ -1,6 +1,7 @@
-//! The doors of workers: lease, heartbeat, complete, fail, release. A lease is asked for with an API key; whatever follows needs the
+//! The doors of workers: lease, heartbeat, complete, fail, release, send a file. A lease is asked for with an API key; whatever follows needs the
 //! token of that lease and nothing else.
 
+mod artifacts;
 mod bodies;
 mod checks;
 
@@ -41,6 +42,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(complete_task))
         .routes(routes!(fail_task))
         .routes(routes!(release_task))
+        .merge(artifacts::routes())
 }
 
 /// Lease tasks

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use crate::{
     clock::Instant,
     domain::ids::{
-        ApiKeyId, BulkJobId, DeliveryId, ExecutionId, InstanceId, InviteId, LinkId, NotificationId, PodId, ScheduleId,
-        SuspensionId, TaskId, WebhookId, WorkflowId, WorkspaceId,
+        ApiKeyId, ArtifactId, BulkJobId, DeliveryId, ExecutionId, InstanceId, InviteId, LinkId, NotificationId, PodId,
+        ScheduleId, SuspensionId, TaskId, WebhookId, WorkflowId, WorkspaceId,
     },
     store::{Hint, StoreError},
 };
@@ -69,7 +69,8 @@ cell_from! {
     Id: Uuid => |id| id, WorkspaceId => |id| id.0, PodId => |id| id.0, WorkflowId => |id| id.0, ExecutionId => |id| id.0,
         SuspensionId => |id| id.0, TaskId => |id| id.0, ApiKeyId => |id| id.0, InviteId => |id| id.0, InstanceId => |id| id.0,
         ScheduleId => |id| id.0, NotificationId => |id| id.0, LinkId => |id| id.0,
-        WebhookId => |id| id.0, DeliveryId => |id| id.0, BulkJobId => |id| id.0;
+        WebhookId => |id| id.0, DeliveryId => |id| id.0, BulkJobId => |id| id.0,
+        ArtifactId => |id| id.0;
     Int: i64 => |number| number, i32 => i64::from, u16 => i64::from, Instant => |at| at.0;
     Text: &str => |text| Arc::from(text), String => Arc::from, &String => |text| Arc::from(text.as_str()), Arc<str> => |text| text;
     Bytes: &[u8] => |bytes| Arc::from(bytes), Vec<u8> => Arc::from, &Vec<u8> => |bytes| Arc::from(bytes.as_slice());

@@ -8,6 +8,7 @@
 //! statement anew for every value that is bound.
 
 mod admission;
+mod artifacts;
 mod audit;
 mod backend;
 mod batch;

@@ -2,6 +2,7 @@
 
 mod admission;
 mod api_keys;
+mod artifacts;
 mod bearer_tokens;
 mod browser;
 mod bulk_jobs;
@@ -39,6 +40,7 @@ mod server;
 mod stream_tokens;
 mod suspension_handling;
 mod suspensions;
+mod task_artifacts;
 mod task_races;
 mod tasks;
 mod webhook_deliveries;

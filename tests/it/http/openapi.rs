@@ -282,6 +282,7 @@ async fn walk_tasks(scene: &Scene) {
         let door = |word: &str| format!("{pod}/tasks/{}/{word}", task["taskId"].as_str().unwrap());
         let token = &task["leaseToken"];
         worker.post(&door("heartbeat"), json!({"leaseToken": token, "message": "at it"})).await.expect(200);
+        walk_artifacts(scene, &run.path, &door("artifacts/a%20b.png"), token.as_str().unwrap()).await;
         let body = match word {
             "fail" => json!({"leaseToken": token, "error": {"message": "no"}}),
             _ => json!({"leaseToken": token}),
@@ -291,6 +292,22 @@ async fn walk_tasks(scene: &Scene) {
     scene.ann.get(&format!("{pod}/task-queues")).await.expect(200);
     scene.ann.get(&format!("{pod}/workers")).await.expect(200);
     run.end().await;
+}
+
+/// What becomes of a worker's file.
+async fn walk_artifacts(scene: &Scene, run: &str, door: &str, token: &str) {
+    let anybody = scene.app.anonymous();
+    let sent = anybody.with("x-lease-token", token).with("content-type", "image/png");
+    let artifact = sent.put(door, token.as_bytes()).await.expect(201);
+    sent.put(door, token.as_bytes()).await.expect(200);
+    scene.ann.get(&format!("{run}/artifacts")).await.expect(200);
+    let place = format!("{}/artifacts/{}", scene.place.pod(), artifact["id"].as_str().unwrap());
+    assert_eq!(scene.ann.get(&place).await.expect(200), artifact);
+    assert_eq!(scene.ann.get(&format!("{place}/content")).await.text, token);
+    assert_eq!(scene.ann.with("range", "bytes=0-2").get(&format!("{place}/content")).await.status, 206);
+    let link = scene.ann.post(&format!("{place}/url"), json!({"expiresIn": 60})).await.expect(201);
+    let link = link["url"].as_str().unwrap().split_once("/v1").unwrap().1;
+    assert_eq!(anybody.get(link).await.text, token);
 }
 
 /// What is told of a suspension, and the ways to answer it without an account.

@@ -282,6 +282,7 @@ pub fn create(execution: &Execution) -> Commit {
         dedupe: None,
         debounce: None,
         snapshot: None,
+        artifacts: Vec::new(),
         audit: Vec::new(),
         slot: None,
         delivery: None,

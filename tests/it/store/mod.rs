@@ -1,6 +1,7 @@
 //! The store's contract: one list of tests, each run on both databases.
 
 mod admission;
+mod artifacts;
 mod asking;
 mod audit;
 mod bulk;
@@ -154,6 +155,13 @@ contract! {
         deliveries_are_listed_answered_and_forgotten,
         a_commit_has_its_delivery_or_is_not_written,
         of_servers_that_get_one_delivery_one_starts_it,
+    }
+    artifacts {
+        artifacts_are_part_of_their_commit,
+        an_artifact_of_a_task_is_found_by_name_and_bytes,
+        a_commit_without_its_upload_is_not_written,
+        what_is_due_is_removed_by_one_until_its_lease_is_over,
+        objects_go_with_their_execution,
     }
     catalogue {
         workspaces,

@@ -324,12 +324,19 @@ impl Client {
 
     /// As [`Self::send`], for a body that is no text.
     pub async fn send_bytes(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Reply {
+        self.send_body(method, path, body.map_or_else(reqwest::Body::default, reqwest::Body::from)).await
+    }
+
+    /// Puts these bytes there.
+    pub async fn put(&self, path: &str, bytes: &[u8]) -> Reply {
+        self.send_bytes(Method::PUT, path, Some(bytes.to_vec())).await
+    }
+
+    /// As [`Self::send`], for a body that comes in pieces.
+    pub async fn send_body(&self, method: Method, path: &str, body: reqwest::Body) -> Reply {
         let path = format!("{}{path}", self.prefix);
-        let mut request =
-            self.http.request(method.clone(), format!("{}{path}", self.address)).headers(self.headers.clone());
-        if let Some(body) = body {
-            request = request.body(body);
-        }
+        let url = format!("{}{path}", self.address);
+        let request = self.http.request(method.clone(), url).headers(self.headers.clone()).body(body);
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();

@@ -1,6 +1,7 @@
 //! What the tests share: databases, servers and clients.
 
 pub mod app;
+pub mod bucket;
 pub mod contract;
 pub mod event_stream;
 pub mod mailbox;

@@ -5,6 +5,7 @@
 
 from .async_client import AsyncClient
 from .async_transport import AsyncEvents, AsyncPage
+from .async_worker import AsyncWorker
 from .client import Client
 from .errors import (
     SluicegateApiError,
@@ -12,16 +13,22 @@ from .errors import (
     SluicegateError,
     SluicegateExecutionError,
     SluicegateTimeoutError,
+    TaskError,
+    TaskOverError,
 )
 from .request import VERSION as __version__
 from .stream import END_TYPES, StreamTiming
+from .task import AsyncTask, Task
 from .transport import Events, Page
+from .worker import Worker
 
 __all__ = [
     "END_TYPES",
     "AsyncClient",
     "AsyncEvents",
     "AsyncPage",
+    "AsyncTask",
+    "AsyncWorker",
     "Client",
     "Events",
     "Page",
@@ -31,5 +38,9 @@ __all__ = [
     "SluicegateExecutionError",
     "SluicegateTimeoutError",
     "StreamTiming",
+    "Task",
+    "TaskError",
+    "TaskOverError",
+    "Worker",
     "__version__",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .async_resources import AsyncBulkJobs, AsyncSchedules, AsyncSuspensions, AsyncWebhooks, AsyncWorkflows
 from .async_transport import AsyncCallback, AsyncEvents, AsyncPage, AsyncStop, AsyncTransport
+from .async_worker import AsyncWorker
 from .errors import SluicegateExecutionError, SluicegateTimeoutError
 from .request import Configuration, Request, Scope, raw, read, write
 from .stream import END_TYPES, FeedOrder, LogOrder, StreamTiming
@@ -251,6 +252,31 @@ class AsyncClient:
     ) -> Any:
         """Any call of the API that has no method here: `request("GET", "/v1/node-types")`. Nothing is renamed."""
         return await self._transport.call(raw(method, path, params, body, idempotency_key))
+
+    # Workers
+
+    def worker(
+        self,
+        workspace_id: str | None = None,
+        pod_id: str | None = None,
+        *,
+        concurrency: int = 1,
+        worker_id: str | None = None,
+        version: str | None = None,
+        wait: int = 20,
+        stop_grace: float = 20.0,
+        cancel_grace: float = 5.0,
+    ) -> AsyncWorker:
+        """A worker for the task queues of a pod; `@worker.task(queue)` gives it handlers, `worker.run()` runs it.
+
+        `concurrency` is how many tasks it does at a time; `worker_id` and `version` are for the list of workers. In
+        seconds: `wait` is how long one request waits for a task (1 to 55), `stop_grace` how long tasks may go on after
+        a stop, `cancel_grace` how long a handler keeps its place once its task is no longer this worker's.
+        """
+        path = self._scope.pod(workspace_id, pod_id, "tasks")
+        options = {"concurrency": concurrency, "worker_id": worker_id, "version": version}
+        graces = {"wait": wait, "stop_grace": stop_grace, "cancel_grace": cancel_grace}
+        return AsyncWorker(self._transport.configuration, path, {**options, **graces})
 
     # Streams
 

@@ -93,7 +93,7 @@ class AsyncTransport:
 
     def __init__(self, configuration: Configuration) -> None:
         self.scope = configuration.scope
-        self._configuration = configuration
+        self.configuration = configuration
         options = configuration.http()
         self._http = httpx.AsyncClient(**options)
         self._streams = httpx.AsyncClient(**options, limits=httpx.Limits(max_keepalive_connections=0))
@@ -109,10 +109,10 @@ class AsyncTransport:
 
     async def send(self, request: Request) -> httpx.Response:
         """The reply to a request, which is repeated as long as that is safe and may help."""
-        repetition = Repetition(request, self._configuration.retries)
+        repetition = Repetition(request, self.configuration.retries)
         while True:
             try:
-                response = await self._http.request(**self._configuration.arguments(request))
+                response = await self._http.request(**self.configuration.arguments(request))
                 pause = repetition.after_reply(response)
                 if pause is None:
                     return response
@@ -134,7 +134,7 @@ class AsyncTransport:
         self, order: Order, params: Mapping[str, str] | None = None, *, snapshot: bool = False
     ) -> StreamMachine:
         """The rules of a new stream."""
-        return StreamMachine(order, params, snapshot=snapshot, timing=self._configuration.timing)
+        return StreamMachine(order, params, snapshot=snapshot, timing=self.configuration.timing)
 
     def events(self, path: str, machine: StreamMachine) -> AsyncEvents[Any]:
         """Follows a stream."""
@@ -158,7 +158,7 @@ class AsyncTransport:
 
     async def _page_of_log(self, path: str, machine: StreamMachine, action: Poll) -> bytes | None:
         try:
-            response = await self._streams.send(self._configuration.poll(self._streams, path, action))
+            response = await self._streams.send(self.configuration.poll(self._streams, path, action))
         except httpx.RequestError as error:
             refuse_hopeless(error)
             log.info("the stream %s has lost its connection: %r", path, error)
@@ -178,7 +178,7 @@ class AsyncTransport:
             if name.endswith("send_request_body.complete"):
                 answer.deadline = anyio.current_time() + action.first_byte
 
-        request = self._configuration.connect(self._streams, path, action, trace)
+        request = self.configuration.connect(self._streams, path, action, trace)
         mute = False
         try:
             response = None

@@ -23,6 +23,7 @@ from .types import (
     StreamEvent,
     StreamToken,
 )
+from .worker import Worker
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -250,6 +251,31 @@ class Client:
     ) -> Any:
         """Any call of the API that has no method here: `request("GET", "/v1/node-types")`. Nothing is renamed."""
         return self._transport.call(raw(method, path, params, body, idempotency_key))
+
+    # Workers
+
+    def worker(
+        self,
+        workspace_id: str | None = None,
+        pod_id: str | None = None,
+        *,
+        concurrency: int = 1,
+        worker_id: str | None = None,
+        version: str | None = None,
+        wait: int = 20,
+        stop_grace: float = 20.0,
+        cancel_grace: float = 5.0,
+    ) -> Worker:
+        """A worker for the task queues of a pod; `@worker.task(queue)` gives it handlers, `worker.run()` runs it.
+
+        `concurrency` is how many tasks it does at a time; `worker_id` and `version` are for the list of workers. In
+        seconds: `wait` is how long one request waits for a task (1 to 55), `stop_grace` how long tasks may go on after
+        a stop, `cancel_grace` how long a handler keeps its place once its task is no longer this worker's.
+        """
+        path = self._scope.pod(workspace_id, pod_id, "tasks")
+        options = {"concurrency": concurrency, "worker_id": worker_id, "version": version}
+        graces = {"wait": wait, "stop_grace": stop_grace, "cancel_grace": cancel_grace}
+        return Worker(self._transport.configuration, path, {**options, **graces})
 
     # Streams
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from .types import Execution, FieldError
 
@@ -66,6 +66,37 @@ class SluicegateTimeoutError(SluicegateError):
     def __init__(self, what: str, timeout: float) -> None:
         self.timeout = timeout
         super().__init__(f"{what} has not ended within {timeout:g} seconds")
+
+
+class TaskError(SluicegateError):
+    """How a handler fails its task on purpose: with a code, and a word on whether another try could help."""
+
+    code: str | None
+    """The kind of failure, for programs: `details.code` of the node's error."""
+    retryable: bool
+    """Whether the node's `retry` may try again."""
+    details: Any
+    """More about it, as JSON."""
+
+    def __init__(self, message: str, *, code: str | None = None, retryable: bool = True, details: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retryable = retryable
+        self.details = details
+
+
+TaskEnd: TypeAlias = Literal["cancelled", "lease_lost", "released"]
+"""Why a task is no longer this worker's: it was withdrawn, its lease is over, or the worker stops and gave it back."""
+
+
+class TaskOverError(SluicegateError):
+    """The task is no longer this worker's. Whatever the handler still gives or raises is dropped."""
+
+    reason: TaskEnd
+
+    def __init__(self, reason: TaskEnd, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def _read_problem(body: bytes) -> dict[str, Any]:

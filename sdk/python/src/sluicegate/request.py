@@ -125,7 +125,7 @@ class Configuration:
         """Arguments for a request."""
         return {
             "method": request.method,
-            "url": self._url(request.path),
+            "url": self.url(request.path),
             "params": request.params,
             "headers": request.headers,
             "json": request.body,
@@ -153,12 +153,13 @@ class Configuration:
         trace: Any,
     ) -> httpx.Request:
         extensions = {"trace": trace} if trace else {}
-        url = self._url(path)
+        url = self.url(path)
         return client.build_request(
             "GET", url, headers=dict(headers), params=dict(params), timeout=timeout, extensions=extensions
         )
 
-    def _url(self, path: str) -> str:
+    def url(self, path: str) -> str:
+        """The address of a path."""
         # A base URL may end in the API's own prefix.
         return self.base_url.rstrip("/").removesuffix("/v1") + path
 

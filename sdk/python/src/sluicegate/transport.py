@@ -167,7 +167,7 @@ class Transport:
 
     def __init__(self, configuration: Configuration) -> None:
         self.scope = configuration.scope
-        self._configuration = configuration
+        self.configuration = configuration
         options = configuration.http()
         self._http = httpx.Client(**options)
         self._streams = httpx.Client(**options, limits=httpx.Limits(max_keepalive_connections=0))
@@ -184,10 +184,10 @@ class Transport:
 
     def send(self, request: Request) -> httpx.Response:
         """The reply to a request, which is repeated as long as that is safe and may help."""
-        repetition = Repetition(request, self._configuration.retries)
+        repetition = Repetition(request, self.configuration.retries)
         while True:
             try:
-                response = self._http.request(**self._configuration.arguments(request))
+                response = self._http.request(**self.configuration.arguments(request))
                 pause = repetition.after_reply(response)
                 if pause is None:
                     return response
@@ -209,7 +209,7 @@ class Transport:
         self, order: Order, params: Mapping[str, str] | None = None, *, snapshot: bool = False
     ) -> StreamMachine:
         """The rules of a new stream."""
-        return StreamMachine(order, params, snapshot=snapshot, timing=self._configuration.timing)
+        return StreamMachine(order, params, snapshot=snapshot, timing=self.configuration.timing)
 
     def events(self, path: str, machine: StreamMachine) -> Events[Any]:
         """Follows a stream."""
@@ -241,7 +241,7 @@ class Transport:
             raise (SluicegateError("the client is closed") if self._closed else error) from None
 
     def _page_of_log(self, path: str, machine: StreamMachine, action: Poll, line: Line) -> bytes | None:
-        request = self._configuration.poll(self._streams, path, action, line.dial(None))
+        request = self.configuration.poll(self._streams, path, action, line.dial(None))
         try:
             with closing(self._open(request)) as response:
                 response.read()
@@ -260,7 +260,7 @@ class Transport:
     def _connection(
         self, path: str, machine: StreamMachine, action: Connect, line: Line
     ) -> Generator[dict[str, Any], None, None]:
-        request = self._configuration.connect(self._streams, path, action, line.dial(action.first_byte))
+        request = self.configuration.connect(self._streams, path, action, line.dial(action.first_byte))
         try:
             response = self._open(request)
             try:

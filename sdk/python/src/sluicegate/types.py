@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeAlias, TypedDict, Union
 
 ApiKeyId: TypeAlias = str
 """An API key (its public row, not its secret)."""
+ArtifactId: TypeAlias = str
+"""A file that a worker has left."""
 BulkAction: TypeAlias = Literal["cancel", "replay", "retry"]
 """What is done with each execution."""
 BulkItemState: TypeAlias = Literal["pending", "done", "failed", "skipped"]
@@ -39,6 +41,8 @@ Event: TypeAlias = Union[
     "NodeUpdateEvent",
     "NodeDeltaEvent",
     "NodeLogEvent",
+    "NodeActionEvent",
+    "TaskUpdateEvent",
     "SuspendedEvent",
     "SuspensionUpdateEvent",
     "CompleteEvent",
@@ -67,6 +71,8 @@ FailureCode: TypeAlias = Literal[
     "suspension_expired",
     "interrupted",
     "child_failed",
+    "task_failed",
+    "worker_lost",
     "item_failed",
     "limit_exceeded",
     "concurrency_limit",
@@ -123,6 +129,10 @@ SuspensionKind: TypeAlias = Literal["approval", "ask_human", "callback"]
 """What kind of answer is waited for."""
 SuspensionState: TypeAlias = Literal["open", "answered", "expired", "cancelled"]
 """Where a suspension is in its life. All but `open` are final."""
+TaskId: TypeAlias = str
+"""Work that a worker takes over."""
+TaskState: TypeAlias = Literal["queued", "leased", "completed", "failed", "withdrawn"]
+"""Where a task is in its life. All but `queued` and `leased` are final."""
 TimelineAction: TypeAlias = Literal["remind", "escalate", "expire"]
 """What a step of the timeline does."""
 TriggeredBy: TypeAlias = Literal["manual", "sdk", "schedule", "webhook", "event", "replay", "retry", "subworkflow"]
@@ -399,6 +409,8 @@ class CancelReport(_CancelReport, total=False):
     """Who asked for it."""
     reason: Union[str, None]
     """Why."""
+    tasks: list[TaskId]
+    """Tasks that were withdrawn."""
 
 
 class CancelledEvent(TypedDict):
@@ -502,6 +514,17 @@ class CompleteEvent(TypedDict):
     seq: int
     """Position in the execution's log."""
     type: Literal["execution_complete"]
+
+
+class CompleteTask(TypedDict, total=False):
+    """A worker's result."""
+
+    leaseToken: Union[str, None]
+    """The token, if it is in no header."""
+    output: Any
+    """The node's output."""
+    stats: Union[TaskStats, None]
+    """The worker's own counts, in place of what was counted from its reports."""
 
 
 class _Concurrency(TypedDict):
@@ -925,9 +948,7 @@ class Execution(_Execution, total=False):
     """The schedule, webhook or event that started it."""
 
 
-class ExecutionStats(TypedDict):
-    """Counts of an execution."""
-
+class _ExecutionStats(TypedDict):
     agentActions: int
     """Actions of agents."""
     completed: int
@@ -940,6 +961,29 @@ class ExecutionStats(TypedDict):
     """Screenshots of agents."""
     tokens: int
     """Tokens of language models."""
+
+
+class ExecutionStats(_ExecutionStats, total=False):
+    """Counts of an execution."""
+
+    leases: int
+    """Leases that workers got of its tasks."""
+    steps: int
+    """Steps that workers took."""
+
+
+class _FailTask(TypedDict):
+    error: TaskError
+    """Why."""
+
+
+class FailTask(_FailTask, total=False):
+    """That a worker could not do it."""
+
+    leaseToken: Union[str, None]
+    """The token, if it is in no header."""
+    stats: Union[TaskStats, None]
+    """The worker's own counts, in place of what was counted from its reports."""
 
 
 class FailedEvent(TypedDict):
@@ -1200,6 +1244,34 @@ class Health(TypedDict):
     """The server's version."""
 
 
+class Heartbeat(TypedDict, total=False):
+    """A sign of life, and what there is to tell."""
+
+    actions: list[TaskAction]
+    """Things that were done."""
+    deltas: list[TaskDelta]
+    """Pieces of text."""
+    leaseToken: Union[str, None]
+    """The token, if it is in no header."""
+    logs: list[TaskLog]
+    """Log lines."""
+    message: Union[str, None]
+    """What it is at, for people."""
+    progress: Union[float, None]
+    """How far the work has come."""
+    progressMax: Union[float, None]
+    """How far it goes."""
+
+
+class HeartbeatReply(TypedDict):
+    """What a worker hears when it gives a sign of life."""
+
+    cancelled: bool
+    """The task is not wanted any more: stop, and tell nothing further."""
+    leaseUntil: Instant
+    """When the lease runs out now."""
+
+
 class _Interrupt(TypedDict):
     message: str
     """The message or question."""
@@ -1293,6 +1365,71 @@ class JsonWebKeySet(TypedDict):
     """The keys."""
 
 
+class _LeaseTasks(TypedDict):
+    queues: list[str]
+    """The queues to take tasks from."""
+    workerId: str
+    """What the worker calls itself: shown with its tasks, and in the list of workers."""
+
+
+class LeaseTasks(_LeaseTasks, total=False):
+    """A worker's wish for tasks."""
+
+    max: int
+    """How many tasks at most."""
+    version: Union[str, None]
+    """The version it is."""
+    waitSeconds: int
+    """How many seconds to wait for the first one."""
+
+
+class _LeasedTask(TypedDict):
+    attempt: int
+    """The attempt: 1, 2, 3, ..."""
+    context: Any
+    """The context of the execution."""
+    executionId: ExecutionId
+    """The execution it is a part of."""
+    fence: int
+    """The number of the lease: one higher than that of the lease before."""
+    idempotencyKey: str
+    """The same for every attempt: what the work is to be known by outside, so that it is not done twice."""
+    input: Any
+    """What there is to do."""
+    leaseSeconds: int
+    """How long a lease lasts without one."""
+    leaseToken: str
+    """The credential of this lease: all that the doors of the task need."""
+    leaseUntil: Instant
+    """When the lease runs out without a heartbeat."""
+    nodeId: str
+    """The node."""
+    queue: str
+    """The queue it was in."""
+    queuedAt: Instant
+    """Since when it waited."""
+    taskId: TaskId
+    """The task."""
+    workflowId: WorkflowId
+    """The workflow."""
+
+
+class LeasedTask(_LeasedTask, total=False):
+    """A task in the hands of a worker."""
+
+    deadline: Union[Instant, None]
+    """When the attempt has taken too long, whatever the worker tells."""
+    path: Union[str, None]
+    """The run's address inside loops."""
+
+
+class LeasedTasks(TypedDict):
+    """Tasks that were leased."""
+
+    tasks: list[LeasedTask]
+    """The tasks; none when nothing came in time."""
+
+
 class _LogEntry(TypedDict):
     attempt: int
     """The attempt."""
@@ -1336,6 +1473,33 @@ class Member(TypedDict):
     """The workspace."""
 
 
+class _NodeActionEvent(TypedDict):
+    at: Instant
+    """When."""
+    attempt: int
+    """The attempt that did it."""
+    kind: str
+    """What kind of action: `action`, `screenshot`, `thought`, or the worker's own word."""
+    nodeId: str
+    """The node."""
+    seq: int
+    """Position in the execution's log."""
+    title: str
+    """One line for people."""
+    type: Literal["node_action"]
+
+
+class NodeActionEvent(_NodeActionEvent, total=False):
+    """`node_action`"""
+
+    artifactId: Union[ArtifactId, None]
+    """The artifact that shows it."""
+    detail: Any
+    """More about it."""
+    path: Union[str, None]
+    """The run's address inside loops."""
+
+
 class _NodeDefinition(TypedDict):
     id: str
     """Unique in the definition: letters, digits, `_` and `-`, 1 to 64 characters."""
@@ -1375,6 +1539,10 @@ class NodeDeltaEvent(_NodeDeltaEvent, total=False):
 
     path: Union[str, None]
     """The run's address inside loops."""
+    progress: Union[float, None]
+    """How far the work has come (progress)."""
+    progressMax: Union[float, None]
+    """How far it goes (progress)."""
 
 
 class _NodeLogEvent(TypedDict):
@@ -1432,6 +1600,8 @@ class NodeState(_NodeState, total=False):
     """The result was taken over from the execution that this one replays."""
     startedAt: Union[Instant, None]
     """When the latest attempt began."""
+    task: Union[TaskStanding, None]
+    """The task that a worker has, or that waits for one."""
 
 
 class NodeType(TypedDict):
@@ -1757,6 +1927,13 @@ class Receipt(_Receipt, total=False):
     """The node's address inside loops."""
     votes: list[Vote]
     """The votes as they stood (quorum)."""
+
+
+class ReleaseTask(TypedDict, total=False):
+    """A task that is given back."""
+
+    leaseToken: Union[str, None]
+    """The token, if it is in no header."""
 
 
 class ReplayExecution(TypedDict, total=False):
@@ -2121,6 +2298,158 @@ class SuspensionUpdateEvent(_SuspensionUpdateEvent, total=False):
     """How many votes each action has from now on (voted, reassigned)."""
 
 
+class _TaskAction(TypedDict):
+    kind: str
+    """`action`, `step`, `screenshot`, `thought`, or a word of its own. Steps, screenshots, and everything else
+    are counted apart.
+    """
+    title: str
+    """One line for people."""
+
+
+class TaskAction(_TaskAction, total=False):
+    """Something that a worker did."""
+
+    artifactId: Union[ArtifactId, None]
+    """The artifact that shows it."""
+    detail: Any
+    """More about it."""
+
+
+class TaskDelta(TypedDict):
+    """A piece of text from a worker."""
+
+    channel: DeltaChannel
+    """Of what."""
+    delta: str
+    """The piece."""
+
+
+class _TaskError(TypedDict):
+    message: str
+    """One sentence for people."""
+
+
+class TaskError(_TaskError, total=False):
+    """Why a worker could not do its task."""
+
+    code: Union[str, None]
+    """The worker's own code for it."""
+    details: Any
+    """More about it."""
+    retryable: bool
+    """Whether another attempt may succeed; the node's `retry` says how many there are."""
+
+
+class _TaskLog(TypedDict):
+    message: str
+    """The line."""
+
+
+class TaskLog(_TaskLog, total=False):
+    """A log line of a worker."""
+
+    data: Any
+    """More about it."""
+    level: Union[LogLevel, None]
+    """How much it matters; `info`, if missing."""
+
+
+class TaskOutcome(TypedDict):
+    """How the execution of a task stands after a worker's word."""
+
+    executionId: ExecutionId
+    """The execution."""
+    status: ExecutionStatus
+    """Its status now."""
+    taskId: TaskId
+    """The task."""
+
+
+class _TaskQueue(TypedDict):
+    leased: int
+    """Tasks that a worker has."""
+    queue: str
+    """Its name."""
+    queued: int
+    """Tasks that wait for a worker."""
+    workersWaiting: int
+    """Workers that wait for a task of it, on the server that answers."""
+
+
+class TaskQueue(_TaskQueue, total=False):
+    """A queue of tasks."""
+
+    oldestQueuedAt: Union[Instant, None]
+    """Since when the one waits that has waited for longest."""
+
+
+class _TaskStanding(TypedDict):
+    fence: int
+    """The number of its latest lease; 0 before the first."""
+    lost: int
+    """How many leases ran out."""
+    queue: str
+    """The queue it is in."""
+    since: Instant
+    """When the present state began."""
+    state: TaskState
+    """`queued` or `leased`."""
+    taskId: TaskId
+    """The task."""
+
+
+class TaskStanding(_TaskStanding, total=False):
+    """How a task of a node run stands."""
+
+    workerId: Union[str, None]
+    """Who has it."""
+
+
+class TaskStats(TypedDict, total=False):
+    """Counts that a worker tells with its result, in place of what was counted from its reports."""
+
+    agentActions: Union[int, None]
+    """Actions of its agent."""
+    screenshots: Union[int, None]
+    """Screenshots it took."""
+    steps: Union[int, None]
+    """Steps it took."""
+
+
+class _TaskUpdateEvent(TypedDict):
+    at: Instant
+    """When."""
+    attempt: int
+    """The attempt of the node run."""
+    fence: int
+    """The number of its latest lease; 0 before the first."""
+    nodeId: str
+    """The node."""
+    queue: str
+    """The queue it is in."""
+    seq: int
+    """Position in the execution's log."""
+    state: TaskState
+    """Its state from now on."""
+    taskId: TaskId
+    """The task."""
+    type: Literal["task_update"]
+
+
+class TaskUpdateEvent(_TaskUpdateEvent, total=False):
+    """`task_update`"""
+
+    path: Union[str, None]
+    """The run's address inside loops."""
+    reason: Union[str, None]
+    """Why: `released` or `lease_lost` (back in the queue), `cancelled`, `timeout` or `lease_lost` (over)."""
+    stats: Union[TaskStats, None]
+    """Counts that the worker told with its result."""
+    workerId: Union[str, None]
+    """Who has it, or had it."""
+
+
 class _TimelineStep(TypedDict):
     action: TimelineAction
     """What."""
@@ -2400,6 +2729,46 @@ class WebhookDeliveryDetail(_WebhookDeliveryDetail, total=False):
     """The delivery that it repeats by hand."""
     status: Union[int, None]
     """The HTTP status of the reply; none if there was none, because the sender did not wait for it."""
+
+
+class _WorkerLease(TypedDict):
+    executionId: ExecutionId
+    """The execution."""
+    nodeId: str
+    """The node."""
+    queue: str
+    """The queue it came from."""
+    taskId: TaskId
+    """The task."""
+
+
+class WorkerLease(_WorkerLease, total=False):
+    """A task in a worker's hands."""
+
+    leaseUntil: Union[Instant, None]
+    """When the lease runs out without a sign of life."""
+    leasedAt: Union[Instant, None]
+    """Since when."""
+
+
+class _WorkerView(TypedDict):
+    connected: bool
+    """Whether it was heard of lately."""
+    lastSeenAt: Instant
+    """When it was heard of last."""
+    leases: list[WorkerLease]
+    """What it has in its hands."""
+    queues: list[str]
+    """The queues it took tasks from when it asked last."""
+    workerId: str
+    """What it calls itself."""
+
+
+class WorkerView(_WorkerView, total=False):
+    """A worker."""
+
+    version: Union[str, None]
+    """The version it says it is."""
 
 
 class _Workflow(TypedDict):

@@ -467,6 +467,11 @@ export interface components {
              */
             users?: string[];
         };
+        /**
+         * Format: uuid
+         * @description A file that a worker has left.
+         */
+        ArtifactId: string;
         /** @description One try to deliver a notification. */
         Attempt: {
             /** @description When. */
@@ -488,7 +493,7 @@ export interface components {
             /** @description When. */
             at: components["schemas"]["Instant"];
             /** @description More about it. */
-            detail: Record<string, never>;
+            detail: Record<string, unknown>;
             /** @description SHA-256 over all the others, in hexadecimal. */
             hash: string;
             /** @description The hash of the record before; empty for the first. */
@@ -665,6 +670,8 @@ export interface components {
             reason?: string | null;
             /** @description Suspensions that were closed. */
             suspensions: components["schemas"]["SuspensionId"][];
+            /** @description Tasks that were withdrawn. */
+            tasks?: components["schemas"]["TaskId"][];
             /**
              * Format: int64
              * @description Timers that were taken back.
@@ -775,6 +782,14 @@ export interface components {
              */
             seq: number;
         };
+        /** @description A worker's result. */
+        CompleteTask: {
+            /** @description The token, if it is in no header. */
+            leaseToken?: string | null;
+            /** @description The node's output. */
+            output?: unknown;
+            stats?: null | components["schemas"]["TaskStats"];
+        };
         /** @description How many executions of a workflow may run at a time. One that is suspended does not count. */
         Concurrency: {
             /**
@@ -804,7 +819,7 @@ export interface components {
             /** @description Equal keys share a limit. */
             concurrencyKey?: string | null;
             /** @description What expressions find under `context`. */
-            context?: Record<string, never> | null;
+            context?: Record<string, unknown> | null;
             debounce?: null | components["schemas"]["Debounce"];
             /** @description Equal keys are duplicates. */
             dedupeKey?: string | null;
@@ -1090,6 +1105,12 @@ export interface components {
         }) | (components["schemas"]["NodeLogEvent"] & {
             /** @enum {string} */
             type: "node_log";
+        }) | (components["schemas"]["NodeActionEvent"] & {
+            /** @enum {string} */
+            type: "node_action";
+        }) | (components["schemas"]["TaskUpdateEvent"] & {
+            /** @enum {string} */
+            type: "task_update";
         }) | (components["schemas"]["SuspendedEvent"] & {
             /** @enum {string} */
             type: "execution_suspended";
@@ -1220,6 +1241,11 @@ export interface components {
             failed: number;
             /**
              * Format: int64
+             * @description Leases that workers got of its tasks.
+             */
+            leases?: number;
+            /**
+             * Format: int64
              * @description Node runs, skipped ones apart.
              */
             nodes: number;
@@ -1228,6 +1254,11 @@ export interface components {
              * @description Screenshots of agents.
              */
             screenshots: number;
+            /**
+             * Format: int64
+             * @description Steps that workers took.
+             */
+            steps?: number;
             /**
              * Format: int64
              * @description Tokens of language models.
@@ -1239,6 +1270,14 @@ export interface components {
          * @enum {string}
          */
         ExecutionStatus: "pending" | "queued" | "running" | "suspended" | "cancelling" | "completed" | "failed" | "cancelled" | "skipped";
+        /** @description That a worker could not do it. */
+        FailTask: {
+            /** @description Why. */
+            error: components["schemas"]["TaskError"];
+            /** @description The token, if it is in no header. */
+            leaseToken?: string | null;
+            stats?: null | components["schemas"]["TaskStats"];
+        };
         /** @description `execution_failed` */
         FailedEvent: {
             /** @description When. */
@@ -1270,7 +1309,7 @@ export interface components {
          * @description The closed list of failure codes.
          * @enum {string}
          */
-        FailureCode: "expression_failed" | "invalid_value" | "http_failed" | "http_status" | "address_refused" | "timeout" | "execution_timeout" | "rejected" | "suspension_expired" | "interrupted" | "child_failed" | "item_failed" | "limit_exceeded" | "concurrency_limit" | "workflow_unavailable" | "internal";
+        FailureCode: "expression_failed" | "invalid_value" | "http_failed" | "http_status" | "address_refused" | "timeout" | "execution_timeout" | "rejected" | "suspension_expired" | "interrupted" | "child_failed" | "task_failed" | "worker_lost" | "item_failed" | "limit_exceeded" | "concurrency_limit" | "workflow_unavailable" | "internal";
         /** @description One thing that is wrong with a request. */
         FieldError: {
             /** @description One sentence for people. */
@@ -1299,6 +1338,36 @@ export interface components {
             status: string;
             /** @description The server's version. */
             version: string;
+        };
+        /** @description A sign of life, and what there is to tell. */
+        Heartbeat: {
+            /** @description Things that were done. */
+            actions?: components["schemas"]["TaskAction"][];
+            /** @description Pieces of text. */
+            deltas?: components["schemas"]["TaskDelta"][];
+            /** @description The token, if it is in no header. */
+            leaseToken?: string | null;
+            /** @description Log lines. */
+            logs?: components["schemas"]["TaskLog"][];
+            /** @description What it is at, for people. */
+            message?: string | null;
+            /**
+             * Format: double
+             * @description How far the work has come.
+             */
+            progress?: number | null;
+            /**
+             * Format: double
+             * @description How far it goes.
+             */
+            progressMax?: number | null;
+        };
+        /** @description What a worker hears when it gives a sign of life. */
+        HeartbeatReply: {
+            /** @description The task is not wanted any more: stop, and tell nothing further. */
+            cancelled: boolean;
+            /** @description When the lease runs out now. */
+            leaseUntil: components["schemas"]["Instant"];
         };
         /** Format: date-time */
         Instant: string;
@@ -1381,6 +1450,73 @@ export interface components {
             /** @description The keys. */
             keys: components["schemas"]["JsonWebKey"][];
         };
+        /** @description A worker's wish for tasks. */
+        LeaseTasks: {
+            /**
+             * @description How many tasks at most.
+             * @default 1
+             */
+            max?: number;
+            /** @description The queues to take tasks from. */
+            queues: string[];
+            /** @description The version it is. */
+            version?: string | null;
+            /**
+             * Format: int64
+             * @description How many seconds to wait for the first one.
+             */
+            waitSeconds?: number;
+            /** @description What the worker calls itself: shown with its tasks, and in the list of workers. */
+            workerId: string;
+        };
+        /** @description A task in the hands of a worker. */
+        LeasedTask: {
+            /**
+             * Format: int64
+             * @description The attempt: 1, 2, 3, ...
+             */
+            attempt: number;
+            /** @description The context of the execution. */
+            context: unknown;
+            deadline?: null | components["schemas"]["Instant"];
+            /** @description The execution it is a part of. */
+            executionId: components["schemas"]["ExecutionId"];
+            /**
+             * Format: int64
+             * @description The number of the lease: one higher than that of the lease before.
+             */
+            fence: number;
+            /** @description The same for every attempt: what the work is to be known by outside, so that it is not done twice. */
+            idempotencyKey: string;
+            /** @description What there is to do. */
+            input: unknown;
+            /**
+             * Format: int64
+             * @description How long a lease lasts without one.
+             */
+            leaseSeconds: number;
+            /** @description The credential of this lease: all that the doors of the task need. */
+            leaseToken: string;
+            /** @description When the lease runs out without a heartbeat. */
+            leaseUntil: components["schemas"]["Instant"];
+            /** @description The node. */
+            nodeId: string;
+            /** @description The run's address inside loops. */
+            path?: string | null;
+            /** @description The queue it was in. */
+            queue: string;
+            /** @description Since when it waited. */
+            queuedAt: components["schemas"]["Instant"];
+            /** @description The task. */
+            taskId: components["schemas"]["TaskId"];
+            /** @description The workflow. */
+            workflowId: components["schemas"]["WorkflowId"];
+        };
+        /** @description Tasks that were leased. */
+        LeasedTasks: {
+            /** @description The tasks; none when nothing came in time. */
+            tasks: components["schemas"]["LeasedTask"][];
+        };
         /** @description One line of an execution's log. */
         LogEntry: {
             /**
@@ -1437,7 +1573,33 @@ export interface components {
          */
         NamedVersion: "original" | "latest";
         /** @description The body of an action that has no fields: nothing, or `{}`. */
-        NoBody: Record<string, never>;
+        NoBody: Record<string, unknown>;
+        /** @description `node_action` */
+        NodeActionEvent: {
+            artifactId?: null | components["schemas"]["ArtifactId"];
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /**
+             * Format: int64
+             * @description The attempt that did it.
+             */
+            attempt: number;
+            /** @description More about it. */
+            detail?: unknown;
+            /** @description What kind of action: `action`, `screenshot`, `thought`, or the worker's own word. */
+            kind: string;
+            /** @description The node. */
+            nodeId: string;
+            /** @description The run's address inside loops. */
+            path?: string | null;
+            /**
+             * Format: int64
+             * @description Position in the execution's log.
+             */
+            seq: number;
+            /** @description One line for people. */
+            title: string;
+        };
         /** @description What a replay does with one node. */
         NodeChoice: "run" | "reuse" | {
             /** @description This value is its result. */
@@ -1446,7 +1608,7 @@ export interface components {
         /** @description One node. */
         NodeDefinition: {
             /** @description The node's configuration, by the JSON Schema of its type. */
-            data?: Record<string, never>;
+            data?: Record<string, unknown>;
             /** @description Unique in the definition: letters, digits, `_` and `-`, 1 to 64 characters. */
             id: string;
             /** @description A name for people; expressions may use it too. */
@@ -1469,6 +1631,16 @@ export interface components {
             nodeId: string;
             /** @description The run's address inside loops. */
             path?: string | null;
+            /**
+             * Format: double
+             * @description How far the work has come (progress).
+             */
+            progress?: number | null;
+            /**
+             * Format: double
+             * @description How far it goes (progress).
+             */
+            progressMax?: number | null;
             /**
              * Format: int64
              * @description Position in the execution's log.
@@ -1528,6 +1700,7 @@ export interface components {
             startedAt?: null | components["schemas"]["Instant"];
             /** @description What became of it. */
             status: components["schemas"]["NodeStatus"];
+            task?: null | components["schemas"]["TaskStanding"];
         };
         /**
          * @description What became of a node run.
@@ -1541,13 +1714,13 @@ export interface components {
             /** @description What it does. */
             description: string;
             /** @description An example of a node's `data`. */
-            example: Record<string, never>;
+            example: Record<string, unknown>;
             /** @description The ports. */
             ports: components["schemas"]["Port"][];
             /** @description What its output is. */
             result: string;
             /** @description JSON Schema (2020-12) of a node's `data`. */
-            schema: Record<string, never>;
+            schema: Record<string, unknown>;
             /** @description The name for people. */
             title: string;
             /** @description The name to use as a node's `type`. */
@@ -1773,7 +1946,7 @@ export interface components {
         /** @description Something that has happened. */
         PublishEvent: {
             /** @description What expressions find under `context`, beside `context.event`. */
-            context?: Record<string, never> | null;
+            context?: Record<string, unknown> | null;
             /** @description What happened; the input of the executions. */
             data?: unknown;
             /** @description What it is about; the subject of the executions. */
@@ -1875,6 +2048,11 @@ export interface components {
             workflowVersion: number;
             /** @description The workspace. */
             workspaceId: components["schemas"]["WorkspaceId"];
+        };
+        /** @description A task that is given back. */
+        ReleaseTask: {
+            /** @description The token, if it is in no header. */
+            leaseToken?: string | null;
         };
         /** @description A wish for a replay. */
         ReplayExecution: {
@@ -2208,6 +2386,158 @@ export interface components {
                 [key: string]: number;
             } | null;
         };
+        /** @description Something that a worker did. */
+        TaskAction: {
+            artifactId?: null | components["schemas"]["ArtifactId"];
+            /** @description More about it. */
+            detail?: unknown;
+            /** @description `action`, `step`, `screenshot`, `thought`, or a word of its own. Steps, screenshots, and everything else are counted apart. */
+            kind: string;
+            /** @description One line for people. */
+            title: string;
+        };
+        /** @description A piece of text from a worker. */
+        TaskDelta: {
+            /** @description Of what. */
+            channel: components["schemas"]["DeltaChannel"];
+            /** @description The piece. */
+            delta: string;
+        };
+        /** @description Why a worker could not do its task. */
+        TaskError: {
+            /** @description The worker's own code for it. */
+            code?: string | null;
+            /** @description More about it. */
+            details?: unknown;
+            /** @description One sentence for people. */
+            message: string;
+            /**
+             * @description Whether another attempt may succeed; the node's `retry` says how many there are.
+             * @default true
+             */
+            retryable?: boolean;
+        };
+        /**
+         * Format: uuid
+         * @description Work that a worker takes over.
+         */
+        TaskId: string;
+        /** @description A log line of a worker. */
+        TaskLog: {
+            /** @description More about it. */
+            data?: unknown;
+            level?: null | components["schemas"]["LogLevel"];
+            /** @description The line. */
+            message: string;
+        };
+        /** @description How the execution of a task stands after a worker's word. */
+        TaskOutcome: {
+            /** @description The execution. */
+            executionId: components["schemas"]["ExecutionId"];
+            /** @description Its status now. */
+            status: components["schemas"]["ExecutionStatus"];
+            /** @description The task. */
+            taskId: components["schemas"]["TaskId"];
+        };
+        /** @description A queue of tasks. */
+        TaskQueue: {
+            /**
+             * Format: int64
+             * @description Tasks that a worker has.
+             */
+            leased: number;
+            oldestQueuedAt?: null | components["schemas"]["Instant"];
+            /** @description Its name. */
+            queue: string;
+            /**
+             * Format: int64
+             * @description Tasks that wait for a worker.
+             */
+            queued: number;
+            /** @description Workers that wait for a task of it, on the server that answers. */
+            workersWaiting: number;
+        };
+        /** @description How a task of a node run stands. */
+        TaskStanding: {
+            /**
+             * Format: int64
+             * @description The number of its latest lease; 0 before the first.
+             */
+            fence: number;
+            /**
+             * Format: int64
+             * @description How many leases ran out.
+             */
+            lost: number;
+            /** @description The queue it is in. */
+            queue: string;
+            /** @description When the present state began. */
+            since: components["schemas"]["Instant"];
+            /** @description `queued` or `leased`. */
+            state: components["schemas"]["TaskState"];
+            /** @description The task. */
+            taskId: components["schemas"]["TaskId"];
+            /** @description Who has it. */
+            workerId?: string | null;
+        };
+        /**
+         * @description Where a task is in its life. All but `queued` and `leased` are final.
+         * @enum {string}
+         */
+        TaskState: "queued" | "leased" | "completed" | "failed" | "withdrawn";
+        /** @description Counts that a worker tells with its result, in place of what was counted from its reports. */
+        TaskStats: {
+            /**
+             * Format: int64
+             * @description Actions of its agent.
+             */
+            agentActions?: number | null;
+            /**
+             * Format: int64
+             * @description Screenshots it took.
+             */
+            screenshots?: number | null;
+            /**
+             * Format: int64
+             * @description Steps it took.
+             */
+            steps?: number | null;
+        };
+        /** @description `task_update` */
+        TaskUpdateEvent: {
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /**
+             * Format: int64
+             * @description The attempt of the node run.
+             */
+            attempt: number;
+            /**
+             * Format: int64
+             * @description The number of its latest lease; 0 before the first.
+             */
+            fence: number;
+            /** @description The node. */
+            nodeId: string;
+            /** @description The run's address inside loops. */
+            path?: string | null;
+            /** @description The queue it is in. */
+            queue: string;
+            /** @description Why: `released` or `lease_lost` (back in the queue), `cancelled`, `timeout` or `lease_lost` (over). */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Position in the execution's log.
+             */
+            seq: number;
+            /** @description Its state from now on. */
+            state: components["schemas"]["TaskState"];
+            stats?: null | components["schemas"]["TaskStats"];
+            /** @description The task. */
+            taskId: components["schemas"]["TaskId"];
+            /** @description Who has it, or had it. */
+            workerId?: string | null;
+        };
         /**
          * @description What a step of the timeline does.
          * @enum {string}
@@ -2443,6 +2773,34 @@ export interface components {
          * @description A webhook; it is its public address.
          */
         WebhookId: string;
+        /** @description A task in a worker's hands. */
+        WorkerLease: {
+            /** @description The execution. */
+            executionId: components["schemas"]["ExecutionId"];
+            leaseUntil?: null | components["schemas"]["Instant"];
+            leasedAt?: null | components["schemas"]["Instant"];
+            /** @description The node. */
+            nodeId: string;
+            /** @description The queue it came from. */
+            queue: string;
+            /** @description The task. */
+            taskId: components["schemas"]["TaskId"];
+        };
+        /** @description A worker. */
+        WorkerView: {
+            /** @description Whether it was heard of lately. */
+            connected: boolean;
+            /** @description When it was heard of last. */
+            lastSeenAt: components["schemas"]["Instant"];
+            /** @description What it has in its hands. */
+            leases: components["schemas"]["WorkerLease"][];
+            /** @description The queues it took tasks from when it asked last. */
+            queues: string[];
+            /** @description The version it says it is. */
+            version?: string | null;
+            /** @description What it calls itself. */
+            workerId: string;
+        };
         /** @description A workflow; the definition is that of its latest version. */
         Workflow: {
             /** @description When it was made. */

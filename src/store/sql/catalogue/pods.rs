@@ -27,8 +27,8 @@ const UPDATE_WORKSPACE: &str =
 const WORKSPACE_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
 /// Members, invites, keys, pods, workflows and versions go with their workspace by foreign key. What executions leave
-/// behind has none, which spares the hot path the check.
-const DELETE_WORKSPACE: [&str; 9] = [
+/// behind has none, which spares the hot path the check. The objects of artifacts are noted down to be removed.
+const DELETE_WORKSPACE: [&str; 11] = [
     "DELETE FROM queue WHERE workspace_id = $1",
     "DELETE FROM timers WHERE workspace_id = $1",
     "DELETE FROM suspensions WHERE workspace_id = $1",
@@ -36,6 +36,9 @@ const DELETE_WORKSPACE: [&str; 9] = [
     "DELETE FROM snapshots WHERE workspace_id = $1",
     "DELETE FROM feed WHERE workspace_id = $1",
     "DELETE FROM events WHERE workspace_id = $1",
+    "INSERT INTO artifact_removals (workspace_id, artifact_id, execution_id, due_at)
+         SELECT workspace_id, id, execution_id, 0 FROM artifacts WHERE workspace_id = $1",
+    "DELETE FROM artifacts WHERE workspace_id = $1",
     "DELETE FROM executions WHERE workspace_id = $1",
     "DELETE FROM workspaces WHERE id = $1",
 ];
@@ -51,7 +54,7 @@ const UPDATE_POD: &str = "UPDATE pods SET name = $3, slug = $4, description = $5
      WHERE workspace_id = $1 AND id = $2";
 const POD_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1 AND pod_id = $2
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
-const DELETE_POD: [&str; 9] = [
+const DELETE_POD: [&str; 11] = [
     "DELETE FROM queue WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
     "DELETE FROM timers WHERE workspace_id = $1
@@ -62,6 +65,11 @@ const DELETE_POD: [&str; 9] = [
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
     "DELETE FROM feed WHERE workspace_id = $1 AND pod_id = $2",
     "DELETE FROM events WHERE workspace_id = $1
+         AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
+    "INSERT INTO artifact_removals (workspace_id, artifact_id, execution_id, due_at)
+         SELECT workspace_id, id, execution_id, 0 FROM artifacts WHERE workspace_id = $1
+         AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
+    "DELETE FROM artifacts WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
     "DELETE FROM executions WHERE workspace_id = $1 AND pod_id = $2",
     "DELETE FROM pods WHERE workspace_id = $1 AND id = $2",

@@ -46,7 +46,7 @@ const UPDATE: &str = "UPDATE workflows SET pod_id = $4, name = $5, description =
 const EXISTS: &str = "SELECT 1 FROM workflows WHERE workspace_id = $1 AND id = $2";
 const LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1 AND workflow_id = $2
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
-const DELETE: [&str; 8] = [
+const DELETE: [&str; 10] = [
     "DELETE FROM queue WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND workflow_id = $2)",
     "DELETE FROM timers WHERE workspace_id = $1
@@ -57,6 +57,11 @@ const DELETE: [&str; 8] = [
     "DELETE FROM feed WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND workflow_id = $2)",
     "DELETE FROM events WHERE workspace_id = $1
+         AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND workflow_id = $2)",
+    "INSERT INTO artifact_removals (workspace_id, artifact_id, execution_id, due_at)
+         SELECT workspace_id, id, execution_id, 0 FROM artifacts WHERE workspace_id = $1
+         AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND workflow_id = $2)",
+    "DELETE FROM artifacts WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND workflow_id = $2)",
     "DELETE FROM executions WHERE workspace_id = $1 AND workflow_id = $2",
     "DELETE FROM workflows WHERE workspace_id = $1 AND id = $2",

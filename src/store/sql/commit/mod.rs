@@ -18,6 +18,7 @@ use crate::store::{
 
 use super::{
     SqlStore,
+    artifacts::{END_UPLOADS, INSERT_ARTIFACTS},
     audit::{self, ChainEnds, Ends, INSERT_AUDIT},
     backend::{Backend, Blame, Columns, Dialect, Step, cells},
     batch::{Batch, Kind, Rows},
@@ -306,6 +307,9 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     if run::<B>(connection, &INSERT_EXECUTIONS, &tables.children).await?.len() < tables.children.len() {
         return Err(StoreError::Refused("a child execution exists already"));
     }
+    if run::<B>(connection, &END_UPLOADS, &tables.uploads).await?.len() < tables.uploads.len() {
+        return Err(StoreError::Refused("the upload of an artifact was given up, or never begun"));
+    }
     let mut tail = Vec::new();
     for step in projections(&tables) {
         let answers = run::<B>(connection, step.batch, &step.rows).await?;
@@ -336,6 +340,7 @@ async fn write_at_once<B: Backend>(
         (&APPEND_TO_EXECUTIONS, &tables.appends),
         (&INSERT_EXECUTIONS, &tables.creates),
         (&INSERT_EXECUTIONS, &tables.children),
+        (&END_UPLOADS, &tables.uploads),
     ];
     let decisive = decisive.map(|(batch, rows)| Step { batch, rows: Cow::Borrowed(rows), every: true });
     let mut steps: Vec<_> =
@@ -379,6 +384,7 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         (&ADD_NOTIFICATIONS, Cow::Borrowed(&tables.notifications)),
         (&ADD_LINKS, Cow::Borrowed(&tables.links)),
         (&INSERT_DELIVERIES, Cow::Borrowed(&tables.deliveries)),
+        (&INSERT_ARTIFACTS, Cow::Borrowed(&tables.artifacts)),
         (&ENQUEUE, Cow::Borrowed(&tables.queue)),
         (&ENQUEUE, wakes),
         // After the queue, which asks whether an execution had a task.

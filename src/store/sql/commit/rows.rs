@@ -17,6 +17,7 @@ use crate::{
 };
 
 use super::super::{
+    artifacts::{self, artifact_row},
     backend::{Cell, cells},
     batch::Rows,
     notifications::add_notices,
@@ -56,6 +57,8 @@ pub struct Tables {
     pub notifications: Rows,
     pub links: Rows,
     pub deliveries: Rows,
+    pub uploads: Rows,
+    pub artifacts: Rows,
     pub queue: Rows,
     pub wakes: Rows,
     pub timers: Rows,
@@ -117,6 +120,7 @@ pub fn holds_nul(member: &Commit) -> bool {
         || member.notices.links.iter().any(|link| some(&link.user_id))
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
         || member.slot.as_ref().is_some_and(|settlement| schedules::holds_nul(settlement))
+        || member.artifacts.iter().any(artifacts::holds_nul)
         || member.delivery.as_ref().is_some_and(|delivery| webhooks::holds_nul(delivery))
 }
 
@@ -173,6 +177,10 @@ impl Prepared {
         add_notices(member, &commit.notices, &mut tables.notifications, &mut tables.links);
         if let Some(delivery) = &commit.delivery {
             tables.deliveries.push(member, webhooks::delivery_row(delivery));
+        }
+        for artifact in &commit.artifacts {
+            tables.uploads.push(member, cells![workspace, artifact.id]);
+            tables.artifacts.push(member, artifact_row(workspace, artifact));
         }
         if let Some(place) = commit.queue {
             tables.queue.push(member, cells![workspace, id, Some(place.priority), Some(place.queued_at)]);
@@ -284,6 +292,8 @@ impl Tables {
             notifications,
             links,
             deliveries,
+            uploads,
+            artifacts,
             queue,
             wakes,
             timers,
@@ -315,6 +325,8 @@ impl Tables {
             notifications,
             links,
             deliveries,
+            uploads,
+            artifacts,
             queue,
             wakes,
             timers,

@@ -1,0 +1,177 @@
+//! The settings: what is written where, what wins, what is refused, and that no secret shows.
+
+use std::io::Write;
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+fn parse(args: &[&str]) -> Settings {
+    Cli::try_parse_from(std::iter::once(&"sluicegate").chain(args)).unwrap().settings
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+#[test]
+fn defaults_hold() {
+    let config = Settings::default().into_config().unwrap();
+    assert_eq!(config.stream_max_duration, Duration::from_mins(10));
+    assert_eq!(config.stream_heartbeat, Duration::from_secs(15));
+    assert_eq!(config.body_limit, 4 * 1024 * 1024);
+    assert_eq!(config.cors, CorsOrigins::Own);
+    assert!(
+        matches!(config.artifacts.place, Some(ArtifactsPlace::Folder(folder)) if folder == Path::new(".sluicegate/artifacts"))
+    );
+    assert_eq!(config.artifacts.limit, 1 << 30);
+}
+
+#[test]
+fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+    let file = file("stream-max-duration = \"5m\"\nbody-limit = \"1MiB\"\nlog-format = \"json\"\n");
+    let path = file.path().to_str().unwrap();
+    let config = parse(&["--config", path, "--stream-max-duration", "20s"]).into_config().unwrap();
+    assert_eq!(config.stream_max_duration, Duration::from_secs(20));
+    assert_eq!(config.body_limit, 1 << 20);
+    assert_eq!(config.log_format, LogFormat::Json);
+}
+
+#[test]
+fn every_setting_of_the_file_is_taken_over() {
+    let text = r#"
+        listen = "127.0.0.1:1"
+        store = "sqlite:a"
+        artifacts = "s3://a-bucket/b/c/"
+        artifact-limit = "3MiB"
+        s3-endpoint = "http://127.0.0.1:9000"
+        s3-region = "r"
+        s3-access-key-id = "k"
+        s3-secret-access-key = "s"
+        s3-session-token = "t"
+        s3-allow-http = true
+        s3-virtual-hosted = true
+        public-url = "https://a.example/"
+        stream-max-duration = "1m"
+        stream-heartbeat = "2s"
+        streams-per-workspace = 3
+        body-limit = "4"
+        jwt-secret = ["0123456789abcdef0123456789abcdef"]
+        jwt-issuer = "i"
+        jwt-audience = "a"
+        cors-origins = ["https://a.example"]
+        metrics-token = "m"
+        max-running = 5
+        queue-limit = 6
+        instance-lease = "7s"
+        drain-limit = "8s"
+        outbound-networks = ["10.0.0.0/8"]
+        log-format = "json"
+        log = "debug"
+    "#;
+    let config = parse(&["--config", file(text).path().to_str().unwrap()]).into_config().unwrap();
+    assert_eq!(config.listen.port(), 1);
+    assert_eq!(config.store.expose(), "sqlite:a");
+    assert_eq!(config.artifacts.limit, 3 << 20);
+    let Some(ArtifactsPlace::S3(s3)) = config.artifacts.place else { panic!("not a bucket") };
+    assert_eq!((s3.bucket.as_str(), s3.prefix.as_str()), ("a-bucket", "b/c"));
+    assert_eq!((s3.endpoint.as_deref(), s3.region.as_deref()), (Some("http://127.0.0.1:9000"), Some("r")));
+    assert_eq!(s3.keys, Some((Secret::new("k"), Secret::new("s"), Some(Secret::new("t")))));
+    assert!(s3.allow_http && s3.virtual_hosted);
+    assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
+    assert_eq!(config.stream_max_duration, Duration::from_mins(1));
+    assert_eq!(config.stream_heartbeat, Duration::from_secs(2));
+    assert_eq!(config.streams_per_workspace, 3);
+    assert_eq!(config.body_limit, 4);
+    assert!(matches!(config.jwt.keys, JwtKeys::Secrets(secrets) if secrets.len() == 1));
+    assert_eq!((config.jwt.issuer.as_deref(), config.jwt.audience.as_deref()), (Some("i"), Some("a")));
+    assert_eq!(config.cors, CorsOrigins::Listed(vec!["https://a.example".into()]));
+    assert_eq!(config.metrics_token, Some(Secret::new("m")));
+    assert_eq!((config.max_running, config.queue_limit), (5, 6));
+    assert_eq!(config.instance_lease, Duration::from_secs(7));
+    assert_eq!(config.drain_limit, Duration::from_secs(8));
+    assert_eq!(config.outbound_networks, ["10.0.0.0/8"]);
+    assert_eq!(config.log, "debug");
+}
+
+#[test]
+fn an_unknown_key_in_the_file_is_refused_with_its_line() {
+    let file = file("listen = \"127.0.0.1:1\"\nlistne = \"127.0.0.1:2\"\n");
+    let error = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap_err().to_string();
+    assert!(error.contains("line 2: unknown field `listne`"), "{error}");
+}
+
+#[test]
+fn a_bad_value_names_its_setting() {
+    for (args, name) in [
+        (&["--stream-heartbeat", "0s"][..], "stream-heartbeat"),
+        (&["--store", "mysql://x"], "store"),
+        (&["--jwt-secret", "short"], "jwt-secret"),
+        (&["--cors-origins", "https://a.example/path"], "cors-origins"),
+        (&["--max-running", "0"], "max-running"),
+        (&["--artifacts", ""], "artifacts"),
+        (&["--artifacts", "gs://bucket"], "artifacts"),
+        (&["--artifacts", "s3://b"], "artifacts"),
+        (&["--artifacts", "s3://bucket/a//b"], "artifacts"),
+        (&["--artifacts", "s3://bucket/../b"], "artifacts"),
+        (&["--artifact-limit", "0"], "artifact-limit"),
+        (&["--artifact-limit", "41GiB"], "artifact-limit"),
+        (&["--artifacts", "s3://bucket", "--s3-access-key-id", "k"], "s3-secret-access-key"),
+        (&["--artifacts", "s3://bucket", "--s3-secret-access-key", "s"], "s3-access-key-id"),
+        (&["--artifacts", "s3://bucket", "--s3-endpoint", "http://s3.example"], "s3-allow-http"),
+        (&["--artifacts", "s3://bucket", "--s3-endpoint", "s3.example"], "s3-endpoint"),
+        (&["--artifacts", "s3://bucket", "--s3-endpoint", "https://u:p@s3.example"], "s3-endpoint"),
+        (&["--jwt-secret", "0123456789abcdef0123456789abcdef", "--jwt-jwks", "keys.json"], "jwt-jwks"),
+    ] {
+        let error = parse(args).into_config().unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+    assert!("10".parse::<Span>().is_err());
+    assert!("-5s".parse::<Span>().is_err());
+    assert!("99999999999999999d".parse::<Span>().is_err());
+    assert!("4MB".parse::<ByteSize>().is_err());
+}
+
+#[test]
+fn no_secret_is_shown_by_debug_or_by_an_error() {
+    let secret = "hunter2-hunter2-hunter2-hunter2-hunter2";
+    let store = format!("postgres://u:{secret}@h/d");
+    let bucket = ["--artifacts", "s3://bucket", "--s3-access-key-id", secret, "--s3-secret-access-key", secret];
+    let others = ["--jwt-secret", secret, "--store", &store, "--metrics-token", secret, "--s3-session-token", secret];
+    let settings = parse(&[&bucket[..], &others].concat());
+    assert!(!format!("{settings:?}").contains("hunter2"));
+    assert!(!format!("{:?}", settings.into_config().unwrap()).contains("hunter2"));
+    for text in [format!("jwt-secret = [{secret}]"), format!("log = [\"\"]\njwt-secret = {{ a = \"{secret}\" }}")] {
+        let file = file(&text);
+        let error = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+    let file = file(&format!("jwt-secret = \"{secret}\""));
+    let config = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap();
+    assert!(matches!(config.jwt.keys, JwtKeys::Secrets(secrets) if secrets == [Secret::new(secret)]));
+}
+
+#[test]
+fn artifacts_have_a_place_beside_a_file_and_none_beside_a_server() {
+    let place = |args: &[&str]| parse(args).into_config().unwrap().artifacts.place;
+    let folder = |place| match place {
+        Some(ArtifactsPlace::Folder(folder)) => folder,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(folder(place(&["--store", "sqlite:///var/lib/a.db"])), Path::new("/var/lib/artifacts"));
+    assert_eq!(folder(place(&["--store", "sqlite:a.db"])), Path::new("artifacts"));
+    assert_eq!(folder(place(&["--store", "postgres://h/d", "--artifacts", "/srv/files"])), Path::new("/srv/files"));
+    assert!(place(&["--store", "postgres://h/d"]).is_none());
+    let args = ["--artifacts", "s3://bucket", "--s3-endpoint", "http://h:1", "--s3-allow-http", "--log", "debug"];
+    assert!(matches!(place(&args), Some(ArtifactsPlace::S3(s3)) if s3.allow_http && s3.prefix.is_empty()));
+    let args = ["--artifacts", "s3://bucket", "--s3-allow-http=no", "--s3-access-key-id=", "--s3-secret-access-key="];
+    assert!(matches!(place(&args), Some(ArtifactsPlace::S3(s3)) if !s3.allow_http && s3.keys.is_none()));
+}

@@ -1,0 +1,3 @@
+//! What workers do beside the engine's own doors: they send files.
+
+pub mod uploads;
