@@ -7,6 +7,7 @@ mod bombs;
 mod deaths;
 mod docker;
 mod engine;
+mod example;
 mod files;
 mod isolation;
 mod tasks;
