@@ -19,7 +19,7 @@ use url::Url;
 
 pub use artifacts::{ArtifactsConfig, ArtifactsPlace, S3Config};
 use values::one_or_many;
-pub use values::{ByteSize, Secret, Span};
+pub use values::{ByteSize, Secret, Span, variable};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]

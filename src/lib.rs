@@ -11,6 +11,7 @@
 //! | 4 | [`triggers`], [`tasks`] | what starts executions by itself: schedules, webhooks, events, bulk jobs; what workers send |
 //! | 5 | [`http`] | the API: thin handlers over the floors below |
 //! | 6 | [`facade`] | other APIs over the same engine: they translate, nothing else |
+//! | 2 | `runner` | leases tasks and starts an isolated worker for each; on Linux |
 //! | – | [`conformance`] | checks the streams of any server against their contract |
 //! | – | [`app`], [`config`], [`clock`], [`cli`] | composition root, settings, time and ids, commands |
 //!
@@ -31,6 +32,8 @@ pub mod http;
 pub mod nodes;
 pub mod notify;
 pub mod outbound;
+#[cfg(target_os = "linux")]
+pub mod runner;
 pub mod store;
 pub mod tasks;
 pub mod triggers;

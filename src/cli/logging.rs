@@ -7,9 +7,14 @@ use crate::config::{Config, LogFormat};
 
 /// Begins to log as the settings say.
 pub fn begin(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log).context("setting `log`")?;
+    begin_as(&config.log, config.log_format)
+}
+
+/// Begins to log what this filter lets through.
+pub fn begin_as(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).context("setting `log`")?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log_format {
+    match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
     }

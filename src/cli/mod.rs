@@ -22,6 +22,8 @@ mod receipt;
 mod remote;
 mod replay;
 mod run;
+#[cfg(target_os = "linux")]
+mod runner;
 mod serve;
 mod token;
 mod trigger;
@@ -70,6 +72,19 @@ enum Command {
     Cancel(replay::Cancel),
     Export(workflows::Export),
     Import(workflows::Import),
+    #[cfg(target_os = "linux")]
+    Runner(Box<runner::Runner>),
+    /// The first process of a worker's sandbox
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    WorkerInit,
+    /// What bounds itself and becomes the worker
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    WorkerExec {
+        #[arg(last = true)]
+        command: Vec<std::ffi::OsString>,
+    },
     Token(token::Token),
     Conformance(conformance::Conformance),
     /// Measure throughput, latency and memory of this binary beside the limits of this machine
@@ -104,6 +119,12 @@ impl Cli {
             Command::Receipt(command) => done(command.run()),
             Command::Validate(command) => command.run(),
             Command::Token(command) => command.run(),
+            #[cfg(target_os = "linux")]
+            Command::Runner(command) => block_on(command.run()),
+            #[cfg(target_os = "linux")]
+            Command::WorkerInit => done(crate::runner::run_init().map_err(Into::into)),
+            #[cfg(target_os = "linux")]
+            Command::WorkerExec { command } => done(crate::runner::run_exec(&command).map_err(Into::into)),
             Command::Serve(command) => done(block_on(command.run())),
             Command::Dev(command) => done(block_on(command.run())),
             Command::Init(command) => done(block_on(command.run())),

@@ -5,6 +5,7 @@
 mod error;
 pub mod follow;
 pub mod sse;
+pub mod tasks;
 
 use std::time::Duration;
 

@@ -60,7 +60,7 @@ impl FromStr for Span {
     }
 }
 
-/// A number of bytes, written `65536`, `512KiB`, `4MiB` or `1GiB`.
+/// A number of bytes, written `65536`, `512KiB`, `4MiB` or `1GiB`; `512K`, `4M` and `1G` mean the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteSize(pub usize);
 
@@ -71,9 +71,10 @@ impl FromStr for ByteSize {
         let (number, unit) = split_unit(text);
         let bytes_per_unit = match unit {
             "" | "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
+            // As people write it who are used to containers.
+            "KiB" | "K" => 1 << 10,
+            "MiB" | "M" => 1 << 20,
+            "GiB" | "G" => 1 << 30,
             _ => return Err(format!("`{text}` is not a size such as `65536`, `512KiB` or `4MiB`")),
         };
         number
@@ -87,6 +88,12 @@ impl FromStr for ByteSize {
 
 fn split_unit(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
+}
+
+/// A variable of the environment whose name the operator has written down.
+#[expect(clippy::disallowed_methods, reason = "the name is not known before it is read")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 macro_rules! read_from_text {

@@ -16,7 +16,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const FLOORS: &[&[&str]] = &[
     &["domain", "expression"],
     &["store", "outbound", "artifacts", "client"],
-    &["nodes", "conformance"],
+    &["nodes", "conformance", "runner"],
     &["engine"],
     &["triggers", "tasks", "notify"],
     &["http"],

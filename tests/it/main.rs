@@ -11,5 +11,7 @@ mod facade;
 mod floors;
 mod http;
 mod races;
+#[cfg(target_os = "linux")]
+mod runner;
 mod store;
 mod support;
