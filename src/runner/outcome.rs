@@ -205,6 +205,7 @@ pub fn signal_name(signal: i32) -> String {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "the shape that a verdict is given on")]
     fn ended(exit: Exit, hit: Option<Hit>) -> Result<Ended, StartError> {
         Ok(Ended { exit, hit, told: false, killed: false, left: 0 })
     }

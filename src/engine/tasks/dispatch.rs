@@ -176,7 +176,7 @@ impl Engine {
                 lease_ms: task.lease_ms,
             });
             match self.append_beside(folded, facts.collect(), None).await {
-                Ok(_) => return Ok(leased),
+                Ok(()) => return Ok(leased),
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error),
             }
@@ -286,7 +286,7 @@ impl Engine {
                 self.append_and_wake(folded, None).await.map(drop)
             };
             match written {
-                Ok(_) => return Ok(()),
+                Ok(()) => return Ok(()),
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error),
             }

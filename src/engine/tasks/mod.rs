@@ -190,7 +190,7 @@ impl Engine {
             }
             let extend = TaskChange::Extend { id: lease.task_id, fence: lease.fence, at: now, lease_until };
             match self.append_beside(folded, Vec::new(), Some(extend)).await {
-                Ok(_) => return Ok(Beat { cancelled: false, lease_until }),
+                Ok(()) => return Ok(Beat { cancelled: false, lease_until }),
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error),
             }

@@ -26,14 +26,11 @@ impl Turns {
             if known.len() >= SWEEP_AT {
                 known.retain(|_, turnstile| turnstile.strong_count() > 0);
             }
-            match known.get(&id).and_then(Weak::upgrade) {
-                Some(turnstile) => turnstile,
-                None => {
-                    let turnstile = Arc::new(Turnstile::new(()));
-                    known.insert(id, Arc::downgrade(&turnstile));
-                    turnstile
-                }
-            }
+            known.get(&id).and_then(Weak::upgrade).unwrap_or_else(|| {
+                let turnstile = Arc::new(Turnstile::new(()));
+                known.insert(id, Arc::downgrade(&turnstile));
+                turnstile
+            })
         };
         turnstile.lock_owned().await
     }

@@ -190,19 +190,19 @@ where
 
 /// A task in the path.
 pub(super) struct TaskPlace {
-    workspace_id: WorkspaceId,
-    pod_id: PodId,
-    task_id: TaskId,
+    workspace: WorkspaceId,
+    pod: PodId,
+    task: TaskId,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for TaskPlace {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Param(workspace_id) = Param::from_request_parts(parts, state).await?;
-        let Param(pod_id) = Param::from_request_parts(parts, state).await?;
-        let Param(task_id) = Param::from_request_parts(parts, state).await?;
-        Ok(Self { workspace_id, pod_id, task_id })
+        let Param(workspace) = Param::from_request_parts(parts, state).await?;
+        let Param(pod) = Param::from_request_parts(parts, state).await?;
+        let Param(task) = Param::from_request_parts(parts, state).await?;
+        Ok(Self { workspace, pod, task })
     }
 }
 
@@ -210,7 +210,7 @@ impl TaskPlace {
     /// The lease of this task that the request has the token of.
     pub(super) fn lease(&self, state: &AppState, headers: &HeaderMap, in_body: Option<&str>) -> Result<Lease, Problem> {
         let lease = state.auth.lease_tokens().check(headers, in_body)?;
-        let here = (lease.workspace_id, lease.pod_id, lease.task_id) == (self.workspace_id, self.pod_id, self.task_id);
+        let here = (lease.workspace_id, lease.pod_id, lease.task_id) == (self.workspace, self.pod, self.task);
         if here { Ok(lease) } else { Err(Problem::not_found("task")) }
     }
 }

@@ -12,6 +12,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sluicegate::clock::Instant;
+use tokio::task::JoinSet;
 
 use crate::support::{
     process::{Caller, Server, Site, count},
@@ -121,8 +122,10 @@ async fn each_task_has_one_outcome(site: Arc<Site>) {
         }))
         .await;
     let tally = Arc::new(Tally::default());
-    let workers: Vec<_> =
-        (0..WORKERS).map(|number| tokio::spawn(work(caller.clone(), number, wanted, Arc::clone(&tally)))).collect();
+    let mut workers = JoinSet::new();
+    for number in 0..WORKERS {
+        workers.spawn(work(caller.clone(), number, wanted, Arc::clone(&tally)));
+    }
     let mut ids = Vec::new();
     for round in 0..kills {
         for n in wanted * round / kills..wanted * (round + 1) / kills {
@@ -139,9 +142,7 @@ async fn each_task_has_one_outcome(site: Arc<Site>) {
         assert_eq!(caller.until_ended(id).await["status"], "completed");
     }
     tally.over.store(wanted, Ordering::Relaxed);
-    for worker in workers {
-        worker.await.unwrap();
-    }
+    workers.join_all().await;
     let mut lost = 0;
     for id in &ids {
         let log = stored_log(&caller, id).await;

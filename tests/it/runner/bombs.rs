@@ -16,7 +16,7 @@ async fn a_fork_bomb_is_held() {
         let trial = site.sh(held, &["--pids", "40"], "b() { b | b & }; b; sleep 2").await;
         match trial.told["failed"]["code"].as_str() {
             Some(code) => assert_eq!(code, "process_limit", "{trial:#?}"),
-            None => assert!(held != Held::ByGroups && trial.log.contains("Cannot fork"), "{trial:#?}"),
+            None => assert!(held != Held::Groups && trial.log.contains("Cannot fork"), "{trial:#?}"),
         }
     }
 }
@@ -46,7 +46,7 @@ async fn two_workers_of_one_user_do_not_count_as_one() {
     let flags = ["--pids", "40"];
     let other = Site::new();
     let (one, two) =
-        futures_util::future::join(site.sh(Held::ByUser, &flags, script), other.sh(Held::ByUser, &flags, script)).await;
+        futures_util::future::join(site.sh(Held::User, &flags, script), other.sh(Held::User, &flags, script)).await;
     one.output();
     two.output();
 }
@@ -81,7 +81,7 @@ async fn files_in_memory_are_bounded() {
         let trial = site.sh(held, &["--memory", "32M", "--file-size", "1G"], script).await;
         // With groups the kernel kills what writes; without, the file system is full.
         match trial.told["failed"]["code"].as_str() {
-            Some(code) => assert!(held == Held::ByGroups && code == "memory_limit", "{trial:#?}"),
+            Some(code) => assert!(held == Held::Groups && code == "memory_limit", "{trial:#?}"),
             None => assert!(*trial.output() != 0 && trial.log.contains("No space left"), "{trial:#?}"),
         }
     }
@@ -108,7 +108,7 @@ async fn a_processor_is_shared_out() {
     }
     let site = Site::new();
     let script = "import time\nbegun = time.monotonic()\nwhile time.process_time() < 0.3: pass\nopen('output.json', 'w').write(str(time.monotonic() - begun))";
-    let trial = site.python(Held::ByGroups, &["--cpu", "0.2"], script).await;
+    let trial = site.python(Held::Groups, &["--cpu", "0.2"], script).await;
     assert!(trial.output().as_f64().unwrap() > 0.9, "{trial:#?}");
 }
 

@@ -47,7 +47,7 @@ async fn a_runner_that_is_killed_leaves_nothing() {
 async fn a_sandbox_that_is_killed_is_a_failure() {
     let site = Site::new();
     let marker = Marker::new();
-    let runner = site.start(Held::ByRoot, &[], &["sh", "-c", "while :; do sleep 1; done"], &marker);
+    let runner = site.start(Held::Root, &[], &["sh", "-c", "while :; do sleep 1; done"], &marker);
     marker.until_at_work().await;
     let pid = runner.id().unwrap();
     let children = fs::read_dir("/proc").unwrap().filter_map(|entry| {
@@ -88,7 +88,7 @@ async fn a_runner_that_is_told_to_stop_stops_its_worker() {
 async fn no_control_groups_are_left() {
     let site = Site::new();
     for script in ["true", "sleep 600 & sleep 0.1", "b() { b | b & }; b; sleep 30"] {
-        site.sh(Held::ByGroups, &["--pids", "30"], script).await;
+        site.sh(Held::Groups, &["--pids", "30"], script).await;
     }
     // A group is named for the process that its sandbox began with; those of other tests that run now are not left.
     let left = || {

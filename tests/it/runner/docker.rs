@@ -16,7 +16,7 @@ async fn attempt(site: &Site, engine: &Engine, flags: &[&str]) -> (Value, String
 }
 
 fn start(site: &Site, engine: &Engine, flags: &[&str]) -> tokio::process::Child {
-    let mut runner = site.runner(Held::ByGroups);
+    let mut runner = site.runner(Held::Groups);
     runner.args(["--kind", "docker", "--id", "here", "--grace", "1s", "--try", r#"{"n":7}"#]);
     if !flags.contains(&"--image") {
         runner.args(["--image", "agent"]);
@@ -139,7 +139,7 @@ async fn an_engine_or_image_that_is_missing_is_said_at_the_start() {
     let socket = engine.socket.clone();
     drop(engine);
     std::fs::remove_file(&socket).unwrap();
-    let mut runner = site.runner(Held::ByGroups);
+    let mut runner = site.runner(Held::Groups);
     runner.args(["--kind", "docker", "--image", "agent", "--try", "1", "--docker-socket"]).arg(&socket);
     let output = runner.output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

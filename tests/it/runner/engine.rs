@@ -1,4 +1,5 @@
 //! A Docker Engine that speaks the real API on a Unix socket and runs nothing: its containers do what the test has written down.
+#![expect(clippy::result_large_err, reason = "a refusal is the reply itself")]
 
 use std::{
     collections::BTreeMap,

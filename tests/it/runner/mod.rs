@@ -27,7 +27,7 @@ use tokio::process::{Child, Command};
 use uuid::Uuid;
 
 /// How long anything may take that should happen soon.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// The ordinary user.
 const NOBODY: u32 = 65_534;
 
@@ -35,15 +35,15 @@ const NOBODY: u32 = 65_534;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
     /// Root, with control groups where there are any.
-    ByGroups,
+    Groups,
     /// Root, without control groups.
-    ByRoot,
+    Root,
     /// An ordinary user.
-    ByUser,
+    User,
 }
 
 /// All of them.
-pub const ALL: [Held; 3] = [Held::ByGroups, Held::ByRoot, Held::ByUser];
+pub const ALL: [Held; 3] = [Held::Groups, Held::Root, Held::User];
 
 /// A place for trials: what the ordinary user can reach, too.
 pub struct Site {
@@ -71,10 +71,10 @@ impl Site {
         let mut command = Command::new(&self.program);
         command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.args(["runner", "--log", "warn", "--work-dir"]).arg(self.work_dir(held));
-        if held == Held::ByRoot {
+        if held == Held::Root {
             command.arg("--no-cgroups");
         }
-        if held == Held::ByUser && rustix::process::geteuid().is_root() {
+        if held == Held::User && rustix::process::geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
         command
@@ -101,7 +101,7 @@ impl Site {
                 tokio::io::AsyncReadExt::read_to_end(&mut pipes.1, &mut err),
             );
             let (a, b) = futures_util::future::join(reads.0, reads.1).await;
-            (a.unwrap(), b.unwrap());
+            a.and(b).unwrap();
             child.wait().await.unwrap();
             (out, err)
         })

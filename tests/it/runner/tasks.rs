@@ -36,7 +36,7 @@ impl Scene {
 
     /// A runner whose workers are programs of `sh`.
     pub fn sh(&self, flags: &[&str], script: &str, marker: &Marker) -> Runner {
-        let mut runner = self.site.runner(Held::ByGroups);
+        let mut runner = self.site.runner(Held::Groups);
         let Home { key, workspace, pod, .. } = &*self.server.site;
         runner
             .env("SLUICEGATE_API_KEY", key)
@@ -257,7 +257,7 @@ async fn a_worker_is_stopped_when_the_server_is_not_heard() {
 #[tokio::test]
 async fn a_runner_without_a_right_ends_at_once() {
     let scene = Scene::new().await;
-    let mut runner = scene.site.runner(Held::ByGroups);
+    let mut runner = scene.site.runner(Held::Groups);
     let Home { workspace, pod, .. } = &*scene.server.site;
     runner.args(["--url", &scene.server.address(), "--workspace", workspace, "--pod", pod]);
     runner.env("SLUICEGATE_API_KEY", "slg_wrong").args(["--queue", "agents", "--command", "true"]);

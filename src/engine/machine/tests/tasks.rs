@@ -29,7 +29,7 @@ pub(super) fn check_leases(log: &[Event]) {
             (Some((TaskState::Queued, fence)), TaskState::Leased) => assert_eq!(e.fence, fence + 1),
             (Some((TaskState::Leased, fence)), TaskState::Queued | TaskState::Completed | TaskState::Failed)
             | (Some((TaskState::Queued | TaskState::Leased, fence)), TaskState::Withdrawn) => {
-                assert_eq!(e.fence, fence)
+                assert_eq!(e.fence, fence);
             }
             (before, state) => panic!("{before:?} then {state:?}"),
         }
