@@ -59,12 +59,17 @@ def load() -> tuple[dict[str, Schema], dict[str, Schema]]:
     # The C loader, where there is one, takes a tenth of the time.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     document = yaml.load((ROOT / "openapi.yaml").read_text("utf-8"), loader)
-    schemas: dict[str, Schema] = {**events, **document["components"]["schemas"]}
+    # The schemas of other faces begin with their names; this client speaks the native one.
+    native = {
+        name: schema for name, schema in document["components"]["schemas"].items() if not name.startswith("Kinetic")
+    }
+    schemas: dict[str, Schema] = {**events, **native}
     for schema in list(schemas.values()):
         tag_alternatives(schemas, schema)
     operations: dict[str, Schema] = {
         operation["operationId"]: operation
-        for item in document["paths"].values()
+        for path, item in document["paths"].items()
+        if not path.startswith("/kinetic/")
         for operation in item.values()
         if isinstance(operation, dict) and "operationId" in operation
     }

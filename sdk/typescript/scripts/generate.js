@@ -13,7 +13,9 @@ export async function generate(folder) {
   // The generator reads OpenAPI only, so what streams add to the API's schemas is put beside them. What both have is the same.
   const text = await readFile(new URL("sdk/events.schema.json", root), "utf8");
   const { $defs } = JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/'));
-  const components = { ...api.components, schemas: { ...api.components.schemas, ...$defs } };
+  // The schemas of other faces begin with their names; this client speaks the native one.
+  const native = Object.entries(api.components.schemas).filter(([name]) => !name.startsWith("Kinetic"));
+  const components = { ...api.components, schemas: { ...Object.fromEntries(native), ...$defs } };
   const document = { ...api, paths: queries(api.paths), components };
   const head = "// Generated from openapi.yaml and sdk/events.schema.json by scripts/generate.js; do not edit.\n";
   const types = astToString(await openapiTS(document, { alphabetize: false, defaultNonNullable: false, emptyObjectsUnknown: true }));

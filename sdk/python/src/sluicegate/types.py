@@ -12,6 +12,8 @@ ApiKeyId: TypeAlias = str
 """An API key (its public row, not its secret)."""
 ArtifactId: TypeAlias = str
 """A file that a worker has left."""
+ArtifactKind: TypeAlias = Literal["output", "video", "screenshot", "log", "file"]
+"""What an artifact is to whoever looks at the execution."""
 BulkAction: TypeAlias = Literal["cancel", "replay", "retry"]
 """What is done with each execution."""
 BulkItemState: TypeAlias = Literal["pending", "done", "failed", "skipped"]
@@ -42,6 +44,7 @@ Event: TypeAlias = Union[
     "NodeDeltaEvent",
     "NodeLogEvent",
     "NodeActionEvent",
+    "NodeArtifactEvent",
     "TaskUpdateEvent",
     "SuspendedEvent",
     "SuspensionUpdateEvent",
@@ -223,6 +226,45 @@ class Approvers(TypedDict, total=False):
     """Members with one of these roles, or a higher one, at the moment they answer."""
     users: list[str]
     """Their ids: those that were named, and the members of the groups as they were when the suspension opened."""
+
+
+class _Artifact(TypedDict):
+    contentType: str
+    """Its media type, as the worker gave it."""
+    createdAt: Instant
+    """When it was complete."""
+    executionId: ExecutionId
+    """The execution it belongs to."""
+    id: ArtifactId
+    """Its id."""
+    kind: ArtifactKind
+    """What it is."""
+    name: str
+    """The file's name, as the worker gave it."""
+    nodeId: str
+    """The node whose run produced it."""
+    sha256: str
+    """The SHA-256 of its bytes, in lower-case hex."""
+    size: int
+    """Its length in bytes."""
+
+
+class Artifact(_Artifact, total=False):
+    """A file that a worker has produced."""
+
+    path: Union[str, None]
+    """The run's address inside loops, such as `each[3]/fetch`; missing at the top level."""
+    taskId: Union[TaskId, None]
+    """The task whose worker sent it."""
+
+
+class ArtifactUrl(TypedDict):
+    """A link to an artifact."""
+
+    expiresAt: Instant
+    """Until when."""
+    url: str
+    """The address. Whoever has it can fetch the file, without any other credential."""
 
 
 class _Attempt(TypedDict):
@@ -557,6 +599,13 @@ class CreateApiKey(_CreateApiKey, total=False):
     """When it stops working; never, if missing."""
 
 
+class CreateArtifactUrl(TypedDict, total=False):
+    """How long a link to an artifact shall hold."""
+
+    expiresIn: Union[int, None]
+    """In seconds: 1 to 604800 (seven days), 3600 (an hour) unless said otherwise."""
+
+
 class _CreateExecution(TypedDict):
     workflowId: WorkflowId
     """The workflow to run."""
@@ -818,6 +867,10 @@ class Definition(_Definition, total=False):
 
     edges: list[EdgeDefinition]
     """The edges between them."""
+    metadata: dict[str, Any]
+    """What whoever has written it wants to find again: kept with the version, no effect at run time. A name of
+    its own for each program keeps them apart.
+    """
     settings: Settings
     """Settings of every execution of this workflow."""
 
@@ -1496,6 +1549,27 @@ class NodeActionEvent(_NodeActionEvent, total=False):
     """The artifact that shows it."""
     detail: Any
     """More about it."""
+    path: Union[str, None]
+    """The run's address inside loops."""
+
+
+class _NodeArtifactEvent(TypedDict):
+    artifact: Artifact
+    """The file; its bytes are there for whoever reads this."""
+    at: Instant
+    """When."""
+    attempt: int
+    """The attempt that produced it."""
+    nodeId: str
+    """The node."""
+    seq: int
+    """Position in the execution's log."""
+    type: Literal["node_artifact"]
+
+
+class NodeArtifactEvent(_NodeArtifactEvent, total=False):
+    """`node_artifact`"""
+
     path: Union[str, None]
     """The run's address inside loops."""
 
@@ -2753,7 +2827,7 @@ class WorkerLease(_WorkerLease, total=False):
 
 class _WorkerView(TypedDict):
     connected: bool
-    """Whether it was heard of lately."""
+    """Whether it was heard of lately, or has a lease that has not run out."""
     lastSeenAt: Instant
     """When it was heard of last."""
     leases: list[WorkerLease]

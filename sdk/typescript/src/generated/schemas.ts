@@ -192,6 +192,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_execution_artifacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}/events": {
         parameters: {
             query?: never;
@@ -467,11 +483,53 @@ export interface components {
              */
             users?: string[];
         };
+        /** @description A file that a worker has produced. */
+        Artifact: {
+            /** @description Its media type, as the worker gave it. */
+            contentType: string;
+            /** @description When it was complete. */
+            createdAt: components["schemas"]["Instant"];
+            /** @description The execution it belongs to. */
+            executionId: components["schemas"]["ExecutionId"];
+            /** @description Its id. */
+            id: components["schemas"]["ArtifactId"];
+            /** @description What it is. */
+            kind: components["schemas"]["ArtifactKind"];
+            /** @description The file's name, as the worker gave it. */
+            name: string;
+            /** @description The node whose run produced it. */
+            nodeId: string;
+            /** @description The run's address inside loops, such as `each[3]/fetch`; missing at the top level. */
+            path?: string | null;
+            /** @description The SHA-256 of its bytes, in lower-case hex. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description Its length in bytes.
+             */
+            size: number;
+            taskId?: null | components["schemas"]["TaskId"];
+        };
         /**
          * Format: uuid
          * @description A file that a worker has left.
          */
         ArtifactId: string;
+        /**
+         * @description What an artifact is to whoever looks at the execution.
+         * @enum {string}
+         */
+        ArtifactKind: "output" | "video" | "screenshot" | "log" | "file";
+        /** @description A link to an artifact. */
+        ArtifactUrl: {
+            /** @description Until when. */
+            expiresAt: components["schemas"]["Instant"];
+            /**
+             * Format: uri
+             * @description The address. Whoever has it can fetch the file, without any other credential.
+             */
+            url: string;
+        };
         /** @description One try to deliver a notification. */
         Attempt: {
             /** @description When. */
@@ -814,6 +872,15 @@ export interface components {
             /** @description What it may do. */
             role: components["schemas"]["Role"];
         };
+        /** @description How long a link to an artifact shall hold. */
+        CreateArtifactUrl: {
+            /**
+             * Format: int64
+             * @description In seconds: 1 to 604800 (seven days), 3600 (an hour) unless said otherwise.
+             * @default 3600
+             */
+            expiresIn?: number | null;
+        };
         /** @description A wish for an execution. */
         CreateExecution: {
             /** @description Equal keys share a limit. */
@@ -1040,6 +1107,11 @@ export interface components {
         Definition: {
             /** @description The edges between them. */
             edges?: components["schemas"]["EdgeDefinition"][];
+            /**
+             * @description What whoever has written it wants to find again: kept with the version, no effect at run time. A name of its own for each
+             *     program keeps them apart.
+             */
+            metadata?: Record<string, unknown>;
             /** @description The nodes, in any order. */
             nodes: components["schemas"]["NodeDefinition"][];
             /** @description Settings of every execution of this workflow. */
@@ -1108,6 +1180,9 @@ export interface components {
         }) | (components["schemas"]["NodeActionEvent"] & {
             /** @enum {string} */
             type: "node_action";
+        }) | (components["schemas"]["NodeArtifactEvent"] & {
+            /** @enum {string} */
+            type: "node_artifact";
         }) | (components["schemas"]["TaskUpdateEvent"] & {
             /** @enum {string} */
             type: "task_update";
@@ -1599,6 +1674,27 @@ export interface components {
             seq: number;
             /** @description One line for people. */
             title: string;
+        };
+        /** @description `node_artifact` */
+        NodeArtifactEvent: {
+            /** @description The file; its bytes are there for whoever reads this. */
+            artifact: components["schemas"]["Artifact"];
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /**
+             * Format: int64
+             * @description The attempt that produced it.
+             */
+            attempt: number;
+            /** @description The node. */
+            nodeId: string;
+            /** @description The run's address inside loops. */
+            path?: string | null;
+            /**
+             * Format: int64
+             * @description Position in the execution's log.
+             */
+            seq: number;
         };
         /** @description What a replay does with one node. */
         NodeChoice: "run" | "reuse" | {
@@ -2788,7 +2884,7 @@ export interface components {
         };
         /** @description A worker. */
         WorkerView: {
-            /** @description Whether it was heard of lately. */
+            /** @description Whether it was heard of lately, or has a lease that has not run out. */
             connected: boolean;
             /** @description When it was heard of last. */
             lastSeenAt: components["schemas"]["Instant"];
@@ -3298,6 +3394,21 @@ export interface operations {
             query?: {
                 /** @description A comma list of `input`, `nodes`, `suspensions`; all, if missing. */
                 include?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    list_execution_artifacts: {
+        parameters: {
+            query?: {
+                /** @description How many artifacts. */
+                limit?: number;
+                /** @description Where to go on, from the `Link` header of the page before. */
+                cursor?: string;
             };
             header?: never;
             path?: never;

@@ -4,24 +4,10 @@ import type { components } from "../generated/schemas.js";
 /** A task as it was leased. */
 export type LeasedTask = components["schemas"]["LeasedTask"];
 
-export type ArtifactKind = "output" | "video" | "screenshot" | "log" | "file";
+export type ArtifactKind = components["schemas"]["ArtifactKind"];
 
 /** A file of an execution. */
-export interface Artifact {
-  id: string;
-  executionId: string;
-  nodeId: string;
-  path?: string;
-  taskId?: string;
-  name: string;
-  kind: ArtifactKind;
-  contentType: string;
-  /** In bytes. */
-  size: number;
-  /** In hexadecimal digits. */
-  sha256: string;
-  createdAt: string;
-}
+export type Artifact = components["schemas"]["Artifact"];
 
 /** Where a worker tells its operator what happens; `console` is one. */
 export interface Logger {
