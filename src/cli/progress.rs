@@ -218,7 +218,34 @@ fn describe(event: &Value, every: bool) -> Option<(char, Tone, String)> {
             let until = until.map_or_else(String::new, |at| format!(" until {at}"));
             (mark, tone, format!("{node}  {status}{port}{how}{attempt}{until}{took}{}", failure()))
         }
-        "node_delta" => ('·', Tone::Faint, format!("{node}  {}", text("delta")?.trim_end())),
+        "node_delta" => {
+            let so_far = match (event["progress"].as_f64(), event["progressMax"].as_f64()) {
+                (Some(so_far), Some(most)) => format!("{so_far} of {most}  "),
+                (Some(so_far), None) => format!("{so_far}  "),
+                (None, _) => String::new(),
+            };
+            let line = format!("{node}  {so_far}{}", text("delta")?);
+            ('·', Tone::Faint, line.trim_end().to_owned())
+        }
+        "node_action" => ('·', Tone::Faint, format!("{node}  {}: {}", text("kind")?, text("title")?)),
+        "node_artifact" => {
+            let artifact = &event["artifact"];
+            let part = |name: &str| artifact[name].as_str().map(plain).unwrap_or_default();
+            let size = artifact["size"].as_u64().unwrap_or_default();
+            ('·', Tone::Faint, format!("{node}  left {} ({}, {size} bytes)", part("name"), part("kind")))
+        }
+        "task_update" => {
+            let worker = text("workerId").unwrap_or_default();
+            let what = match (text("state")?.as_str(), text("reason").as_deref()) {
+                ("queued", Some("lease_lost")) => format!("{worker} was not heard of any more"),
+                ("queued", Some(_)) => format!("{worker} gave it back"),
+                ("queued", None) => format!("waits for a worker of `{}`", text("queue")?),
+                ("leased", _) => format!("{worker} has it"),
+                // Its node's own line says the same.
+                _ => return None,
+            };
+            ('·', Tone::Faint, format!("{node}  {what}"))
+        }
         "node_log" => {
             let level = text("level")?;
             let tone = if level == "error" || level == "warn" { Tone::Bad } else { Tone::Faint };
@@ -300,6 +327,19 @@ mod tests {
                 json!({"type": "node_update", "nodeId": "a", "path": "each[3]/a", "attempt": 2, "status": "failed",
                     "error": {"code": "timeout", "message": "too long"}}),
                 "each[3]/a  failed at attempt 2: too long (timeout)",
+            ),
+            (
+                json!({"type": "node_delta", "nodeId": "a", "delta": "", "progress": 2.0, "progressMax": 3.5}),
+                "a  2 of 3.5",
+            ),
+            (
+                json!({"type": "task_update", "nodeId": "a", "state": "queued", "reason": "lease_lost", "workerId": "w"}),
+                "a  w was not heard of any more",
+            ),
+            (json!({"type": "node_action", "nodeId": "a", "kind": "step", "title": "open"}), "a  step: open"),
+            (
+                json!({"type": "node_artifact", "nodeId": "a", "artifact": {"name": "x.mp4", "kind": "video", "size": 4}}),
+                "a  left x.mp4 (video, 4 bytes)",
             ),
             (
                 json!({"type": "execution_suspended", "interrupt": {"nodeId": "gate", "message": "Go\u{1b}[2J?"}}),

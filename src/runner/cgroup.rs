@@ -139,11 +139,12 @@ impl Groups {
         Ok(())
     }
 
-    /// Removes groups that are left from runners that were killed. A group that somebody lives in can't be removed, so nobody's is.
+    /// Removes groups that are left from runners that were killed: those whose first process is gone. One that was just made, and that
+    /// nobody lives in yet, is another runner's.
     pub fn sweep(&self) {
         for home in [&self.memory, &self.processes, &self.cpu, &self.cpu_time].into_iter().flatten() {
             for entry in fs::read_dir(&home.folder).into_iter().flatten().flatten() {
-                if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                if is_left(&entry.file_name().to_string_lossy()) {
                     _ = fs::remove_dir(entry.path());
                 }
             }
@@ -207,6 +208,12 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+/// Whether a group is one of ours, named for a process that is gone.
+fn is_left(name: &str) -> bool {
+    let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.rsplit('-').next());
+    pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
 }
 
 /// Writes to a file that need not exist.
@@ -329,6 +336,14 @@ mod tests {
         let expected = Counted { out_of_memory: 1, refused_forks: 12, cpu_time: Some(Duration::from_millis(2_500)) };
         assert_eq!(group.counted(), expected);
         // Here these are common files, so the folder stays; a control group's own files don't count.
+    }
+
+    #[test]
+    fn a_group_is_left_when_its_first_process_is_gone() {
+        let own = std::process::id();
+        assert!(!is_left(&format!("{PREFIX}a-{own}")) && !is_left(&format!("{PREFIX}trial-{own}")));
+        assert!(is_left(&format!("{PREFIX}a-999999999")));
+        assert!(!is_left("somebody-else-999999999"));
     }
 
     #[test]

@@ -368,15 +368,20 @@ def program(tasks: Tasks) -> Generator[Callable[..., subprocess.Popen[str]], Non
     """A worker in a process of its own, that stops on SIGTERM."""
     begun: list[subprocess.Popen[str]] = []
 
-    def begin(input: str, signal: signal.Signals = signal.SIGTERM) -> subprocess.Popen[str]:
+    def heard() -> None:
+        # A shell has what it runs in the background ignore Ctrl-C, and what that starts does, too.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def begin(input: str, sent: signal.Signals = signal.SIGTERM) -> subprocess.Popen[str]:
         tasks.offer(input, leaseSeconds=0.5)
         path = os.pathsep.join(filter(None, ["src", os.environ.get("PYTHONPATH")]))
         command = [sys.executable, "-c", PROGRAM, tasks.url]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path})
+        env = {**os.environ, "PYTHONPATH": path}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, preexec_fn=heard)
         begun.append(process)
         tasks.until(lambda: any("message" in call.body for call in tasks.at("heartbeat")), "the task runs")
         tasks.until(lambda: tasks.polls == 1, "the worker waits for another one")
-        process.send_signal(signal)
+        process.send_signal(sent)
         tasks.until(lambda: tasks.polls == 0, "the worker stops")
         return process
 

@@ -187,7 +187,7 @@ test("a handler that throws fails its task, and the worker goes on", async (t) =
 test("heartbeats keep the lease", async (t) => {
   const tasks = await Tasks.start(t);
   const done = gate();
-  tasks.offer(undefined, { leaseSeconds: 1 });
+  tasks.offer(undefined, { leaseSeconds: 3 });
   for (const fault of [cut, status(502, "<html>"), problem(429, "slow_down"), status(404, "<html>")]) {
     tasks.next("heartbeat", fault, undefined);
   }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::oneshot;
@@ -33,6 +36,8 @@ pub struct Waiting {
     pub max: usize,
     /// Whether it goes away when there is nothing at once.
     pub once: bool,
+    /// It has waited for long enough: it is not put back.
+    over: Arc<AtomicBool>,
     reply: oneshot::Sender<Vec<Leased>>,
 }
 
@@ -56,6 +61,12 @@ impl Waiting {
     pub fn answer(self, tasks: Vec<Leased>) -> Result<(), Vec<Leased>> {
         self.reply.send(tasks)
     }
+}
+
+/// What a worker gives up with.
+pub struct Ticket {
+    id: u64,
+    over: Arc<AtomicBool>,
 }
 
 /// A worker that waits, taken out of the list: it goes back there unless it is answered.
@@ -131,7 +142,8 @@ impl Broker {
         true
     }
 
-    /// Has a worker wait; answers how to give up, and where the tasks come.
+    /// Has a worker wait; answers how to give up, and where the tasks come. Whoever has given up and is dropped without an answer sees
+    /// the sender go.
     pub fn wait(
         &self,
         place: Place,
@@ -139,20 +151,23 @@ impl Broker {
         queues: Vec<String>,
         max: usize,
         once: bool,
-    ) -> (u64, oneshot::Receiver<Vec<Leased>>) {
+    ) -> (Ticket, oneshot::Receiver<Vec<Leased>>) {
         let (reply, tasks) = oneshot::channel();
         let mut list = self.list();
         list.next_id += 1;
         let id = list.next_id;
-        list.places.entry(place).or_default().push_back(Waiting { id, worker, queues, max, once, reply });
+        let over = Arc::new(AtomicBool::new(false));
+        let ticket = Ticket { id, over: Arc::clone(&over) };
+        list.places.entry(place).or_default().push_back(Waiting { id, worker, queues, max, once, over, reply });
         drop(list);
         self.signals.tasks.notify_one();
-        (id, tasks)
+        (ticket, tasks)
     }
 
-    /// A worker does not wait any more; `false` if it is being served.
-    pub fn give_up(&self, place: Place, id: u64) -> bool {
+    /// A worker does not wait any more; `false` if it is being served, and either gets tasks or is dropped.
+    pub fn give_up(&self, place: Place, Ticket { id, over }: Ticket) -> bool {
         let mut list = self.list();
+        over.store(true, Ordering::Relaxed);
         let Some(waiting) = list.places.get_mut(&place) else { return false };
         let before = waiting.len();
         waiting.retain(|waiting| waiting.id != id);
@@ -196,12 +211,13 @@ impl Broker {
         taken
     }
 
-    /// Puts them back in front of those who came later.
-    pub fn put_back(&self, place: Place, back: Vec<Waiting>) {
+    /// Puts them back in front of those who came later, except those who have given up meanwhile.
+    pub fn put_back(&self, place: Place, mut back: Vec<Waiting>) {
+        let mut list = self.list();
+        back.retain(|waiting| !waiting.over.load(Ordering::Relaxed));
         if back.is_empty() {
             return;
         }
-        let mut list = self.list();
         let waiting = list.places.entry(place).or_default();
         for one in back.into_iter().rev() {
             waiting.push_front(one);
@@ -218,5 +234,46 @@ impl Broker {
             }
         }
         counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn waiting() -> (Arc<Broker>, Place, Ticket, oneshot::Receiver<Vec<Leased>>) {
+        let broker = Broker::new(Arc::default());
+        let place = (WorkspaceId(Uuid::nil()), PodId(Uuid::nil()));
+        let (ticket, tasks) = broker.wait(place, "w".to_owned(), vec!["q".to_owned()], 1, false);
+        (broker, place, ticket, tasks)
+    }
+
+    #[test]
+    fn who_is_not_served_after_all_waits_again() {
+        let (broker, place, ticket, mut tasks) = waiting();
+        assert!(broker.reserve(place, "other").is_none());
+        drop(broker.reserve(place, "q").expect("somebody waits"));
+        assert!(tasks.try_recv().is_err() && broker.give_up(place, ticket));
+    }
+
+    #[test]
+    fn who_gives_up_while_being_served_is_not_put_back() {
+        let (broker, place, ticket, mut tasks) = waiting();
+        let reserved = broker.reserve(place, "q").expect("somebody waits");
+        assert!(!broker.give_up(place, ticket));
+        assert_eq!(tasks.try_recv().unwrap_err(), oneshot::error::TryRecvError::Empty);
+        drop(reserved);
+        assert_eq!(tasks.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
+        assert!(broker.places().is_empty());
+    }
+
+    #[test]
+    fn who_has_gone_away_is_passed_over() {
+        let (broker, place, _, tasks) = waiting();
+        drop(tasks);
+        assert!(broker.reserve(place, "q").is_none());
+        assert!(broker.take(place, 9).is_empty());
     }
 }

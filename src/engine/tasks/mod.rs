@@ -146,7 +146,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let place = (workspace_id, pod_id);
-        let (id, mut tasks) = inner.broker.wait(place, worker.id, worker.queues, max, wait.is_zero());
+        let (ticket, mut tasks) = inner.broker.wait(place, worker.id, worker.queues, max, wait.is_zero());
         let limit = if wait.is_zero() { LOOK } else { wait };
         tokio::select! {
             tasks = &mut tasks => return Ok(tasks.unwrap_or_default()),
@@ -154,7 +154,7 @@ impl Engine {
             () = inner.soft.cancelled() => {}
         }
         // Whoever is not in the list any more is being served; what it gets must not be lost.
-        if inner.broker.give_up(place, id) { Ok(Vec::new()) } else { Ok(tasks.await.unwrap_or_default()) }
+        if inner.broker.give_up(place, ticket) { Ok(Vec::new()) } else { Ok(tasks.await.unwrap_or_default()) }
     }
 
     /// Takes a sign of life of a worker, and what it has to tell. Durable when this returns.

@@ -94,7 +94,8 @@ async fn an_if_else_takes_one_way_and_skips_the_other(backend: Backend) {
     assert_eq!(
         small.view().await["stats"],
         json!({
-            "nodes": 5, "completed": 5, "failed": 0, "agentActions": 0, "screenshots": 0, "tokens": 0,
+            "nodes": 5, "completed": 5, "failed": 0, "leases": 0, "steps": 0, "agentActions": 0, "screenshots": 0,
+            "tokens": 0,
         })
     );
 }

@@ -57,7 +57,12 @@ async fn a_memory_bomb_is_held() {
     let script = "a = []\nwhile True: a.append(bytearray(1 << 20))";
     for held in ALL {
         let trial = site.python(held, &["--memory", "64M"], script).await;
-        trial.failed("memory_limit", "more than 64MiB of memory");
+        // Without groups the kernel may refuse a process twice as much before anybody has looked; then it fails by itself.
+        if held == Held::Groups || trial.told["failed"]["code"] != "worker_failed" {
+            trial.failed("memory_limit", "more than 64MiB of memory");
+        } else {
+            trial.failed("worker_failed", "MemoryError");
+        }
         assert!(trial.took < Duration::from_secs(20), "{trial:#?}");
     }
 }
