@@ -1,6 +1,6 @@
 //! The native HTTP API: thin handlers over the engine and the store, one file per resource.
 //!
-//! Each resource file has `routes()`, which registers handlers and their documentation together; [`router`] puts them under
+//! Each resource file has `routes()`, which registers handlers and their documentation together; `facade::router` puts them under
 //! `/v1` and, as the published contract writes them, without it. Around the handlers: [`error`] (the only place that knows
 //! status codes of failures), [`auth`] (extractors that can't be forgotten), [`idempotency`], [`observe`] (request ids,
 //! spans, metrics, problem documents), [`serve`] (the server loop).
