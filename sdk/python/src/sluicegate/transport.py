@@ -309,9 +309,11 @@ class Transport:
                 for event in self.follow(path, machine, line):
                     on_event(event)
             except Exception as error:
-                if on_error is not None and not line.stopped:
+                # A client that is being closed says so before it stops its streams.
+                stopped = line.stopped or self._closed
+                if on_error is not None and not stopped:
                     on_error(error)
-                elif not (line.stopped and isinstance(error, SluicegateError)):
+                elif not (stopped and isinstance(error, SluicegateError)):
                     log.exception("the stream %s has ended with an error that nobody listens for", path)
 
         thread = threading.Thread(target=run, name="sluicegate-stream", daemon=True)
