@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Where the worker's own folder is, for the worker.
-pub(super) const WORK: &str = "/work";
+pub(super) const WORK: &str = "/sandbox";
 /// Where its input and the socket of its doors are.
 pub(super) const TASK: &str = "/task";
 /// The name of the socket.
@@ -78,7 +78,7 @@ impl Sandbox {
         let etc = place.at("etc");
         fs::create_dir(&etc)?;
         for (name, text) in [
-            ("passwd", "worker:x:1000:1000:worker:/work:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
+            ("passwd", "worker:x:1000:1000:worker:/sandbox:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
             ("group", "worker:x:1000:\nnogroup:x:65534:\n"),
             ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
             ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),

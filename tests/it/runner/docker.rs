@@ -65,7 +65,7 @@ async fn a_container_is_made_with_limits_and_removed() {
         (&host["Ulimits"][3], json!({"Name": "cpu", "Soft": 7, "Hard": 7})),
         (&host["Mounts"][0]["Target"], json!("/task")),
         (&host["Mounts"][0]["ReadOnly"], json!(true)),
-        (&host["Mounts"][1]["Target"], json!("/work")),
+        (&host["Mounts"][1]["Target"], json!("/sandbox")),
         (&host["Mounts"][2], json!({"Type": "bind", "Source": bind, "Target": bind, "ReadOnly": true})),
     ] {
         assert_eq!(*found, expected, "{wanted:#}");

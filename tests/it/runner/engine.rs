@@ -167,7 +167,7 @@ async fn start(State(shared): State<Shared>, At(id): At<String>) -> Response {
     let script = Arc::clone(&shared.script);
     let started = shared.change(&id, |container| {
         let mounts = container.wanted["HostConfig"]["Mounts"].as_array().unwrap();
-        let work = mounts.iter().find(|mount| mount["Target"] == "/work").unwrap();
+        let work = mounts.iter().find(|mount| mount["Target"] == "/sandbox").unwrap();
         for (name, text) in &script.writes {
             std::fs::write(Path::new(work["Source"].as_str().unwrap()).join(name), text).unwrap();
         }
