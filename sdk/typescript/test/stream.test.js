@@ -73,9 +73,9 @@ test("a half-open connection is noticed by its missing heartbeats", async (t) =>
   const silences = [700, 1400, 40].map((silentAfterBytes) => ({ silentAfterBytes }));
   const events = await follow(server.client(proxy.url, { fetch: suffering(...silences) }), id, { heartbeat: 400 });
   assert.deepEqual(events, await server.log(id));
-  const { streams, open } = await proxy.connections();
-  assert.ok(streams >= 4);
-  assert.ok(open <= 1, "a connection that was given up is closed");
+  assert.ok((await proxy.connections()).streams >= 4);
+  // The one may be kept for the next call.
+  await proxy.closed(1);
 });
 
 test("a quiet stream with heartbeats stays connected", async (t) => {

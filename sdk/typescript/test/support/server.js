@@ -1,4 +1,5 @@
 // The real server, and the fault proxy before it. Everything that a test starts ends with the test.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -7,6 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SluicegateClient } from "@sluicegate/sdk";
 
@@ -177,6 +179,19 @@ export class Proxy {
 
   async connections() {
     return await (await fetch(`${this.#control}/connections`)).json();
+  }
+
+  /** Until clients have closed all connections but `rest`. The proxy learns of it in its own time, maybe after a client's process is gone. */
+  async closed(rest = 0) {
+    let open;
+    for (let looks = 0; looks < 200; looks += 1) {
+      ({ open } = await this.connections());
+      if (open <= rest) {
+        return;
+      }
+      await pause(50);
+    }
+    assert.fail(`${open} connections are still open, not ${rest}`);
   }
 }
 
