@@ -66,7 +66,4 @@ pub trait Tasks {
 
     /// The workers of a pod that were heard of at `since` or later, by id.
     async fn workers(&self, workspace: WorkspaceId, pod: PodId, since: Instant) -> Result<Vec<Worker>, StoreError>;
-
-    /// Forgets workers that were not heard of since `before`.
-    async fn forget_workers(&self, before: Instant) -> Result<u64, StoreError>;
 }

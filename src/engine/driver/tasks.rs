@@ -32,7 +32,7 @@ impl Driver {
         self.machine.decide(now, Command::Lease { address: address.clone(), task, worker });
         let standing = self.machine.state.run(address).and_then(|run| run.task.as_ref());
         if standing.is_some_and(|standing| standing.task_id == task && standing.state == TaskState::Leased) {
-            let deadline = self.machine.attempt_deadline(address);
+            let deadline = self.machine.deadline_of_task(address);
             self.handed.push(Handed { task, to, deadline });
         }
     }

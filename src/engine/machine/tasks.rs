@@ -155,6 +155,11 @@ impl Machine {
         Some(task.since.plus_ms(limit?))
     }
 
+    /// The same, of a run that has a task.
+    pub fn deadline_of_task(&self, at: &str) -> Option<Instant> {
+        self.task_deadline(at, self.state.runs.get(at)?.task.as_ref()?)
+    }
+
     pub(super) fn end_late_tasks(&mut self, now: Instant) {
         let is_late = |at: &str, task: &TaskStanding| self.task_deadline(at, task).is_some_and(|due| due <= now);
         let late: Vec<(Address, TaskState)> = self

@@ -35,8 +35,6 @@ const AT_A_TIME: usize = 16;
 const LOST_BATCH: i64 = 256;
 /// After a start, workers have so long to be heard of again before their leases are taken from them.
 const GRACE_MS: i64 = 3_000;
-/// Workers that were not heard of for so long are forgotten.
-const FORGET_WORKERS_MS: i64 = 24 * 3_600 * 1_000;
 
 impl Engine {
     /// Serves the workers that wait.
@@ -163,7 +161,7 @@ impl Engine {
                     lease_until: Some(now.plus_ms(task.lease_ms)),
                     ..task.clone()
                 };
-                let deadline = folded.machine.attempt_deadline(&task.address);
+                let deadline = folded.machine.deadline_of_task(&task.address);
                 let context = folded.origin.context.clone();
                 leased.push((*index, Leased { task: Box::new(row), context, deadline }));
             }
@@ -219,15 +217,12 @@ impl Engine {
             };
             if next.is_some_and(|at| at <= now) {
                 match self.take_back_lost(now).await {
-                    // Another instance was faster, or the database is slow.
-                    Ok(0) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    // Another instance was faster, or it can't be done at the moment.
+                    Ok(0) => tokio::time::sleep(Duration::from_millis(500)).await,
                     Ok(_) => {}
                     Err(error) => self.pause(&error, "leases of tasks").await,
                 }
                 continue;
-            }
-            if let Err(error) = inner.store.forget_workers(now.plus_ms(-FORGET_WORKERS_MS)).await {
-                tracing::warn!(%error, "workers that are gone could not be forgotten");
             }
             let due = next.unwrap_or(Instant(i64::MAX));
             inner.signals.leases.sleeps_until(due);

@@ -32,7 +32,7 @@ use super::{
     Engine, EngineError,
     cancel::TRIES,
     driver::Folded,
-    machine::{Action, Command, LeaseStanding, Machine, Returned},
+    machine::{Action, Command, LeaseStanding, Returned},
     project::{self, Placement, TaskFacts},
 };
 
@@ -123,15 +123,6 @@ pub struct Beat {
     pub cancelled: bool,
     /// When the lease runs out now.
     pub lease_until: Instant,
-}
-
-impl Machine {
-    /// When the attempt that a worker has begun has taken too long.
-    pub(in crate::engine) fn attempt_deadline(&self, at: &str) -> Option<Instant> {
-        let run = self.state.run(at)?;
-        let task = run.task.as_ref().filter(|task| task.state == TaskState::Leased)?;
-        Some(task.since.plus_ms(self.workflow.node(run.node).common.timeout_ms?))
-    }
 }
 
 impl Engine {

@@ -69,6 +69,9 @@ const FORGET_DUPLICATES: &str = "DELETE FROM dedupe_keys WHERE forget_at <= $1";
 /// A burst that ended a month ago has nobody left who would ask for it.
 const FORGET_BURSTS: &str = "DELETE FROM debounces WHERE run_at <= $1 - 2592000000";
 
+/// A worker that was not heard of for a day.
+const FORGET_WORKERS: &str = "DELETE FROM workers WHERE last_seen_at <= $1 - 86400000";
+
 /// Where a page of live executions ends.
 const PAGE_END: &str = "SELECT workspace_id, id FROM executions
      WHERE status = $1 AND (workspace_id, id) > ($2, $3) ORDER BY workspace_id, id LIMIT 1 OFFSET $4";
@@ -213,7 +216,7 @@ async fn take_over<B: Backend>(
         queued.push(0, cells![columns.next::<Uuid>()?, columns.next::<Uuid>()?, None::<i64>, now]);
     }
     run::<B>(connection, &ENQUEUE, &queued).await?;
-    for forget in [FORGET_REPLIES, FORGET_DUPLICATES, FORGET_BURSTS] {
+    for forget in [FORGET_REPLIES, FORGET_DUPLICATES, FORGET_BURSTS, FORGET_WORKERS] {
         B::execute(connection, forget, cells![now]).await?;
     }
     Ok(queued.len() as u64)

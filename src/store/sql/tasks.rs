@@ -63,7 +63,6 @@ const NOTE_WORKER: &str = "INSERT INTO workers (workspace_id, pod_id, id, versio
          last_seen_at = excluded.last_seen_at";
 const WORKERS: &str = "SELECT id, version, queues, last_seen_at FROM workers
      WHERE workspace_id = $1 AND pod_id = $2 AND last_seen_at >= $3 ORDER BY id LIMIT 1000";
-const FORGET_WORKERS: &str = "DELETE FROM workers WHERE last_seen_at < $1";
 
 /// A new task.
 pub(super) static ADD_TASKS: Batch = Batch::new(
@@ -305,13 +304,6 @@ impl<B: Backend> Tasks for SqlStore<B> {
             })
         };
         rows.iter().map(worker).collect()
-    }
-
-    async fn forget_workers(&self, before: Instant) -> Result<u64, StoreError> {
-        self.write(move |connection| {
-            Box::pin(async move { Ok(B::execute(connection, FORGET_WORKERS, cells![before]).await?) })
-        })
-        .await
     }
 }
 

@@ -180,7 +180,8 @@ pub async fn queues_and_workers_are_known_by_pod(fixture: Fixture) {
     let known = async |since| fixture.store.workers(workspace, pod, since).await.unwrap();
     assert_eq!(known(START).await, [worker("x", START.plus_ms(5)), worker("y", START.plus_ms(9))]);
     assert_eq!(known(START.plus_ms(6)).await, [worker("y", START.plus_ms(9))]);
-    assert_eq!(fixture.store.forget_workers(START.plus_ms(9)).await.unwrap(), 1);
+    // A day later the reconciler forgets them.
+    fixture.store.reconcile(fixture.id(), 30_000, START.plus_ms(86_400_005), true).await.unwrap();
     assert_eq!(known(START).await.len(), 1);
     let elsewhere = fixture.id();
     assert!(fixture.store.task_queues(elsewhere, pod).await.unwrap().is_empty());
