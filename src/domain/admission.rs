@@ -61,6 +61,9 @@ pub struct Dedupe {
     #[serde(default = "default_window")]
     #[schema(minimum = 1_000, maximum = 2_592_000_000_i64)]
     pub window_ms: i64,
+    /// Whether a key stands for its execution only until that has ended, though no longer than `windowMs`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub until_end: bool,
     /// What becomes of the duplicate.
     #[serde(default)]
     pub mode: DedupeMode,
@@ -72,7 +75,7 @@ fn default_window() -> i64 {
 
 impl Default for Dedupe {
     fn default() -> Self {
-        Self { window_ms: DEFAULT_WINDOW_MS, mode: DedupeMode::default() }
+        Self { window_ms: DEFAULT_WINDOW_MS, until_end: false, mode: DedupeMode::default() }
     }
 }
 

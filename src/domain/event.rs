@@ -87,7 +87,7 @@ pub enum NodeStatus {
     Completed,
     /// Finished badly.
     Failed,
-    /// No edge to it was taken.
+    /// No edge to it was taken, or the condition in front of it did not hold.
     Skipped,
     /// Stopped by a cancellation or by the failure of a neighbour.
     Cancelled,
@@ -124,6 +124,9 @@ pub struct NodeUpdateEvent {
     /// What went wrong (failed, retrying).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+    /// Why it was passed over (skipped, by the condition in front of it).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// How long the attempt took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
@@ -149,7 +152,7 @@ pub struct NodeUpdateEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Value>>)]
     pub items: Option<Arc<Vec<Value>>>,
-    /// The node hands on what it was handed (`lastOutput`), not its output (completed).
+    /// The node hands on what it was handed (`lastOutput`), not its output (completed), or was passed over (skipped).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub transparent: bool,
 }

@@ -11,6 +11,7 @@ use super::{
     event::NodeStatus,
     failure::Failure,
     ids::{ExecutionId, PodId, SuspensionId, TaskId, WorkflowId, WorkspaceId},
+    reprocessing::Reprocessing,
     suspension::Suspension,
     task::TaskStanding,
 };
@@ -154,6 +155,9 @@ pub struct Preset {
     pub transparent: bool,
     /// Given by the caller, not taken over from the original.
     pub pinned: bool,
+    /// Why it is passed over, where the original's node was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<String>,
 }
 
 /// Presets by node id.
@@ -237,6 +241,8 @@ pub struct ExecutionProgress {
     pub waited_ms: i64,
     /// The execution that it was skipped for.
     pub duplicate_of: Option<ExecutionId>,
+    /// How far its replays and retries have come. Their commits say so to the row: its own log knows nothing of it.
+    pub reprocessing: Option<Reprocessing>,
     /// Counts.
     pub stats: ExecutionStats,
 }
@@ -293,6 +299,9 @@ pub struct NodeState {
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+    /// Why it was passed over (skipped, by the condition in front of it).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Its output. Left out of terminal events: the node's own event has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Value>)]
@@ -396,6 +405,8 @@ pub struct ExecutionView {
     pub replay_of: Option<ExecutionId>,
     /// The node it was replayed from.
     pub from_node_id: Option<String>,
+    /// How far its replays and retries have come; none if there are none.
+    pub reprocessing: Option<Reprocessing>,
     /// Per node: state, timing, output, error. Left out of lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Vec<NodeState>>,
@@ -451,6 +462,7 @@ impl Execution {
             concurrency_key: origin.concurrency_key.clone(),
             idempotency_key: origin.idempotency_key.clone(),
             duplicate_of: progress.duplicate_of,
+            reprocessing: progress.reprocessing,
             run_at: origin.run_at,
             expires_at: origin.expires_at,
             parent_execution_id: origin.parent_execution_id,

@@ -13,6 +13,7 @@ pub mod identity;
 pub mod ids;
 pub mod notification;
 pub mod receipt;
+pub mod reprocessing;
 pub mod schedule;
 pub mod subscription;
 pub mod suspension;

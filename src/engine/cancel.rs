@@ -144,6 +144,7 @@ impl Engine {
                 wake: origin.parent_execution_id,
                 idempotency: None,
                 dedupe: None,
+                reprocesses: None,
                 debounce: None,
                 snapshot: None,
                 artifacts: Vec::new(),

@@ -10,8 +10,9 @@ use crate::{
         artifact::Artifact,
         audit::AuditEntry,
         event::{Event, StandingChange, TaskUpdateEvent},
-        execution::{Execution, ExecutionOrigin},
+        execution::{Execution, ExecutionOrigin, ExecutionStatus},
         ids::{InstanceId, TaskId},
+        reprocessing::Reprocessing,
         suspension::{Interrupt, Standing, Suspension, SuspensionState},
         task::{Task, TaskState},
         webhook::WebhookDelivery,
@@ -19,8 +20,8 @@ use crate::{
     store::{
         catalogue::IdempotentReply,
         commit::{
-            Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange,
-            TaskChange, TimerChange,
+            Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, Reprocesses,
+            SuspensionChange, TaskChange, TimerChange,
         },
         schedules::Settlement,
     },
@@ -154,11 +155,25 @@ pub fn commit(
         idempotency: placement.idempotency,
         dedupe: placement.dedupe,
         debounce: placement.debounce,
+        reprocesses: reprocesses(machine, origin, seen),
         slot: placement.slot,
         delivery: placement.delivery,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
         artifacts: artifacts(events),
     }
+}
+
+/// What the execution that this one replays or retries is told: when this one begins to be, and when it has ended.
+fn reprocesses(machine: &Machine, origin: &ExecutionOrigin, seen: &Seen) -> Option<Reprocesses> {
+    let original = origin.replay_of?;
+    let state = match (machine.state.status, seen.seq) {
+        // A duplicate does nothing.
+        (ExecutionStatus::Skipped, 0) => return None,
+        (status, _) if status.is_terminal() => Reprocessing::Done,
+        (_, 0) => Reprocessing::Pending,
+        _ => return None,
+    };
+    Some(Reprocesses { original, state })
 }
 
 /// An open suspension as it is stored and listed.

@@ -213,6 +213,7 @@ impl Engine {
             key,
             now,
             forget_at: now.plus_ms(compiled.dedupe.window_ms),
+            until_end: compiled.dedupe.until_end,
         });
         let mut slot = trigger.slot;
         for row in slot.iter_mut().flat_map(|settlement| &mut settlement.slots) {

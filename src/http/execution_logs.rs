@@ -195,7 +195,10 @@ fn describe(e: &NodeUpdateEvent) -> (LogLevel, String) {
         NodeStatus::Completed if e.pinned => (LogLevel::Info, "result given".to_owned()),
         NodeStatus::Completed => (LogLevel::Info, "completed".to_owned()),
         NodeStatus::Failed => (LogLevel::Error, format!("failed{}", because())),
-        NodeStatus::Skipped => (LogLevel::Debug, "skipped".to_owned()),
+        NodeStatus::Skipped => match &e.reason {
+            Some(reason) => (LogLevel::Info, format!("passed over: {reason}")),
+            None => (LogLevel::Debug, "skipped".to_owned()),
+        },
         NodeStatus::Cancelled => (LogLevel::Warn, "cancelled".to_owned()),
     }
 }

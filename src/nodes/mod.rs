@@ -22,6 +22,7 @@ mod notify;
 mod question;
 pub mod registry;
 mod router;
+mod run_if;
 mod schema;
 mod start;
 mod subscriptions;
@@ -55,6 +56,7 @@ use crate::{
     outbound,
 };
 
+pub use run_if::{RunIf, Verdict};
 pub use schema::{MAX_VALUE_DEPTH, check_schema, check_value, fits_depth};
 pub use start::check_input;
 pub use subscriptions::CompiledSubscription;
@@ -99,6 +101,8 @@ pub struct CompiledNode {
     pub role: Role,
     /// What all types have in common.
     pub common: Common,
+    /// The condition in front of it.
+    pub run_if: Option<RunIf>,
 }
 
 /// What the engine must know of a node's type.

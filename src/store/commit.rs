@@ -9,6 +9,7 @@ use crate::{
         identity::Role,
         ids::{ExecutionId, InstanceId, PodId, SuspensionId, TaskId, WorkflowId, WorkspaceId},
         notification::{Notification, ResponseLink},
+        reprocessing::Reprocessing,
         suspension::{Decision, Standing, Suspension, SuspensionState},
         task::Task,
         webhook::WebhookDelivery,
@@ -57,6 +58,8 @@ pub struct Commit {
     pub artifacts: Vec<Artifact>,
     /// What of the events belongs into the audit log.
     pub audit: Vec<AuditEntry>,
+    /// What another execution, which this one was asked for in the place of, is told.
+    pub reprocesses: Option<Reprocesses>,
     /// The slot of a schedule that the execution is started for.
     pub slot: Option<Box<Settlement>>,
     /// The delivery to a webhook that it is started for.
@@ -72,6 +75,17 @@ pub struct DedupeKey {
     pub now: Instant,
     /// Until when the key stands for the execution.
     pub forget_at: Instant,
+    /// Whether it stands for the execution only until that has ended.
+    pub until_end: bool,
+}
+
+/// What becomes of an execution that was asked for again, by the execution that it was asked for again as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reprocesses {
+    /// The one that was asked for again.
+    pub original: ExecutionId,
+    /// `pending` with the creation of the new one, `done` with its end; it stays `pending` while another one has not ended.
+    pub state: Reprocessing,
 }
 
 /// A burst of triggers of a workflow.

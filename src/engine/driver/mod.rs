@@ -26,7 +26,7 @@ use crate::{
         graph::NodeIndex,
         ids::{ExecutionId, SuspensionId, TaskId},
     },
-    nodes::{Effect, EffectContext, NodeContext, Outcome, Report, Step},
+    nodes::{Effect, EffectContext, NodeContext, Outcome, Report, Step, Verdict},
     store::commit::{Commit, NewChild, Notices},
 };
 
@@ -196,8 +196,14 @@ impl Driver {
             if self.machine.undelivered() > events {
                 return Ok(false);
             }
-            self.machine.decide(now, Command::Start(address.clone()));
-            self.begin_attempt(now, &address).await?;
+            match self.judge(now, &address) {
+                Verdict::Run => {
+                    self.machine.decide(now, Command::Start(address.clone()));
+                    self.begin_attempt(now, &address).await?;
+                }
+                Verdict::PassOver(reason) => self.machine.decide(now, Command::PassOver { address, reason }),
+                Verdict::Fail(failure) => self.fail_unstarted(now, address, failure),
+            }
         }
         Ok(true)
     }
@@ -241,6 +247,21 @@ impl Driver {
             self.hand_over(now, address, TaskId(new_id), waiting);
         }
         Ok(())
+    }
+
+    /// What the condition in front of a run says, before its first attempt.
+    fn judge(&self, now: Instant, address: &Address) -> Verdict {
+        let machine = &self.machine;
+        let first = machine.state.run(address).filter(|run| run.attempt == 0 && !machine.presets.contains_key(address));
+        let run_if = first.and_then(|run| machine.workflow.node(run.node).run_if.as_ref());
+        run_if.map_or(Verdict::Run, |run_if| run_if.judge(&RunScope::new(machine, &self.origin, address, now)))
+    }
+
+    /// The condition in front of a run can't be told: its attempt begins and fails.
+    fn fail_unstarted(&mut self, now: Instant, address: Address, failure: Failure) {
+        self.machine.decide(now, Command::Start(address.clone()));
+        let (attempt, outcome, new_id) = (1, Outcome::Fail(failure), self.engine.0.clock.new_id());
+        self.machine.decide(now, Command::Finish { address, attempt, outcome, new_id });
     }
 
     fn start_node(&self, now: Instant, address: &Address, node: NodeIndex) -> Step {

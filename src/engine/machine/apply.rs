@@ -184,6 +184,7 @@ impl Machine {
                 flow: None,
                 transparent: false,
                 error: None,
+                reason: None,
                 port: None,
                 started_at: None,
                 finished_at: None,
@@ -268,6 +269,7 @@ impl Machine {
         run.finished_seq = e.seq;
         run.output.clone_from(&e.output);
         run.error.clone_from(&e.error);
+        run.reason.clone_from(&e.reason);
         run.port.clone_from(&e.branch);
         run.reused = e.reused;
         run.child = run.child.filter(|_| e.status == NodeStatus::Completed);
@@ -310,6 +312,8 @@ impl Machine {
         let goes_on = match e.status {
             NodeStatus::Completed => true,
             NodeStatus::Failed => e.branch.is_some(),
+            // Passed over, unlike a node that no edge leads to.
+            NodeStatus::Skipped => e.transparent,
             _ => false,
         };
         self.resolve_edges(node, scope, goes_on, e.branch.as_deref());

@@ -47,6 +47,7 @@ impl Machine {
             }
             Command::Begin => self.begin(now),
             Command::Start(at) => self.start(now, &at),
+            Command::PassOver { address, reason } => self.pass_over(now, &address, reason),
             Command::Finish { address, attempt, outcome, new_id } => {
                 if self.is_attempt(&address, attempt) {
                     self.finish(now, &address, outcome, new_id);
@@ -107,28 +108,6 @@ impl Machine {
             Command::Abort(failure) => self.begin_closing(now, Closing::Fail(failure)),
         }
         self.settle(now);
-    }
-
-    fn start(&mut self, now: Instant, at: &str) {
-        let Some(run) = self.state.runs.get(at) else { return };
-        let may = self.state.ready.contains(at) || self.state.retrying.contains(at);
-        if !may || self.state.is_stopping(&run.scope) {
-            return;
-        }
-        let attempt = run.attempt + 1;
-        if let Some(preset) = self.presets.get(at) {
-            let preset = preset.clone();
-            let status = if preset.error.is_some() { NodeStatus::Failed } else { NodeStatus::Completed };
-            return self.emit_update(now, at, status, |event| {
-                event.output = preset.output.map(Arc::new);
-                event.error = preset.error;
-                event.branch = preset.branch;
-                event.transparent = preset.transparent;
-                event.pinned = preset.pinned;
-                event.reused = !preset.pinned;
-            });
-        }
-        self.emit_update(now, at, NodeStatus::Running, |event| event.attempt = attempt);
     }
 
     fn finish(&mut self, now: Instant, at: &str, outcome: Outcome, new_id: uuid::Uuid) {
@@ -326,24 +305,6 @@ impl Machine {
         }
     }
 
-    fn interrupted(&mut self, now: Instant, at: &str) {
-        let Some(run) = self.state.runs.get(at) else { return };
-        if !self.runs_in_process(at) {
-            return;
-        }
-        let node = self.workflow.node(run.node);
-        let attempt = run.attempt;
-        let message = "the server stopped while the node ran";
-        let failure = Failure::retryable(FailureCode::Interrupted, message);
-        let repeats = node.node.is_repeatable();
-        if repeats && !self.state.is_stopping(&run.scope) {
-            // A new attempt number, so that whatever the old attempt still says is stale.
-            self.emit_update(now, at, NodeStatus::Running, |event| event.attempt = attempt + 1);
-        } else {
-            self.fail(now, at, failure);
-        }
-    }
-
     /// Draws the consequences of what was decided, until there are none.
     pub(super) fn settle(&mut self, now: Instant) {
         loop {
@@ -452,6 +413,7 @@ impl Machine {
             status,
             output: None,
             error: None,
+            reason: None,
             duration_ms: started.map(|started| now.ms_since(started)),
             branch: None,
             reused: false,

@@ -5,6 +5,7 @@
 //! appended. `decide` therefore changes the state through `apply` alone.
 
 mod apply;
+mod begin;
 mod close;
 mod decide;
 mod expiry;
@@ -101,6 +102,13 @@ pub enum Command {
     Begin,
     /// An attempt of a ready run begins.
     Start(Address),
+    /// The condition in front of a ready run does not hold: what follows goes on without it.
+    PassOver {
+        /// The run.
+        address: Address,
+        /// Why, for people.
+        reason: String,
+    },
     /// An attempt ended, or tells what it waits for. Stale attempts are ignored.
     Finish {
         /// The run.
@@ -319,6 +327,7 @@ impl Machine {
             suspended_at: state.suspended_at,
             waited_ms: state.waited_ms,
             duplicate_of: state.duplicate_of,
+            reprocessing: None,
             stats: state.stats,
         }
     }
@@ -338,6 +347,7 @@ impl Machine {
             status: run.status?,
             branch: run.port.clone(),
             error: run.error.clone(),
+            reason: run.reason.clone(),
             output: run.output.as_deref().filter(|_| with_output).cloned(),
             started_at: run.started_at,
             finished_at: run.finished_at.filter(|_| finished),

@@ -17,7 +17,7 @@ use crate::{
     nodes::CompiledWorkflow,
 };
 
-use super::state::State;
+use super::state::{Run, State};
 
 /// What a replay does with one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -164,16 +164,25 @@ pub fn presets(workflow: &CompiledWorkflow, plan: &[PlannedNode], original: &Sta
             let branches = matches!(kind, "if-else" | "router" | "approval-gate");
             let named = value.get("branch").or_else(|| value.get("action")).and_then(Value::as_str);
             let branch = named.filter(|_| branches).map(|port| canonical(kind, port));
-            Preset { output: Some(value.clone()), error: None, branch, transparent: false, pinned: true }
+            Preset {
+                output: Some(value.clone()),
+                error: None,
+                branch,
+                transparent: false,
+                pinned: true,
+                passed_over: None,
+            }
         } else {
-            // What was skipped is skipped again by its edges.
-            let Some(run) = original.run(id).filter(|run| run.status != Some(NodeStatus::Skipped)) else { continue };
+            // What no edge led to is skipped again by its edges; what was passed over is passed over again.
+            let reached = |run: &&Run| run.status != Some(NodeStatus::Skipped) || run.transparent;
+            let Some(run) = original.run(id).filter(reached) else { continue };
             Preset {
                 output: run.output.as_deref().cloned(),
                 error: run.error.clone(),
                 branch: run.port.clone(),
                 transparent: run.transparent,
                 pinned: false,
+                passed_over: run.reason.clone().filter(|_| run.status == Some(NodeStatus::Skipped)),
             }
         };
         presets.insert(id.clone(), preset);

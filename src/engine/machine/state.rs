@@ -101,6 +101,9 @@ pub struct Run {
     pub transparent: bool,
     /// What went wrong.
     pub error: Option<Failure>,
+    /// Why it was passed over.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// The port it finished through; none is the default port.
     pub port: Option<String>,
     /// When the latest attempt began.

@@ -6,7 +6,7 @@ use std::{fmt::Write as _, fs, path::Path};
 use serde_json::{Map, Value};
 
 use super::{NodeType, node_types};
-use crate::nodes::common;
+use crate::nodes::{common, run_if};
 
 /// Everything after this line is generated.
 const MARKER: &str = "<!-- From here on this document is written from the table of node types. -->\n";
@@ -37,20 +37,30 @@ fn the_example_of_the_document_compiles() {
 fn reference() -> String {
     let mut text = String::new();
     section(&mut text, "\n## Fields of every type\n");
-    let common = Value::Object(common::properties(true));
-    section(&mut text, "A `loop` has no `timeoutMs` and no `retry`: the nodes of its body have.");
-    fields(&mut text, &common, &[]);
+    section(
+        &mut text,
+        "A `loop` has no `timeoutMs` and no `retry`: the nodes of its body have. `runIf` is for types with a way on:",
+    );
+    section(&mut text, "all but `start`, `end`, `note`, and those that choose between ports (`if-else`, `router`).");
+    fields(&mut text, &Value::Object(common()), &[]);
     for node_type in node_types() {
         describe(&mut text, node_type);
     }
     text
 }
 
+/// The fields that are told once.
+fn common() -> Map<String, Value> {
+    let mut properties = common::properties(true);
+    properties.insert("runIf".to_owned(), run_if::property());
+    properties
+}
+
 fn describe(text: &mut String, node_type: &NodeType) {
     section(text, &format!("\n## {}\n", node_type.kind));
     section(text, &format!("{}\n", node_type.description));
     section(text, &format!("Result: {}", node_type.result));
-    let common = common::properties(true);
+    let common = common();
     let own: Map<String, Value> = node_type.schema["properties"]
         .as_object()
         .into_iter()

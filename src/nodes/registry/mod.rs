@@ -27,9 +27,9 @@ use crate::domain::{
 use crate::expression::Template;
 
 use super::{
-    Common, CompiledConcurrency, CompiledNode, CompiledWorkflow, approval_gate, ask_human, callback, common,
+    Common, CompiledConcurrency, CompiledNode, CompiledWorkflow, RunIf, approval_gate, ask_human, callback, common,
     config::{Compiled, Config},
-    end, http, if_else, loops, merge, note, router,
+    end, forms, http, if_else, loops, merge, note, router, run_if,
     schema::{self, Schema, shorten},
     start, subscriptions, subworkflow, task, transform, wait,
 };
@@ -82,6 +82,15 @@ pub(super) struct Kind {
     /// None if and only if it has noted a problem, or the schema has.
     pub(super) compile: fn(&mut Config<'_>) -> Option<Compiled>,
     pub(super) example: fn() -> Value,
+}
+
+impl Kind {
+    /// Whether a condition may stand in front of nodes of this type: there is something in front and something behind, and one
+    /// port of all means that the flow goes on.
+    fn passable(&self) -> bool {
+        let goes_on = |port: &Port| *port == Port::DEFAULT || port.id == forms::APPROVED;
+        self.name != start::KIND.name && self.ports.iter().any(goes_on)
+    }
 }
 
 /// A port, as the table describes it.
@@ -146,6 +155,9 @@ static SCHEMAS: LazyLock<HashMap<&'static str, Schema>> =
 fn describe(kind: &Kind) -> NodeType {
     let mut properties = (kind.properties)().as_object().cloned().unwrap_or_default();
     properties.extend(common::properties(kind.attempts));
+    if kind.passable() {
+        properties.insert("runIf".to_owned(), run_if::property());
+    }
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": kind.title,
@@ -225,16 +237,18 @@ struct Draft {
     kind: &'static Kind,
     compiled: Compiled,
     common: Common,
+    run_if: Option<RunIf>,
 }
 
 fn finish((draft, definition): (Option<Draft>, &NodeDefinition)) -> Option<CompiledNode> {
-    let Draft { kind, compiled, common } = draft?;
+    let Draft { kind, compiled, common, run_if } = draft?;
     Some(CompiledNode {
         kind: kind.name,
         name: definition.name.clone(),
         node: compiled.node,
         role: compiled.role,
         common,
+        run_if,
     })
 }
 
@@ -296,8 +310,9 @@ fn compile_node(index: usize, node: &NodeDefinition, has_body: bool, problems: &
     config.has_body = has_body;
     let common = common::compile(&mut config);
     let compiled = (kind.compile)(&mut config);
+    let run_if = compiled.as_ref().and_then(|compiled| run_if::compile(&mut config, &compiled.ports));
     tell_once(problems, before);
-    Some(Draft { kind, compiled: compiled?, common })
+    Some(Draft { kind, compiled: compiled?, common, run_if })
 }
 
 /// The schema and the type may both find the same member wrong; the first word stands.

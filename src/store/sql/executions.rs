@@ -37,7 +37,7 @@ macro_rules! columns {
             ", e.subject, e.priority, e.dedupe_key, e.concurrency_key, e.idempotency_key, e.parent_execution_id, e.depth,
      e.replay_of, e.from_node_id, e.run_at, e.created_by, e.created_at, e.status, e.last_seq, e.output, e.error,
      e.queued_at, e.started_at, e.finished_at, e.suspended_at, e.waited_ms, e.stats, e.lane, e.lane_limit, e.on_limit,
-     e.expires_at, e.debounce_key, e.duplicate_of"
+     e.expires_at, e.debounce_key, e.duplicate_of, e.reprocessing"
         )
     };
 }
@@ -341,6 +341,7 @@ fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution,
         suspended_at: columns.maybe_at()?,
         waited_ms: columns.next()?,
         duplicate_of: None,
+        reprocessing: None,
         stats: columns.json("stats")?,
     };
     let (name, limit): (Option<String>, Option<i64>) = (columns.next()?, columns.next()?);
@@ -349,6 +350,7 @@ fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution,
     origin.expires_at = columns.maybe_at()?;
     origin.debounce_key = columns.next()?;
     progress.duplicate_of = columns.maybe_id()?;
+    progress.reprocessing = columns.maybe_name("reprocessing")?;
     Ok(Execution { origin, progress })
 }
 

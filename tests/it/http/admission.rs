@@ -18,8 +18,6 @@ on_both! {
     children_share_the_limit_of_their_workflow,
     what_waits_runs_by_priority,
     a_thousand_of_mixed_priorities_run_in_order_and_none_waits_for_ever,
-    duplicates_are_skipped_until_the_key_is_forgotten,
-    duplicates_may_join,
     what_can_not_begin_in_time_is_cancelled,
     the_last_of_a_burst_runs,
     a_burst_does_not_wait_for_ever,
@@ -283,58 +281,6 @@ async fn a_thousand_of_mixed_priorities_run_in_order_and_none_waits_for_ever(bac
     queued.sort_by_key(|(priority, _)| -priority);
     let expected = [holder.id, patient.1].into_iter().chain(queued.into_iter().map(|(_, id)| id));
     assert_eq!(order, expected.collect::<Vec<_>>());
-}
-
-async fn duplicates_are_skipped_until_the_key_is_forgotten(backend: Backend) {
-    let scene = Scene::on(backend).await;
-    let mut definition = line([]);
-    definition["settings"] = json!({"dedupe": {"windowMs": 60_000}});
-    let workflow = scene.workflow(definition).await;
-    let trigger = |key: &str| {
-        let body = json!({"workflowId": workflow, "dedupeKey": key});
-        let (ann, path) = (scene.app.user("ann"), scene.executions());
-        async move { ann.post(&path, body).await.expect(201) }
-    };
-    let first = trigger("order-1").await;
-    assert_eq!(first["status"], "queued");
-    let again = trigger("order-1").await;
-    assert_eq!((&again["status"], &again["duplicateOf"]), (&json!("skipped"), &first["id"]));
-    let run = scene.run_at(again["id"].as_str().unwrap());
-    let log = run.log().await;
-    assert_eq!(log.len(), 1);
-    assert_eq!((&log[0]["type"], &log[0]["duplicateOf"]), (&json!("execution_skipped"), &first["id"]));
-    assert_eq!(run.view().await["duplicateOf"], first["id"]);
-    assert_eq!(trigger("order-2").await["status"], "queued");
-    // At the same time: one of them.
-    let (a, b, c) = tokio::join!(trigger("order-3"), trigger("order-3"), trigger("order-3"));
-    let fresh = [&a, &b, &c].iter().filter(|one| one["status"] == "queued").count();
-    assert_eq!(fresh, 1);
-    scene.app.clock.advance_ms(60_000);
-    assert_eq!(trigger("order-1").await["status"], "queued");
-    // Another workflow has keys of its own, for a day where nothing is set.
-    let other = scene.workflow(line([])).await;
-    let body = json!({"workflowId": other, "dedupeKey": "order-1"});
-    let ann = scene.app.user("ann");
-    assert_eq!(ann.post(&scene.executions(), body.clone()).await.expect(201)["status"], "queued");
-    scene.app.clock.advance_ms(60_000);
-    let ann = scene.app.user("ann");
-    assert_eq!(ann.post(&scene.executions(), body.clone()).await.expect(201)["status"], "skipped");
-    // An idempotency key keeps the reply of the skipped one, too.
-    let keyed = ann.with("idempotency-key", "k1");
-    let (one, two) = (keyed.post(&scene.executions(), body.clone()).await, keyed.post(&scene.executions(), body).await);
-    assert_eq!(one.expect(201), two.expect(201));
-}
-
-async fn duplicates_may_join(backend: Backend) {
-    let scene = Scene::on(backend).await;
-    let mut definition = gate();
-    definition["settings"] = json!({"dedupe": {"mode": "join"}});
-    let body = json!({"workflowId": scene.workflow(definition).await, "dedupeKey": "k"});
-    let first = scene.ann.post(&scene.executions(), body.clone()).await.expect(201);
-    scene.run_at(first["id"].as_str().unwrap()).asked().await;
-    let joined = scene.ann.post(&scene.executions(), body).await.expect(200);
-    assert_eq!((&joined["id"], &joined["status"]), (&first["id"], &json!("suspended")));
-    assert_eq!(scene.ann.get(&scene.executions()).await.expect(200).as_array().unwrap().len(), 1);
 }
 
 async fn what_can_not_begin_in_time_is_cancelled(backend: Backend) {

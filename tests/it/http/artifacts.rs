@@ -88,6 +88,7 @@ async fn add(scene: &Scene, execution: &str, name: &str, content_type: &str, byt
         wake: None,
         idempotency: None,
         dedupe: None,
+        reprocesses: None,
         debounce: None,
         snapshot: None,
         artifacts: vec![artifact],

@@ -23,6 +23,7 @@ on_both! {
     a_retry_runs_again_with_the_same_input_and_version,
     a_retry_of_a_live_execution_cancels_it_first,
     a_replayed_loop_and_child_keep_their_results,
+    an_original_is_told_how_far_it_was_done_again,
 }
 
 /// Two calls in a row, and what came of them.
@@ -381,4 +382,31 @@ async fn a_replayed_loop_and_child_keep_their_results(backend: Backend) {
     assert_eq!((peer.hits("/work"), peer.hits("/deep"), peer.hits("/flaky/1")), (2, 1, 2));
     let refused = run.post("replay", json!({"fromNodeId": "work"})).await.problem(422, "invalid_replay");
     assert!(refused["detail"].as_str().is_some() && error_paths(&refused) == ["/fromNodeId"], "{refused}");
+}
+
+async fn an_original_is_told_how_far_it_was_done_again(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let run = scene.run(gate(), Value::Null).await;
+    run.asked().await;
+    run.respond(json!({"approved": true})).await.expect(200);
+    run.end().await;
+    let told = async || run.view().await["reprocessing"].clone();
+    assert_eq!(told().await, Value::Null);
+    let replayed = replay(&scene, &run, json!({})).await;
+    let retried = scene.run_of(&run.post("retry", json!({})).await);
+    for again in [&replayed, &retried] {
+        again.asked().await;
+        assert_eq!(told().await, "pending");
+    }
+    retried.cancel().await;
+    retried.end().await;
+    assert_eq!(told().await, "pending", "one of them goes on");
+    replayed.respond(json!({"approved": true})).await.expect(200);
+    replayed.end().await;
+    assert_eq!(told().await, "done");
+    // Its own log and result are as they were.
+    assert_eq!(run.status().await, "completed");
+    let page = scene.ann.get(&scene.executions()).await.expect(200);
+    let listed = page.as_array().unwrap().iter().find(|one| one["id"] == run.id.as_str()).unwrap();
+    assert_eq!(listed["reprocessing"], "done");
 }

@@ -159,7 +159,7 @@ pub async fn a_dedupe_key_stands_for_one_execution_until_it_is_forgotten(fixture
     };
     let with_key = |now: Instant, idempotency: Option<IdempotentReply>| {
         let execution = fixture.execution();
-        let dedupe = Some(DedupeKey { key: "k".to_owned(), now, forget_at: now.plus_ms(10) });
+        let dedupe = Some(DedupeKey { key: "k".to_owned(), now, forget_at: now.plus_ms(10), until_end: false });
         (execution.origin.id, Commit { dedupe, idempotency, ..create(&execution) })
     };
     let ((first, one), (_, two)) = (with_key(START, None), with_key(START, Some(reply("used"))));

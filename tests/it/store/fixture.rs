@@ -248,6 +248,7 @@ pub fn progress(status: ExecutionStatus, last_seq: i64) -> ExecutionProgress {
         suspended_at: None,
         waited_ms: 0,
         duplicate_of: None,
+        reprocessing: None,
         stats: ExecutionStats::default(),
     }
 }
@@ -280,6 +281,7 @@ pub fn create(execution: &Execution) -> Commit {
         wake: None,
         idempotency: None,
         dedupe: None,
+        reprocesses: None,
         debounce: None,
         snapshot: None,
         artifacts: Vec::new(),

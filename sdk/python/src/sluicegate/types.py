@@ -114,6 +114,8 @@ PlannedAction: TypeAlias = Literal["run", "reuse", "pin"]
 """What a planned node does."""
 PodId: TypeAlias = str
 """A folder of workflows and their executions inside a workspace."""
+Reprocessing: TypeAlias = Literal["pending", "done"]
+"""How far those have come that an execution was asked for again as."""
 ResponseMode: TypeAlias = Literal["execution", "wait", "stream"]
 """What the sender of a delivery is answered."""
 Role: TypeAlias = Literal["viewer", "editor", "admin", "owner"]
@@ -853,6 +855,8 @@ class Dedupe(TypedDict, total=False):
 
     mode: DedupeMode
     """What becomes of the duplicate."""
+    untilEnd: bool
+    """Whether a key stands for its execution only until that has ended, though no longer than `windowMs`."""
     windowMs: int
     """For how long a key stands for its execution, in milliseconds: 1 second to 30 days."""
 
@@ -989,6 +993,8 @@ class Execution(_Execution, total=False):
     """When it was admitted to the queue."""
     replayOf: Union[ExecutionId, None]
     """The execution that this one replays or retries."""
+    reprocessing: Union[Reprocessing, None]
+    """How far its replays and retries have come; none if there are none."""
     runAt: Union[Instant, None]
     """Not before this instant."""
     startedAt: Union[Instant, None]
@@ -1670,6 +1676,8 @@ class NodeState(_NodeState, total=False):
     """Its output. Left out of terminal events: the node's own event has it."""
     path: Union[str, None]
     """The run's address inside loops."""
+    reason: Union[str, None]
+    """Why it was passed over (skipped, by the condition in front of it)."""
     reused: bool
     """The result was taken over from the execution that this one replays."""
     startedAt: Union[Instant, None]
@@ -1732,6 +1740,8 @@ class NodeUpdateEvent(_NodeUpdateEvent, total=False):
     """The run's address inside loops, such as `each[3]/fetch`; missing at the top level."""
     pinned: bool
     """The result was given by the caller of the replay."""
+    reason: Union[str, None]
+    """Why it was passed over (skipped, by the condition in front of it)."""
     resumeAt: Union[Instant, None]
     """When the wait ends (suspended)."""
     retryAt: Union[Instant, None]
@@ -1739,7 +1749,9 @@ class NodeUpdateEvent(_NodeUpdateEvent, total=False):
     reused: bool
     """The result was taken over from the execution that this one replays."""
     transparent: bool
-    """The node hands on what it was handed (`lastOutput`), not its output (completed)."""
+    """The node hands on what it was handed (`lastOutput`), not its output (completed), or was passed over
+    (skipped).
+    """
 
 
 class NotStarted(TypedDict):

@@ -1092,6 +1092,8 @@ export interface components {
         Dedupe: {
             /** @description What becomes of the duplicate. */
             mode?: components["schemas"]["DedupeMode"];
+            /** @description Whether a key stands for its execution only until that has ended, though no longer than `windowMs`. */
+            untilEnd?: boolean;
             /**
              * Format: int64
              * @description For how long a key stands for its execution, in milliseconds: 1 second to 30 days.
@@ -1263,6 +1265,7 @@ export interface components {
             priority: number;
             queuedAt?: null | components["schemas"]["Instant"];
             replayOf?: null | components["schemas"]["ExecutionId"];
+            reprocessing?: null | components["schemas"]["Reprocessing"];
             runAt?: null | components["schemas"]["Instant"];
             startedAt?: null | components["schemas"]["Instant"];
             /** @description Counts. */
@@ -1791,6 +1794,8 @@ export interface components {
             output?: unknown;
             /** @description The run's address inside loops. */
             path?: string | null;
+            /** @description Why it was passed over (skipped, by the condition in front of it). */
+            reason?: string | null;
             /** @description The result was taken over from the execution that this one replays. */
             reused?: boolean;
             startedAt?: null | components["schemas"]["Instant"];
@@ -1850,6 +1855,8 @@ export interface components {
             path?: string | null;
             /** @description The result was given by the caller of the replay. */
             pinned?: boolean;
+            /** @description Why it was passed over (skipped, by the condition in front of it). */
+            reason?: string | null;
             resumeAt?: null | components["schemas"]["Instant"];
             retryAt?: null | components["schemas"]["Instant"];
             /** @description The result was taken over from the execution that this one replays. */
@@ -1861,7 +1868,7 @@ export interface components {
             seq: number;
             /** @description The new status. */
             status: components["schemas"]["NodeStatus"];
-            /** @description The node hands on what it was handed (`lastOutput`), not its output (completed). */
+            /** @description The node hands on what it was handed (`lastOutput`), not its output (completed), or was passed over (skipped). */
             transparent?: boolean;
         };
         /** @description A workflow that an event could not start. */
@@ -2176,6 +2183,11 @@ export interface components {
              */
             workflowVersion: number;
         };
+        /**
+         * @description How far those have come that an execution was asked for again as.
+         * @enum {string}
+         */
+        Reprocessing: "pending" | "done";
         /** @description An answer to what an execution asks. */
         Respond: {
             /** @description One of an approval's actions, in place of `approved`. */

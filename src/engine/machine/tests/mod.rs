@@ -75,7 +75,7 @@ fn workflow(definition: &Value) -> Arc<CompiledWorkflow> {
         });
         let join = if text("join") == "any" { Join::Any } else { Join::All };
         let common = Common { join, retry, timeout_ms: number("timeoutMs"), on_error: None };
-        CompiledNode { kind, name: None, node: Box::new(Inert), role, common }
+        CompiledNode { kind, name: None, node: Box::new(Inert), role, common, run_if: None }
     });
     Arc::new(CompiledWorkflow {
         nodes: nodes.collect(),

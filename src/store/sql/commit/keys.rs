@@ -54,7 +54,7 @@ pub static FREE_KEYS: Batch = Batch::new(
     "DELETE FROM idempotency WHERE (scope, key) IN (SELECT scope, key FROM batch)",
 );
 
-/// A key is free when nothing stands for it, or only until now.
+/// A key is free when nothing stands for it, or only until now, or only until the end of an execution that has ended.
 pub static TAKE_DEDUPES: Batch = Batch::new(
     &[
         ("workspace_id", Kind::Id),
@@ -63,13 +63,16 @@ pub static TAKE_DEDUPES: Batch = Batch::new(
         ("execution_id", Kind::Id),
         ("created_at", Kind::Int),
         ("forget_at", Kind::Int),
+        ("until_end", Kind::Int),
     ],
-    "INSERT INTO dedupe_keys (workspace_id, workflow_id, key, execution_id, created_at, forget_at)
-     SELECT workspace_id, workflow_id, key, execution_id, created_at, forget_at FROM batch WHERE true
+    "INSERT INTO dedupe_keys (workspace_id, workflow_id, key, execution_id, created_at, forget_at, until_end)
+     SELECT workspace_id, workflow_id, key, execution_id, created_at, forget_at, until_end FROM batch WHERE true
      ORDER BY workspace_id, workflow_id, key
      ON CONFLICT (workspace_id, workflow_id, key) DO UPDATE SET execution_id = excluded.execution_id,
-         created_at = excluded.created_at, forget_at = excluded.forget_at
-     WHERE dedupe_keys.forget_at <= excluded.created_at
+         created_at = excluded.created_at, forget_at = excluded.forget_at, until_end = excluded.until_end
+     WHERE dedupe_keys.forget_at <= excluded.created_at OR dedupe_keys.until_end = 1 AND NOT EXISTS (
+         SELECT 1 FROM executions AS x WHERE x.workspace_id = dedupe_keys.workspace_id
+             AND x.id = dedupe_keys.execution_id AND x.finished_at IS NULL)
      RETURNING execution_id",
 );
 

@@ -134,6 +134,15 @@ static INSERT_EXECUTIONS: Batch = Batch::new(
      RETURNING id",
 );
 
+/// What was asked for again is told so. It stays `pending` while another one of its successors has not ended.
+static REPROCESSED: Batch = Batch::new(
+    &[("workspace_id", Kind::Id), ("id", Kind::Id), ("successor", Kind::Id), ("state", Kind::Text)],
+    "UPDATE executions AS e SET reprocessing = b.state FROM batch AS b
+     WHERE e.workspace_id = b.workspace_id AND e.id = b.id AND (b.state = 'pending' OR NOT EXISTS (
+         SELECT 1 FROM executions AS s WHERE s.workspace_id = b.workspace_id AND s.replay_of = b.id
+             AND s.id <> b.successor AND s.finished_at IS NULL))",
+);
+
 static INSERT_EVENTS: Batch = Batch::new(
     &[("workspace_id", Kind::Id), ("execution_id", Kind::Id), ("seq", Kind::Int), ("body", Kind::Text)],
     "INSERT INTO events (workspace_id, execution_id, seq, body)
@@ -369,6 +378,7 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
     let wakes =
         if tables.wakes.is_empty() { Cow::Borrowed(&tables.wakes) } else { Cow::Owned(tables.wakes.distinct(1)) };
     let steps = [
+        (&REPROCESSED, Cow::Borrowed(&tables.reprocessed)),
         (&DEBOUNCE, Cow::Borrowed(&tables.debounces)),
         (&INSERT_EVENTS, Cow::Borrowed(&tables.events)),
         (&INSERT_FEED, Cow::Borrowed(&tables.feed)),

@@ -12,7 +12,7 @@ use crate::{
     },
     store::{
         catalogue::IdempotentReply,
-        commit::{Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, SuspensionChange, TimerChange},
+        commit::{Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, Reprocesses, SuspensionChange, TimerChange},
     },
 };
 
@@ -46,6 +46,7 @@ pub struct Tables {
     pub appends: Rows,
     pub creates: Rows,
     pub children: Rows,
+    pub reprocessed: Rows,
     pub events: Rows,
     pub feed: Rows,
     pub opened: Rows,
@@ -153,11 +154,15 @@ impl Prepared {
                 (*pod_id, *workflow_id, &**progress)
             }
         };
-        if let Some(DedupeKey { key, now, forget_at }) = &commit.dedupe {
-            tables.dedupes.push(member, cells![workspace, workflow, key, id, *now, *forget_at]);
+        if let Some(DedupeKey { key, now, forget_at, until_end }) = &commit.dedupe {
+            let until_end = i64::from(*until_end);
+            tables.dedupes.push(member, cells![workspace, workflow, key, id, *now, *forget_at, until_end]);
         }
         if let Some(Debounced { key, first_at, run_at }) = &commit.debounce {
             tables.debounces.push(member, cells![workspace, workflow, key, id, *first_at, *run_at]);
+        }
+        if let Some(Reprocesses { original, state }) = commit.reprocesses {
+            tables.reprocessed.push(member, cells![workspace, original, id, state.as_str()]);
         }
         tables.add_events(member, workspace, pod, workflow, id, &commit.events);
         for child in &commit.children {
@@ -281,6 +286,7 @@ impl Tables {
             appends,
             creates,
             children,
+            reprocessed,
             events,
             feed,
             opened,
@@ -311,6 +317,7 @@ impl Tables {
             appends,
             creates,
             children,
+            reprocessed,
             events,
             feed,
             opened,
