@@ -79,12 +79,37 @@ impl Engine {
         let poll = if inner.config.alone { Duration::from_secs(5) } else { inner.config.poll };
         loop {
             if !inner.soft.is_cancelled() {
+                if inner.signals.take_astray() {
+                    self.take_back_astray().await;
+                }
                 self.claim_all().await;
             }
             tokio::select! {
                 () = inner.signals.queue.notified() => {}
                 () = tokio::time::sleep(poll) => {}
             }
+        }
+    }
+
+    /// Drives the executions whose rows name this instance and that nobody drives here: of a claim that was written although its
+    /// commit was not confirmed, or of a release that was not written. Only the claimer makes drivers from rows, so what it has
+    /// claimed is driven by the time it gets here; a driver that has left meanwhile is told by the row, which is read again.
+    async fn take_back_astray(&self) {
+        let inner = &self.0;
+        let driven = match inner.store.driven_by(inner.drivers.instance()).await {
+            Ok(driven) => driven,
+            Err(error) => {
+                inner.signals.gone_astray();
+                return self.pause(&error, "astray").await;
+            }
+        };
+        for (workspace, id) in driven {
+            if inner.drivers.contains(id) {
+                continue;
+            }
+            let Ok(permit) = inner.places.clone().try_acquire_owned() else { return inner.signals.gone_astray() };
+            tracing::warn!(execution_id = %id, workspace_id = %workspace, "nobody drove the execution that this instance has");
+            self.take_over(workspace, id, permit);
         }
     }
 
@@ -106,7 +131,9 @@ impl Engine {
                 Err(error) => {
                     inner.signals.queue_has_more();
                     drop(permits);
-                    return self.pause(&error, "claim").await;
+                    inner.signals.gone_astray();
+                    self.pause(&error, "claim").await;
+                    return inner.signals.queue.notify_one();
                 }
             };
             let full = claimed.len() == wanted;

@@ -69,6 +69,8 @@ pub struct Signals {
     pub notifications: Notify,
     /// The queue may hold rows: new executions must take their place behind them.
     queue_used: AtomicBool,
+    /// Rows may name this instance the driver of executions that it does not drive.
+    astray: AtomicBool,
     peers: AtomicBool,
     pending: Mutex<HashSet<Hint>>,
     /// Limits have been met with, here or in the queue.
@@ -88,6 +90,7 @@ impl Default for Signals {
             admission: Notify::new(),
             notifications: Notify::new(),
             queue_used: AtomicBool::new(true),
+            astray: AtomicBool::new(false),
             peers: AtomicBool::new(false),
             pending: Mutex::default(),
             limits_used: AtomicBool::new(false),
@@ -102,6 +105,16 @@ impl Signals {
     pub fn queued(&self) {
         self.queue_used.store(true, Ordering::SeqCst);
         self.queue.notify_one();
+    }
+
+    /// Whether a row has got or kept this instance as its driver is not known: the claimer has to look.
+    pub fn gone_astray(&self) {
+        self.astray.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that was so, once.
+    pub fn take_astray(&self) -> bool {
+        self.astray.swap(false, Ordering::SeqCst)
     }
 
     /// Whether the queue was seen empty and nothing was put there since.

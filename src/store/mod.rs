@@ -115,6 +115,9 @@ pub trait Store:
     /// Rows that are held stay. Rows of executions that another instance drives are left to it. Answers `(workspace, execution)` in order.
     async fn claim(&self, instance: InstanceId, limit: i64) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError>;
 
+    /// The executions whose rows name `instance` as their driver.
+    async fn driven_by(&self, instance: InstanceId) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError>;
+
     /// How many executions of a workspace are in the queue.
     async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError>;
 

@@ -111,7 +111,8 @@ impl Engine {
                 () = self.0.hard.cancelled() => {}
             }
             if let Err(error) = self.0.store.release(self.0.drivers.instance(), &[(workspace, id)], now).await {
-                tracing::error!(execution_id = %id, %error, "the execution could not be given back; the reconciler will");
+                tracing::error!(execution_id = %id, %error, "the execution could not be given back; trying again");
+                self.0.signals.gone_astray();
             }
             self.0.signals.queued();
             return;

@@ -41,6 +41,10 @@ impl<B: Backend> Store for SqlStore<B> {
         Self::claim(self, instance, limit).await
     }
 
+    async fn driven_by(&self, instance: InstanceId) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError> {
+        Self::driven_by(self, instance).await
+    }
+
     async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError> {
         Self::queue_length(self, workspace).await
     }

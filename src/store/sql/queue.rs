@@ -41,6 +41,8 @@ const PICK: Dialect = Dialect {
      ORDER BY p.rank, p.execution_id FOR NO KEY UPDATE OF e SKIP LOCKED",
 };
 
+const DRIVEN_BY: &str = "SELECT workspace_id, id FROM executions WHERE driver IS NOT NULL AND driver = $1";
+
 const QUEUE_LENGTH: &str = "SELECT COUNT(*) FROM queue WHERE workspace_id = $1";
 
 static TAKE: Batch = Batch::new(
@@ -123,6 +125,16 @@ impl<B: Backend> SqlStore<B> {
             })
         })
         .await
+    }
+
+    pub(super) async fn driven_by(&self, instance: InstanceId) -> Result<Vec<(WorkspaceId, ExecutionId)>, StoreError> {
+        let rows = self.read(DRIVEN_BY, cells![instance]).await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::<B>::new(row);
+                Ok((columns.id()?, columns.id()?))
+            })
+            .collect()
     }
 
     pub(super) async fn fire_timers(&self, now: Instant, limit: i64) -> Result<Fired, StoreError> {

@@ -100,3 +100,49 @@ async fn a_database_that_goes_away_is_waited_for() {
     caller.expect(Method::PATCH, &path, Some(approve), 200).await;
     assert_eq!(caller.until_ended(&id).await["status"], "completed");
 }
+
+/// A claim whose commit was written, and whose confirmation was lost: the row names the server, and the server knows nothing of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_was_written_unconfirmed_is_driven() {
+    let site = Site::postgres().await;
+    let server = Server::start(&site, &[]).await;
+    let caller = server.caller();
+    let wait = graph([node("wait", "wait", json!({"duration": "1h"}))], "begin>wait wait>finish");
+    let workflow = caller.workflow(wait).await;
+    let id = caller.trigger(&workflow, Value::Null).await;
+    caller.until(&id, |execution| execution["status"] == "suspended").await;
+
+    let mut database = PgConnection::connect(&site.store).await.unwrap();
+    let mut watcher = PgConnection::connect(&site.store).await.unwrap();
+    let blocked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    // What a claim writes.
+    for sql in ["UPDATE executions SET driver = (SELECT id FROM instances)", "DELETE FROM timers"] {
+        assert_eq!(sqlx::query(sql).execute(&mut database).await.unwrap().rows_affected(), 1, "{sql}");
+    }
+    // And what its claimer hears: the connection is gone.
+    let mut transaction = database.begin().await.unwrap();
+    sqlx::query("LOCK TABLE queue IN ACCESS EXCLUSIVE MODE").execute(&mut *transaction).await.unwrap();
+    loop {
+        let waiting: Vec<i32> = sqlx::query_scalar(blocked).fetch_all(&mut watcher).await.unwrap();
+        for pid in &waiting {
+            sqlx::query("SELECT pg_terminate_backend($1)").bind(pid).execute(&mut watcher).await.unwrap();
+        }
+        if site.log().contains("\"what\":\"claim\"") {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    transaction.commit().await.unwrap();
+    loop {
+        let parked: bool =
+            sqlx::query_scalar("SELECT (SELECT driver IS NULL FROM executions) AND (SELECT count(*) = 1 FROM timers)")
+                .fetch_one(&mut watcher)
+                .await
+                .unwrap();
+        if parked {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(site.log().contains("nobody drove the execution"));
+}
