@@ -81,7 +81,7 @@ async fn streams_cut_at_any_byte_join_to_the_log_on_postgres() {
 }
 
 async fn cut_often(site: &Arc<Site>) {
-    let wanted = count("SLUICEGATE_TEST_CUTS", 1_000);
+    let wanted = count("SLUICEGATE_TEST_CUTS", 400);
     let server = Server::start(site, &[]).await;
     let caller = server.caller();
     let workflow = caller.workflow(workflow()).await;
@@ -119,7 +119,7 @@ async fn a_pods_stream_cut_at_any_byte_misses_nothing_on_postgres() {
 }
 
 async fn cut_a_pods_stream(site: &Arc<Site>) {
-    let wanted = count("SLUICEGATE_TEST_CUTS", 1_000) / 5;
+    let wanted = count("SLUICEGATE_TEST_CUTS", 400) / 5;
     let server = Server::start(site, &[]).await;
     let caller = server.caller();
     let workflow = caller.workflow(workflow()).await;

@@ -42,12 +42,12 @@ fn workflow() -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_suspended_cost_no_memory_and_no_time_on_sqlite() {
-    suspend_many(&Site::sqlite().await, count("SLUICEGATE_TEST_SUSPENDED", 4_000)).await;
+    suspend_many(&Site::sqlite().await, count("SLUICEGATE_TEST_SUSPENDED", 1_500)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_suspended_cost_no_memory_and_no_time_on_postgres() {
-    suspend_many(&Site::postgres().await, count("SLUICEGATE_TEST_SUSPENDED", 4_000)).await;
+    suspend_many(&Site::postgres().await, count("SLUICEGATE_TEST_SUSPENDED", 1_500)).await;
 }
 
 async fn suspend_many(site: &Arc<Site>, wanted: usize) {

@@ -27,7 +27,7 @@ async fn nothing_is_lost_or_done_twice_on_postgres() {
 }
 
 async fn kill_again_and_again(site: &std::sync::Arc<Site>, life_ms: std::ops::Range<u64>) {
-    let kills = count("SLUICEGATE_TEST_KILLS", 25);
+    let kills = count("SLUICEGATE_TEST_KILLS", 12);
     let outside = Outside::start().await;
     let mut server = Server::start(site, &["--instance-lease", "1s", "--outbound-networks", "127.0.0.0/8"]).await;
     let caller = server.caller();
@@ -64,7 +64,7 @@ async fn kill_again_and_again(site: &std::sync::Arc<Site>, life_ms: std::ops::Ra
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_when_the_database_hangs_up() {
-    let times = count("SLUICEGATE_TEST_KILLS", 25);
+    let times = count("SLUICEGATE_TEST_KILLS", 12);
     let site = Site::postgres().await;
     let outside = Outside::start().await;
     let server = Server::start(&site, &["--instance-lease", "2s", "--outbound-networks", "127.0.0.0/8"]).await;

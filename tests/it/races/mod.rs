@@ -47,7 +47,7 @@ on_both! {
 const LANES: usize = 4;
 
 fn rounds() -> usize {
-    count("SLUICEGATE_TEST_ROUNDS", 100)
+    count("SLUICEGATE_TEST_ROUNDS", 40)
 }
 
 /// Starts a server and runs `race` so often; the tally of what each round came to.
