@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what lives there |
 //! |---|---|---|
-//! | 0 | [`domain`], [`expression`] | what things are; the expression language. No I/O, no async |
+//! | 0 | [`domain`], [`expression`], [`condition`] | what things are; the expression language; the conditions of steps. No I/O, no async |
 //! | 1 | [`store`], [`outbound`], [`artifacts`], [`client`] | the two databases behind one trait; the guarded HTTP client; the bytes of artifacts; the client of the API |
 //! | 2 | [`nodes`] | one file per node type, and their registry |
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
@@ -22,6 +22,7 @@ pub mod artifacts;
 pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod condition;
 pub mod config;
 pub mod conformance;
 pub mod domain;
