@@ -13,6 +13,7 @@ on_both! {
     a_gate_that_is_passed_over_goes_on_as_approved,
     a_replay_passes_over_what_was_passed_over,
     what_has_no_way_on_has_no_condition,
+    a_condition_may_be_written_as_in_python,
 }
 
 fn sum(id: &str, run_if: &str) -> Value {
@@ -124,4 +125,44 @@ async fn what_has_no_way_on_has_no_condition(backend: Backend) {
     let mut paths = error_paths(&problem);
     paths.sort_unstable();
     assert_eq!(paths, [0, 2, 3, 4, 5].map(|at| format!("/definition/nodes/{at}/data/runIf")), "{problem:#}");
+}
+
+async fn a_condition_may_be_written_as_in_python(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let condition = |id: &str, expression: &str, on_error: &str| {
+        let names = json!({"context": "{{ context }}", "metadata": {"pages": "{{ input.pages }}"}});
+        let run_if = json!({"language": "python", "expression": expression, "names": names, "onError": on_error});
+        node(id, "transform", json!({"transformScript": "lastOutput + 1", "runIf": run_if}))
+    };
+    let nodes = [
+        node("zero", "transform", json!({"transformScript": "0"})),
+        condition("long", "metadata.pages > 10 and context.get('kind', 'x') == 'x'", "fail"),
+        condition("odd", "metadata.pages % 2", "fail"),
+        condition("lost", "metadata.words > 1", "skip"),
+        condition("wrong", "metadata.words > 1", "fail"),
+    ];
+    let edges = "begin>zero zero>long long>odd odd>lost lost>wrong wrong>finish wrong:error>finish";
+    let run = scene.run(graph(nodes, edges), json!({"pages": 12})).await;
+    run.end().await;
+    let log = run.log().await;
+    let fate = |id: &str| (course(&log, id).pop().unwrap(), last_update(&log, id)["reason"].clone());
+    assert_eq!(fate("long"), ("completed".to_owned(), Value::Null));
+    assert_eq!(fate("odd"), ("skipped".to_owned(), json!("`runIf` is false")));
+    let (status, reason) = fate("lost");
+    assert!(status == "skipped" && reason.as_str().unwrap().contains("words"), "{reason}");
+    let failed = last_update(&log, "wrong");
+    assert_eq!((&failed["status"], &failed["branch"]), (&json!("failed"), &json!("error")), "{failed}");
+    assert_eq!(last_update(&log, "long")["output"], 1);
+
+    let body = json!({"name": "w", "definition": line([
+        condition("a", "len(metadata) > 1", "skip"),
+        node("b", "transform", json!({"runIf": {"language": "basic", "expression": "1"}})),
+        node("c", "transform", json!({"runIf": {"language": "python", "expression": "1", "names": {"x": "{{"}}})),
+    ])});
+    let path = format!("{}/workflows", scene.place.pod());
+    let problem = scene.ann.post(&path, body).await.problem(422, "invalid_workflow");
+    let mut paths = error_paths(&problem);
+    paths.sort_unstable();
+    let expected = ["1/data/runIf/expression", "2/data/runIf/language", "3/data/runIf/names/x"];
+    assert_eq!(paths, expected.map(|path| format!("/definition/nodes/{path}")), "{problem:#}");
 }
