@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that everything the tests need is on this machine, and says what it does. As root on a Debian-like system
 # missing packages are installed; otherwise they are named and the script fails. Rust itself is the one thing it does
-# not install.
+# not install. The Python packages of tests/requirements.txt go to target/test-python.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -30,7 +30,25 @@ command -v npm >/dev/null || packages+=(npm)
 command -v openssl >/dev/null || packages+=(openssl)
 { command -v python3 && [ -x /usr/bin/python3 ]; } >/dev/null || packages+=(python3)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
-[ "${#packages[@]}" -gt 0 ] || exit 0
+
+# The interpreter that tests compare with: made again when the requirements change or it no longer starts.
+make_test_python() {
+    local venv=${CARGO_TARGET_DIR:-$root/target}/test-python
+    if cmp -s "$root/tests/requirements.txt" "$venv/requirements.txt" && "$venv/bin/python" -c '' 2>/dev/null; then
+        return
+    fi
+    say "making $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt" >&2
+    # Last, so that what was interrupted is made again.
+    cp "$root/tests/requirements.txt" "$venv/requirements.txt"
+}
+
+if [ "${#packages[@]}" -eq 0 ]; then
+    make_test_python
+    exit 0
+fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     say "these Debian packages (or their like) are missing: ${packages[*]}"
@@ -48,4 +66,5 @@ trap 'rm -f "$no_cluster"; rmdir "$(dirname "$no_cluster")" 2>/dev/null || true'
 apt-get update -qq >&2
 apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
 "$root/scripts/test-postgres.sh" binaries >/dev/null
+make_test_python
 say "done"

@@ -129,8 +129,9 @@ fn divide(left: i128, right: i128) -> Result<f64, Failure> {
     if dividend <= EXACT && divisor <= EXACT {
         return Ok(left as f64 / right as f64);
     }
+    let negative = (left < 0) != (right < 0);
     if dividend == 0 {
-        return Ok(0.0);
+        return Ok(if negative { -0.0 } else { 0.0 });
     }
     // More bits of the quotient than a float has, by long division; the last one says whether anything follows.
     let mut quotient = dividend / divisor;
@@ -147,7 +148,7 @@ fn divide(left: i128, right: i128) -> Result<f64, Failure> {
     }
     quotient |= u128::from(rest != 0);
     let magnitude = quotient as f64 * 2.0_f64.powi(exponent);
-    Ok(if (left < 0) == (right < 0) { magnitude } else { -magnitude })
+    Ok(if negative { -magnitude } else { magnitude })
 }
 
 fn power(base: Number, exponent: Number) -> Result<Number, Failure> {
@@ -211,7 +212,9 @@ mod tests {
             (i128::MAX, i128::MAX, 1.0),
             (i128::MIN, i128::MIN, 1.0),
             (-1, i128::MAX, -1.0 / BEYOND),
-            (0, i128::MIN, 0.0),
+            (0, i128::MIN, -0.0),
+            (0, i128::MAX, 0.0),
+            (0, -1, -0.0),
             (i128::MAX, -2, -BEYOND / 2.0),
         ] {
             assert_eq!(divide(left, right).unwrap().to_bits(), f64::to_bits(expected), "{left} / {right}");

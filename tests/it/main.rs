@@ -6,6 +6,7 @@
 mod buckets;
 mod cli;
 mod cluster;
+mod condition;
 mod crash;
 mod facade;
 mod floors;
