@@ -14,6 +14,7 @@ pub mod ids;
 pub mod notification;
 pub mod receipt;
 pub mod schedule;
+pub mod subject;
 pub mod subscription;
 pub mod suspension;
 pub mod task;

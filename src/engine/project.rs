@@ -10,8 +10,9 @@ use crate::{
         artifact::Artifact,
         audit::AuditEntry,
         event::{Event, StandingChange, TaskUpdateEvent},
-        execution::{Execution, ExecutionOrigin},
+        execution::{Execution, ExecutionOrigin, ExecutionStatus},
         ids::{InstanceId, TaskId},
+        subject::complete_label,
         suspension::{Interrupt, Standing, Suspension, SuspensionState},
         task::{Task, TaskState},
         webhook::WebhookDelivery,
@@ -19,8 +20,8 @@ use crate::{
     store::{
         catalogue::IdempotentReply,
         commit::{
-            Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange,
-            TaskChange, TimerChange,
+            Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SubjectLabel,
+            SuspensionChange, TaskChange, TimerChange,
         },
         schedules::Settlement,
     },
@@ -158,6 +159,7 @@ pub fn commit(
         delivery: placement.delivery,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
         artifacts: artifacts(events),
+        label: completion_label(origin, state, now),
     }
 }
 
@@ -283,6 +285,13 @@ fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec
         !changes.iter().any(|change| matches!(change, SuspensionChange::Close { id: closed, .. } if closed == id))
     }));
     changes
+}
+
+/// The label that an execution which completes puts on its subject.
+fn completion_label(origin: &ExecutionOrigin, state: &State, at: Instant) -> Option<SubjectLabel> {
+    let subject_id = origin.subject.as_deref().filter(|_| state.status == ExecutionStatus::Completed)?.parse().ok()?;
+    let name = complete_label(&origin.context)?.to_owned();
+    Some(SubjectLabel { pod_id: origin.pod_id, subject_id, name, at })
 }
 
 /// The files that the events tell of.
