@@ -123,8 +123,11 @@ walks! {
      WHERE n.workspace_id = $1 AND n.name = $5 AND s.workspace_id = n.workspace_id AND s.id = n.subject_id", "n.subject_id";
 }
 
-const WORKFLOWS_ABOUT: &str = "SELECT DISTINCT workflow_id FROM executions
-     WHERE workspace_id = $1 AND subject = $2 AND pod_id = $3 ORDER BY workflow_id LIMIT +$4";
+/// `MATERIALIZED`: SQLite would walk through all executions of the workspace by their workflows, to have nothing to sort.
+const WORKFLOWS_ABOUT: &str = "WITH found AS MATERIALIZED (
+         SELECT workflow_id FROM executions WHERE workspace_id = $1 AND subject = $2 AND pod_id = $3
+     )
+     SELECT DISTINCT workflow_id FROM found ORDER BY workflow_id LIMIT +$4";
 
 #[async_trait]
 impl<B: Backend> Subjects for SqlStore<B> {
@@ -254,13 +257,15 @@ mod tests {
             (BY_POD.part, "subjects_by_pod (workspace_id=? AND pod_id=?)"),
             (BY_LABEL.list, "subject_labels_by_name (workspace_id=? AND name=? AND subject_id<?)"),
             (BY_LABEL.part, "subject_labels_by_name (workspace_id=? AND name=?)"),
-            (WORKFLOWS_ABOUT, "executions_by_subject (workspace_id=? AND subject=?)"),
         ] {
             let steps = plan(sql).await;
             assert!(steps[0].ends_with(index), "{steps:?}");
             assert!(!steps.iter().any(|step| step.contains("SCAN")), "{steps:?}");
-            assert!(sql == WORKFLOWS_ABOUT || !steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
+            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
         }
+        let steps = plan(WORKFLOWS_ABOUT).await;
+        let found = "executions_by_subject (workspace_id=? AND subject=?)";
+        assert!(steps.iter().any(|step| step.ends_with(found)), "{steps:?}");
         for batch in [&TOUCH_LABELLED, &ADD_LABELS, &THESE] {
             let (_, sql) = batch.sqlite(3).next().expect("a statement");
             let steps = plan(sql).await;
