@@ -28,7 +28,7 @@ use super::{
     may_pass,
 };
 
-/// How often a change of labels is tried while others change the same subject.
+/// How often a change is tried while others change the same subject.
 const ATTEMPTS: usize = 8;
 /// What the reply below an idempotency key is called that says what became of the subject.
 const PART: &str = "subject";
@@ -64,67 +64,66 @@ pub async fn create(engine: &Engine, mut subject: Subject, on: On<'_>) -> Result
     if let Some(done) = done_before(engine, on.door).await? {
         return tell(engine, "subject.created", done, on).await;
     }
-    subject.sort_labels();
+    // First: a problem names the place that the caller has given.
     check(&subject)?;
+    subject.sort_labels();
     let change = Change::CreateSubject(Box::new(subject.clone()));
     let subject = carry_out(engine, change, subject, on).await?;
     tell(engine, "subject.created", subject, on).await
 }
 
 /// Changes a subject to what `revise` makes of it, and tells of it; what stays the same is neither written nor told. With
-/// `expected`, only if it was changed so often: `Refused` with [`SUBJECT_CHANGED`] if not. Id, pod, author and count are not
-/// for `revise`.
+/// `expected`, only if it was changed so often: `Refused` with [`SUBJECT_CHANGED`] if not. Without it, `revise` is asked again
+/// when others were faster, so what it adds or takes away is none of theirs. Id, pod, author and count are not for `revise`.
 pub async fn update(
     engine: &Engine,
-    (workspace, id): (WorkspaceId, SubjectId),
+    of: (WorkspaceId, SubjectId),
     expected: Option<i64>,
     on: On<'_>,
-    revise: impl FnOnce(&mut Subject) + Send,
+    revise: impl Fn(&mut Subject) + Send + Sync,
 ) -> Result<Subject, SubjectError> {
     if let Some(done) = done_before(engine, on.door).await? {
         return tell(engine, "subject.updated", done, on).await;
     }
+    let mut attempt = 1;
+    loop {
+        match try_update(engine, of, expected, on, &revise).await {
+            Err(SubjectError::Engine(EngineError::Store(StoreError::Refused(SUBJECT_CHANGED))))
+                if expected.is_none() && attempt < ATTEMPTS =>
+            {
+                attempt += 1;
+            }
+            Ok(Some(after)) => return tell(engine, "subject.updated", after, on).await,
+            Ok(None) => return Ok(engine.store().subject(of.0, of.1).await?),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The subject as it is afterwards; none if nothing has changed.
+async fn try_update(
+    engine: &Engine,
+    (workspace, id): (WorkspaceId, SubjectId),
+    expected: Option<i64>,
+    on: On<'_>,
+    revise: &(impl Fn(&mut Subject) + Send + Sync),
+) -> Result<Option<Subject>, SubjectError> {
     let before = engine.store().subject(workspace, id).await?;
     if expected.is_some_and(|expected| expected != before.change_sequence) {
         return Err(StoreError::Refused(SUBJECT_CHANGED).into());
     }
     let mut after = before.clone();
     revise(&mut after);
+    check(&after)?;
     after.sort_labels();
     if after == before {
-        return Ok(before);
+        return Ok(None);
     }
-    check(&after)?;
     after.change_sequence = before.change_sequence + 1;
     after.updated_at = on.author.at.max(before.updated_at);
     let expected_change_sequence = before.change_sequence;
     let change = Change::UpdateSubject { subject: Box::new(after.clone()), expected_change_sequence };
-    let after = carry_out(engine, change, after, on).await?;
-    tell(engine, "subject.updated", after, on).await
-}
-
-/// Adds labels and takes others away, whatever else is changed at the same time, and tells of it.
-pub async fn relabel(
-    engine: &Engine,
-    subject: (WorkspaceId, SubjectId),
-    (add, remove): (&[String], &[String]),
-    on: On<'_>,
-) -> Result<Subject, SubjectError> {
-    let mut attempt = 1;
-    loop {
-        let revise = |subject: &mut Subject| {
-            subject.labels.retain(|label| !remove.contains(label));
-            subject.labels.extend_from_slice(add);
-        };
-        match update(engine, subject, None, on, revise).await {
-            Err(SubjectError::Engine(EngineError::Store(StoreError::Refused(SUBJECT_CHANGED))))
-                if attempt < ATTEMPTS =>
-            {
-                attempt += 1;
-            }
-            outcome => return outcome,
-        }
-    }
+    carry_out(engine, change, after, on).await.map(Some)
 }
 
 /// Deletes a subject, and tells of it. Executions about it stay.

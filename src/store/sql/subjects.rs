@@ -269,8 +269,8 @@ mod tests {
         for batch in [&TOUCH_LABELLED, &ADD_LABELS, &THESE] {
             let (_, sql) = batch.sqlite(3).next().expect("a statement");
             let steps = plan(sql).await;
-            let found = "SEARCH s USING INDEX sqlite_autoindex_subjects_1 (workspace_id=? AND id=?)";
-            assert!(steps.iter().any(|step| step == found), "{steps:?}");
+            let is_found = |step: &String| step.starts_with("SEARCH s USING") && step.ends_with("AND id=?)");
+            assert!(steps.iter().any(is_found), "{steps:?}");
         }
     }
 
