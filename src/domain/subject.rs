@@ -190,7 +190,8 @@ mod tests {
     fn problems_name_their_field() {
         assert_eq!(subject().problem(), None);
         let large = object(json!({ "x": "y".repeat(MAX_DATA_BYTES) }));
-        let changes: [(&str, Box<dyn Fn(&mut Subject)>); 11] = [
+        type Change<'a> = Box<dyn Fn(&mut Subject) + 'a>;
+        let changes: [(&str, Change<'_>); 11] = [
             ("/path", Box::new(|s| s.path = String::new())),
             ("/path", Box::new(|s| s.path = "ä".repeat(1025))),
             ("/path", Box::new(|s| s.path = "a\0".to_owned())),
