@@ -74,6 +74,16 @@ impl Subject {
         self.labels.dedup();
     }
 
+    /// Adds labels that it does not have, and takes others away first.
+    pub fn relabel(&mut self, add: &[String], remove: &[String]) {
+        self.labels.retain(|label| !remove.contains(label));
+        for label in add {
+            if !self.labels.contains(label) {
+                self.labels.push(label.clone());
+            }
+        }
+    }
+
     /// The first thing that is wrong with what somebody has written into it.
     pub fn problem(&self) -> Option<SubjectProblem> {
         let wrong = |path: String, message: String| Some(SubjectProblem { path, message });

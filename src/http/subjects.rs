@@ -250,7 +250,11 @@ async fn update_subject(
         let engine = engine.clone();
         async move {
             let on = On { author: &author, door: door.as_ref() };
-            subjects::update(&engine, of, body.change_sequence, on, |subject| revise(subject, &body)).await
+            let revise = |subject: &mut Subject| revise(subject, &body);
+            match body.change_sequence {
+                Some(expected) => subjects::update(&engine, of, Some(expected), on, revise).await,
+                None => subjects::amend(&engine, of, on, revise).await,
+            }
         }
     };
     match engine.apart(updating).await? {
@@ -313,12 +317,7 @@ fn revise(subject: &mut Subject, body: &UpdateSubject) {
     if let Some(labels) = body.labels {
         subject.labels = labels;
     }
-    subject.labels.retain(|label| !body.remove_labels.contains(label));
-    for label in body.add_labels {
-        if !subject.labels.contains(&label) {
-            subject.labels.push(label);
-        }
-    }
+    subject.relabel(&body.add_labels, &body.remove_labels);
     merge_patch(&mut subject.metadata, body.metadata.unwrap_or_default());
     merge_patch(&mut subject.external_data, body.external_data.unwrap_or_default());
     if let Some(status) = body.status {

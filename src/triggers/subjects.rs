@@ -32,6 +32,8 @@ use super::{
 const ATTEMPTS: usize = 8;
 /// What the reply below an idempotency key is called that says what became of the subject.
 const PART: &str = "subject";
+/// What is told of a subject that has changed.
+const UPDATED: &str = "subject.updated";
 
 /// Why a subject was not made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -73,41 +75,61 @@ pub async fn create(engine: &Engine, mut subject: Subject, on: On<'_>) -> Result
 }
 
 /// Changes a subject to what `revise` makes of it, and tells of it; what stays the same is neither written nor told. With
-/// `expected`, only if it was changed so often: `Refused` with [`SUBJECT_CHANGED`] if not. Without it, `revise` is asked again
-/// when others were faster, so what it adds or takes away is none of theirs. Id, pod, author and count are not for `revise`.
+/// `expected`, only if it was changed so often. `Refused` with [`SUBJECT_CHANGED`] if others were faster. Id, pod, author and
+/// count are not for `revise`.
 pub async fn update(
     engine: &Engine,
     of: (WorkspaceId, SubjectId),
     expected: Option<i64>,
     on: On<'_>,
+    revise: impl FnOnce(&mut Subject) + Send,
+) -> Result<Subject, SubjectError> {
+    match done_before(engine, on.door).await? {
+        Some(done) => tell(engine, UPDATED, done, on).await,
+        None => update_once(engine, of, expected, on, revise).await,
+    }
+}
+
+/// As [`update`], on top of what others have made of the subject: `revise` is asked again when they were faster.
+pub async fn amend(
+    engine: &Engine,
+    of: (WorkspaceId, SubjectId),
+    on: On<'_>,
     revise: impl Fn(&mut Subject) + Send + Sync,
 ) -> Result<Subject, SubjectError> {
     if let Some(done) = done_before(engine, on.door).await? {
-        return tell(engine, "subject.updated", done, on).await;
+        return tell(engine, UPDATED, done, on).await;
     }
     let mut attempt = 1;
     loop {
-        match try_update(engine, of, expected, on, &revise).await {
+        match update_once(engine, of, None, on, &revise).await {
             Err(SubjectError::Engine(EngineError::Store(StoreError::Refused(SUBJECT_CHANGED))))
-                if expected.is_none() && attempt < ATTEMPTS =>
+                if attempt < ATTEMPTS =>
             {
                 attempt += 1;
             }
-            Ok(Some(after)) => return tell(engine, "subject.updated", after, on).await,
-            Ok(None) => return Ok(engine.store().subject(of.0, of.1).await?),
-            Err(error) => return Err(error),
+            outcome => return outcome,
         }
     }
 }
 
-/// The subject as it is afterwards; none if nothing has changed.
-async fn try_update(
+/// Adds labels and takes others away, whatever else is changed at the same time, and tells of it.
+pub async fn relabel(
+    engine: &Engine,
+    of: (WorkspaceId, SubjectId),
+    (add, remove): (&[String], &[String]),
+    on: On<'_>,
+) -> Result<Subject, SubjectError> {
+    amend(engine, of, on, |subject| subject.relabel(add, remove)).await
+}
+
+async fn update_once(
     engine: &Engine,
     (workspace, id): (WorkspaceId, SubjectId),
     expected: Option<i64>,
     on: On<'_>,
-    revise: &(impl Fn(&mut Subject) + Send + Sync),
-) -> Result<Option<Subject>, SubjectError> {
+    revise: impl FnOnce(&mut Subject) + Send,
+) -> Result<Subject, SubjectError> {
     let before = engine.store().subject(workspace, id).await?;
     if expected.is_some_and(|expected| expected != before.change_sequence) {
         return Err(StoreError::Refused(SUBJECT_CHANGED).into());
@@ -117,13 +139,14 @@ async fn try_update(
     check(&after)?;
     after.sort_labels();
     if after == before {
-        return Ok(None);
+        return Ok(before);
     }
     after.change_sequence = before.change_sequence + 1;
     after.updated_at = on.author.at.max(before.updated_at);
     let expected_change_sequence = before.change_sequence;
     let change = Change::UpdateSubject { subject: Box::new(after.clone()), expected_change_sequence };
-    carry_out(engine, change, after, on).await.map(Some)
+    let after = carry_out(engine, change, after, on).await?;
+    tell(engine, UPDATED, after, on).await
 }
 
 /// Deletes a subject, and tells of it. Executions about it stay.
