@@ -57,6 +57,8 @@ ids! {
     ScheduleId,
     /// An event from outside.
     EventId,
+    /// A thing that executions are about.
+    SubjectId,
     /// A bulk job.
     BulkJobId,
     /// A webhook; it is its public address.

@@ -15,6 +15,7 @@ pub mod notification;
 pub mod receipt;
 pub mod reprocessing;
 pub mod schedule;
+pub mod subject;
 pub mod subscription;
 pub mod suspension;
 pub mod task;

@@ -151,6 +151,7 @@ impl Engine {
                 audit: Vec::new(),
                 slot: None,
                 delivery: None,
+                label: None,
             };
             match self.0.committer.commit(commit).await {
                 Err(EngineError::Conflict) => {}

@@ -13,6 +13,7 @@ use crate::{
         execution::{Execution, ExecutionOrigin, ExecutionStatus},
         ids::{InstanceId, TaskId},
         reprocessing::Reprocessing,
+        subject::complete_label,
         suspension::{Interrupt, Standing, Suspension, SuspensionState},
         task::{Task, TaskState},
         webhook::WebhookDelivery,
@@ -21,7 +22,7 @@ use crate::{
         catalogue::IdempotentReply,
         commit::{
             Commit, Debounced, DedupeKey, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, Reprocesses,
-            SuspensionChange, TaskChange, TimerChange,
+            SubjectLabel, SuspensionChange, TaskChange, TimerChange,
         },
         schedules::Settlement,
     },
@@ -160,6 +161,7 @@ pub fn commit(
         delivery: placement.delivery,
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
         artifacts: artifacts(events),
+        label: completion_label(origin, state, now),
     }
 }
 
@@ -298,6 +300,13 @@ fn suspensions(origin: &ExecutionOrigin, events: &[Event], state: &State) -> Vec
         !changes.iter().any(|change| matches!(change, SuspensionChange::Close { id: closed, .. } if closed == id))
     }));
     changes
+}
+
+/// The label that an execution which completes puts on its subject.
+fn completion_label(origin: &ExecutionOrigin, state: &State, at: Instant) -> Option<SubjectLabel> {
+    let subject_id = origin.subject.as_deref().filter(|_| state.status == ExecutionStatus::Completed)?.parse().ok()?;
+    let name = complete_label(&origin.context)?.to_owned();
+    Some(SubjectLabel { pod_id: origin.pod_id, subject_id, name, at })
 }
 
 /// The files that the events tell of.

@@ -13,7 +13,7 @@ use serde_path_to_error::Segment;
 
 use super::error::{Code, Problem};
 use crate::domain::ids::{
-    ApiKeyId, ArtifactId, BulkJobId, DeliveryId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId,
+    ApiKeyId, ArtifactId, BulkJobId, DeliveryId, ExecutionId, InviteId, NotificationId, PodId, ScheduleId, SubjectId,
     SuspensionId, TaskId, WebhookId, WorkflowId, WorkspaceId,
 };
 
@@ -159,6 +159,7 @@ path_params! {
     NotificationId, "notificationId", "notification";
     ScheduleId, "scheduleId", "schedule";
     BulkJobId, "bulkJobId", "bulk job";
+    SubjectId, "subjectId", "subject";
     WebhookId, "webhookId", "webhook";
     DeliveryId, "deliveryId", "delivery";
     ArtifactId, "artifactId", "artifact";

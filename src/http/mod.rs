@@ -48,6 +48,8 @@ mod receipts;
 pub(crate) mod respond;
 mod schedules;
 mod stream_tokens;
+mod subject_reprocess;
+mod subjects;
 mod suspensions;
 mod tasks;
 mod webhook_deliveries;
@@ -99,6 +101,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(workflow_versions::routes())
         .merge(schedules::routes())
         .merge(events::routes())
+        .merge(subjects::routes())
+        .merge(subject_reprocess::routes())
         .merge(webhooks::routes())
         .merge(webhook_deliveries::routes())
         .merge(webhook_trigger::routes())

@@ -9,8 +9,12 @@ use crate::{
         bulk::BulkJob,
         definition::Definition,
         identity::{ApiKey, Group, Invite, Member},
-        ids::{ApiKeyId, BulkJobId, ExecutionId, InviteId, PodId, ScheduleId, WebhookId, WorkflowId, WorkspaceId},
+        ids::{
+            ApiKeyId, BulkJobId, ExecutionId, InviteId, PodId, ScheduleId, SubjectId, WebhookId, WorkflowId,
+            WorkspaceId,
+        },
         schedule::{Schedule, Slot},
+        subject::Subject,
         webhook::Webhook,
         workflow::{Pod, Workflow, Workspace},
     },
@@ -108,6 +112,18 @@ pub enum Change {
     },
     /// The webhook and its ledger. What it has started stays.
     DeleteWebhook(WorkspaceId, WebhookId),
+    /// A subject. `Taken("path")`.
+    CreateSubject(Box<Subject>),
+    /// The whole row as it is afterwards, with its labels. `Taken("path")`; `Refused` with
+    /// [`SUBJECT_CHANGED`](super::subjects::SUBJECT_CHANGED) if it was changed since it was read.
+    UpdateSubject {
+        /// The row afterwards.
+        subject: Box<Subject>,
+        /// The row's `change_sequence` as the caller has read it.
+        expected_change_sequence: i64,
+    },
+    /// The subject and its labels. Executions about it stay.
+    DeleteSubject(WorkspaceId, SubjectId),
 }
 
 impl Change {
@@ -181,10 +197,22 @@ impl Change {
                 (webhook.workspace_id, "webhook.secret_rotated", webhook.id.to_string(), detail)
             }
             Self::DeleteWebhook(workspace, id) => (*workspace, "webhook.deleted", id.to_string(), json!({})),
+            Self::CreateSubject(subject) => {
+                (subject.workspace_id, "subject.created", subject.id.to_string(), told_of_subject(subject))
+            }
+            Self::UpdateSubject { subject, .. } => {
+                (subject.workspace_id, "subject.updated", subject.id.to_string(), told_of_subject(subject))
+            }
+            Self::DeleteSubject(workspace, id) => (*workspace, "subject.deleted", id.to_string(), json!({})),
         };
         let Author { id, at } = author.clone();
         let detail = detail.as_object().cloned().unwrap_or_default();
         Some(AuditEntry { workspace_id, at, actor: id, action, subject, detail })
+    }
+
+    /// Whether it is a change of a subject, and of nothing else.
+    pub fn is_of_subject(&self) -> bool {
+        matches!(self, Self::CreateSubject(_) | Self::UpdateSubject { .. } | Self::DeleteSubject(..))
     }
 }
 
@@ -200,6 +228,14 @@ fn told_of_webhook(webhook: &Webhook) -> serde_json::Value {
     json!({
         "name": webhook.name, "workflowId": webhook.workflow_id, "verification": webhook.verification,
         "response": webhook.response, "enabled": webhook.enabled,
+    })
+}
+
+/// Nothing of its data, which may be large.
+fn told_of_subject(subject: &Subject) -> serde_json::Value {
+    json!({
+        "podId": subject.pod_id, "path": subject.path, "store": subject.store, "labels": subject.labels,
+        "status": subject.status, "locked": subject.locked, "changeSequence": subject.change_sequence,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::{
         audit::AuditEntry,
         execution::{Execution, ExecutionProgress},
         identity::Role,
-        ids::{ExecutionId, InstanceId, PodId, SuspensionId, TaskId, WorkflowId, WorkspaceId},
+        ids::{ExecutionId, InstanceId, PodId, SubjectId, SuspensionId, TaskId, WorkflowId, WorkspaceId},
         notification::{Notification, ResponseLink},
         reprocessing::Reprocessing,
         suspension::{Decision, Standing, Suspension, SuspensionState},
@@ -64,6 +64,22 @@ pub struct Commit {
     pub slot: Option<Box<Settlement>>,
     /// The delivery to a webhook that it is started for.
     pub delivery: Option<Box<WebhookDelivery>>,
+    /// A label that its subject gets.
+    pub label: Option<SubjectLabel>,
+}
+
+/// A label for a subject. Nothing happens where there is no such subject in the pod, where it has the label, and where it has
+/// as many as it may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectLabel {
+    /// The pod that the subject must be in.
+    pub pod_id: PodId,
+    /// The subject.
+    pub subject_id: SubjectId,
+    /// The label; nothing is wrong with it ([`crate::domain::subject::label_problem`]).
+    pub name: String,
+    /// When the subject is changed.
+    pub at: Instant,
 }
 
 /// A key that stands for an execution of a workflow.

@@ -3,7 +3,7 @@
 //! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
 //! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds
 //! what settles a slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need, [`artifacts`] what is known of files,
-//! [`standings`] what is shown beside the rows. [`sql`] is the one implementation, over a small backend for each database.
+//! [`standings`] what is shown beside the rows, [`subjects`] what executions are about. [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
@@ -17,6 +17,7 @@ mod rows;
 pub mod schedules;
 pub mod sql;
 pub mod standings;
+pub mod subjects;
 pub mod tasks;
 
 use std::collections::{BTreeSet, HashMap};
@@ -98,6 +99,7 @@ pub trait Store:
     + tasks::Tasks
     + artifacts::Artifacts
     + standings::Standings
+    + subjects::Subjects
     + Send
     + Sync
     + 'static

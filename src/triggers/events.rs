@@ -87,8 +87,14 @@ struct Plan {
 /// What is kept of an execution that was started.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
-    execution_id: ExecutionId,
+pub(super) struct Kept {
+    pub(super) execution_id: ExecutionId,
+}
+
+impl Kept {
+    pub(super) fn of(execution: &Execution) -> Self {
+        Self { execution_id: execution.origin.id }
+    }
 }
 
 /// Takes an event on behalf of `by`. `door` is the reply under the request's idempotency key, as far as it is known yet.
@@ -180,7 +186,7 @@ async fn begin(
         slot: None,
     };
     let reply: ReplyFor = door.cloned().map(|door| -> Arc<dyn Fn(&Execution) -> IdempotentReply + Send + Sync> {
-        Arc::new(move |execution| below(&door, &workflow_id.to_string(), &Kept { execution_id: execution.origin.id }))
+        Arc::new(move |execution| below(&door, &workflow_id.to_string(), &Kept::of(execution)))
     });
     match (engine.trigger(trigger, reply).await, door) {
         (Ok(execution), _) => Ok(Outcome::Started(execution.origin.id)),
@@ -192,13 +198,13 @@ async fn begin(
 }
 
 /// A reply under a key below that of the request. No client has such a key: it holds a space.
-fn below(door: &IdempotentReply, part: &str, body: &impl Serialize) -> IdempotentReply {
+pub(super) fn below(door: &IdempotentReply, part: &str, body: &impl Serialize) -> IdempotentReply {
     let body = json!(body).to_string();
     IdempotentReply { key: format!("{} {part}", door.key), location: None, body, ..door.clone() }
 }
 
 /// What was kept below a key, if it was by the same request.
-fn read<T: DeserializeOwned>(stored: IdempotentReply, door: &IdempotentReply) -> Result<T, EngineError> {
+pub(super) fn read<T: DeserializeOwned>(stored: IdempotentReply, door: &IdempotentReply) -> Result<T, EngineError> {
     if stored.request_digest != door.request_digest {
         return Err(EngineError::Repeated(Box::new(stored)));
     }

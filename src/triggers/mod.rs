@@ -1,9 +1,11 @@
-//! What starts executions without a caller who asks for one: schedules, webhooks, events, bulk jobs. A trigger decides that
+//! What starts executions without a caller who asks for one: schedules, webhooks, events, bulk jobs, changes of subjects. A trigger decides that
 //! something is to be started; what becomes of it is the engine's.
 
 pub mod bulk;
 pub mod events;
+pub mod reprocess;
 pub mod schedules;
+pub mod subjects;
 pub mod webhooks;
 
 use crate::{engine::EngineError, store::StoreError};

@@ -15,7 +15,7 @@ use crate::{
     clock::Instant,
     domain::ids::{
         ApiKeyId, ArtifactId, BulkJobId, DeliveryId, ExecutionId, InstanceId, InviteId, LinkId, NotificationId, PodId,
-        ScheduleId, SuspensionId, TaskId, WebhookId, WorkflowId, WorkspaceId,
+        ScheduleId, SubjectId, SuspensionId, TaskId, WebhookId, WorkflowId, WorkspaceId,
     },
     store::{Hint, StoreError},
 };
@@ -70,7 +70,7 @@ cell_from! {
         SuspensionId => |id| id.0, TaskId => |id| id.0, ApiKeyId => |id| id.0, InviteId => |id| id.0, InstanceId => |id| id.0,
         ScheduleId => |id| id.0, NotificationId => |id| id.0, LinkId => |id| id.0,
         WebhookId => |id| id.0, DeliveryId => |id| id.0, BulkJobId => |id| id.0,
-        ArtifactId => |id| id.0;
+        ArtifactId => |id| id.0, SubjectId => |id| id.0;
     Int: i64 => |number| number, i32 => i64::from, u16 => i64::from, Instant => |at| at.0;
     Text: &str => |text| Arc::from(text), String => Arc::from, &String => |text| Arc::from(text.as_str()), Arc<str> => |text| text;
     Bytes: &[u8] => |bytes| Arc::from(bytes), Vec<u8> => Arc::from, &Vec<u8> => |bytes| Arc::from(bytes.as_slice());

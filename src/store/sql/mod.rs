@@ -28,6 +28,7 @@ mod schedules;
 mod secrets;
 mod sqlite;
 mod standings;
+mod subjects;
 mod suspensions;
 mod tail;
 mod tasks;

@@ -95,6 +95,7 @@ async fn add(scene: &Scene, execution: &str, name: &str, content_type: &str, byt
         audit: Vec::new(),
         slot: None,
         delivery: None,
+        label: None,
     };
     store.commit(&[commit]).await.unwrap().remove(0).unwrap();
     object.artifact_id.to_string()

@@ -333,7 +333,7 @@ async fn the_same_key_gets_the_same_reply(backend: Backend) {
 }
 
 /// Runs a statement beside the server.
-async fn beside(scene: &Scene, sql: &str) -> u64 {
+pub async fn beside(scene: &Scene, sql: &str) -> u64 {
     let (url, sql) = (scene.app.store_url(), AssertSqlSafe(sql.to_owned()));
     if url.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(&url).await.unwrap();

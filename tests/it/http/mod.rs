@@ -40,6 +40,8 @@ mod schedule_slots;
 mod schedules;
 mod server;
 mod stream_tokens;
+mod subject_reprocess;
+mod subjects;
 mod suspension_handling;
 mod suspensions;
 mod task_artifacts;

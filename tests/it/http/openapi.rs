@@ -239,6 +239,7 @@ async fn every_described_operation_succeeds() {
     ann.post(&format!("{suspension}/answer"), json!({"approved": true})).await.expect(200);
     run.output().await;
     ann.get(&format!("{suspension}/receipt")).await.expect(200);
+    walk_subjects(&scene, &id).await;
     walk_links(&scene).await;
     walk_tasks(&scene).await;
     walk_kinetic(&scene).await;
@@ -277,6 +278,25 @@ async fn every_described_operation_succeeds() {
     ann.delete(&pod).await.expect(204);
     ann.delete(&workspace).await.expect(204);
     assert_eq!(Contract::get().unanswered(), Vec::<String>::new());
+}
+
+/// The life of a subject.
+async fn walk_subjects(scene: &Scene, workflow: &str) {
+    let (ann, subjects) = (&scene.ann, format!("{}/subjects", scene.place.pod()));
+    let subject = ann.post(&subjects, json!({"path": "a.pdf"})).await.expect(201);
+    let path = format!("{subjects}/{}", subject["id"].as_str().unwrap());
+    ann.get(&subjects).await.expect(200);
+    ann.get(&path).await.expect(200);
+    ann.patch(&path, json!({"labels": ["new"]})).await.expect(200);
+    let begun = ann.post(&format!("{path}/reprocess"), json!({"workflowIds": [workflow]})).await.expect(202);
+    let paced = json!({"filter": {"label": "new"}, "perSecond": 1000});
+    let paced = ann.post(&format!("{subjects}/reprocess"), paced).await.expect(202);
+    for id in [&begun["executions"][0]["id"], &paced["executionIds"][0]] {
+        let run = scene.run_at(id.as_str().unwrap());
+        run.cancel().await.expect(204);
+        run.end().await;
+    }
+    ann.delete(&path).await.expect(204);
 }
 
 /// A worker's day.

@@ -288,6 +288,7 @@ pub fn create(execution: &Execution) -> Commit {
         audit: Vec::new(),
         slot: None,
         delivery: None,
+        label: None,
     }
 }
 

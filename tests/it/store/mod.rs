@@ -18,6 +18,7 @@ mod queue;
 mod reading;
 mod schedules;
 mod standings;
+mod subjects;
 mod subscriptions;
 mod tasks;
 mod webhooks;
@@ -169,6 +170,16 @@ contract! {
         a_commit_without_its_upload_is_not_written,
         what_is_due_is_removed_by_one_until_its_lease_is_over,
         objects_go_with_their_execution,
+    }
+    subjects {
+        subjects_are_kept_changed_and_deleted,
+        a_path_is_taken_once_per_store_and_pod,
+        lists_of_subjects_are_filtered_and_paged,
+        changes_of_a_subject_take_turns,
+        a_commit_puts_its_label_on_the_subject_once,
+        labels_of_many_commits_are_none_lost,
+        workflows_about_a_subject_are_those_of_the_pod,
+        subjects_go_with_their_pod_and_workspace,
     }
     catalogue {
         workspaces,

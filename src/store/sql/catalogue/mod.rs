@@ -6,6 +6,7 @@ mod heads;
 mod people;
 mod pods;
 mod schedules;
+mod subjects;
 mod subscriptions;
 mod webhooks;
 mod workflows;
@@ -54,7 +55,8 @@ impl<B: Backend> SqlStore<B> {
         idempotency: Option<IdempotentReply>,
     ) -> Result<(), StoreError> {
         let entry = change.audit(author);
-        let changing = self.memory.clone().map(Changing);
+        // Nothing of subjects is kept in memory, and there are many.
+        let changing = self.memory.clone().filter(|_| !change.is_of_subject()).map(Changing);
         let work = Arc::new((change, entry, idempotency, changing));
         self.write(move |connection| {
             let work = Arc::clone(&work);
@@ -136,6 +138,11 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
             webhooks::update_webhook::<B>(connection, webhook, *expected_updated_at).await
         }
         Change::DeleteWebhook(workspace, id) => webhooks::delete_webhook::<B>(connection, *workspace, *id).await,
+        Change::CreateSubject(subject) => subjects::create_subject::<B>(connection, subject).await,
+        Change::UpdateSubject { subject, expected_change_sequence } => {
+            subjects::update_subject::<B>(connection, subject, *expected_change_sequence).await
+        }
+        Change::DeleteSubject(workspace, id) => subjects::delete_subject::<B>(connection, *workspace, *id).await,
     }
 }
 

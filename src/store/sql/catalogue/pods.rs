@@ -28,7 +28,7 @@ const WORKSPACE_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
 /// Members, invites, keys, pods, workflows and versions go with their workspace by foreign key. What executions leave
 /// behind has none, which spares the hot path the check. The objects of artifacts are noted down to be removed.
-const DELETE_WORKSPACE: [&str; 11] = [
+const DELETE_WORKSPACE: [&str; 13] = [
     "DELETE FROM queue WHERE workspace_id = $1",
     "DELETE FROM timers WHERE workspace_id = $1",
     "DELETE FROM suspensions WHERE workspace_id = $1",
@@ -40,6 +40,8 @@ const DELETE_WORKSPACE: [&str; 11] = [
          SELECT workspace_id, id, execution_id, 0 FROM artifacts WHERE workspace_id = $1",
     "DELETE FROM artifacts WHERE workspace_id = $1",
     "DELETE FROM executions WHERE workspace_id = $1",
+    "DELETE FROM subjects WHERE workspace_id = $1",
+    "DELETE FROM subject_labels WHERE workspace_id = $1",
     "DELETE FROM workspaces WHERE id = $1",
 ];
 const DELETE_REPLIES: &str = "DELETE FROM idempotency WHERE scope = $1";
@@ -54,7 +56,7 @@ const UPDATE_POD: &str = "UPDATE pods SET name = $3, slug = $4, description = $5
      WHERE workspace_id = $1 AND id = $2";
 const POD_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1 AND pod_id = $2
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
-const DELETE_POD: [&str; 11] = [
+const DELETE_POD: [&str; 13] = [
     "DELETE FROM queue WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
     "DELETE FROM timers WHERE workspace_id = $1
@@ -72,6 +74,9 @@ const DELETE_POD: [&str; 11] = [
     "DELETE FROM artifacts WHERE workspace_id = $1
          AND execution_id IN (SELECT id FROM executions WHERE workspace_id = $1 AND pod_id = $2)",
     "DELETE FROM executions WHERE workspace_id = $1 AND pod_id = $2",
+    "DELETE FROM subject_labels WHERE workspace_id = $1
+         AND subject_id IN (SELECT id FROM subjects WHERE workspace_id = $1 AND pod_id = $2)",
+    "DELETE FROM subjects WHERE workspace_id = $1 AND pod_id = $2",
     "DELETE FROM pods WHERE workspace_id = $1 AND id = $2",
 ];
 const POD: &str = "SELECT id, workspace_id, name, slug, description, created_at, updated_at, max_running

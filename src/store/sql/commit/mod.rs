@@ -27,6 +27,7 @@ use super::{
     notifications::{ADD_LINKS, ADD_NOTIFICATIONS},
     run,
     schedules::{INSERT_SLOTS, MOVE_SCHEDULES},
+    subjects::{ADD_LABELS, TOUCH_LABELLED},
     tail::TailRow,
     tasks::{ADD_TASKS, EXTEND_LEASES, MOVE_TASKS, REMOVE_TASKS},
     transact,
@@ -402,6 +403,9 @@ fn projections(tables: &Tables) -> impl Iterator<Item = Step<'_>> {
         (&SET_TIMERS, Cow::Borrowed(&tables.timers)),
         (&CLEAR_TIMERS, Cow::Borrowed(&tables.cleared)),
         (&PUT_SNAPSHOTS, Cow::Borrowed(&tables.snapshots)),
+        // In this order: the subjects' rows are locked before their labels are written.
+        (&TOUCH_LABELLED, Cow::Borrowed(&tables.labels)),
+        (&ADD_LABELS, Cow::Borrowed(&tables.labels)),
     ];
     steps.into_iter().map(|(batch, rows)| Step { batch, rows, every: false })
 }

@@ -9,6 +9,7 @@ use crate::{
         audit::AuditEntry,
         execution::{Execution, ExecutionProgress},
         ids::{ExecutionId, InstanceId, PodId, WorkflowId, WorkspaceId},
+        subject::label_problem,
     },
     store::{
         catalogue::IdempotentReply,
@@ -22,6 +23,7 @@ use super::super::{
     batch::Rows,
     notifications::add_notices,
     schedules,
+    subjects::label_row,
     tail::TailRow,
     tasks::{self, TaskRows},
     webhooks,
@@ -65,6 +67,7 @@ pub struct Tables {
     pub timers: Rows,
     pub cleared: Rows,
     pub snapshots: Rows,
+    pub labels: Rows,
     /// With their members; they get their rows when the chain's end is known.
     pub audit: Vec<(usize, AuditEntry)>,
 }
@@ -122,6 +125,7 @@ pub fn holds_nul(member: &Commit) -> bool {
         || member.audit.iter().any(|entry| nul(&entry.actor) || nul(&entry.subject))
         || member.slot.as_ref().is_some_and(|settlement| schedules::holds_nul(settlement))
         || member.artifacts.iter().any(artifacts::holds_nul)
+        || member.label.as_ref().is_some_and(|label| label_problem(&label.name).is_some())
         || member.delivery.as_ref().is_some_and(|delivery| webhooks::holds_nul(delivery))
 }
 
@@ -201,6 +205,9 @@ impl Prepared {
         }
         if let Some(state) = &commit.snapshot {
             tables.snapshots.push(member, cells![workspace, id, progress.last_seq, state]);
+        }
+        if let Some(label) = &commit.label {
+            tables.labels.push(member, label_row(workspace, label));
         }
         tables.audit.extend(commit.audit.iter().map(|entry| (member, entry.clone())));
         let schedule = commit.slot.as_ref().map(|settlement| settlement.schedule_id.0);
@@ -305,6 +312,7 @@ impl Tables {
             timers,
             cleared,
             snapshots,
+            labels,
             audit,
         } = self;
         audit.retain(|(member, _)| alive(*member));
@@ -339,6 +347,7 @@ impl Tables {
             timers,
             cleared,
             snapshots,
+            labels,
         ] {
             rows.retain(&alive);
         }
