@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what lives there |
 //! |---|---|---|
-//! | 0 | [`domain`], [`expression`], [`condition`] | what things are; the expression language; the conditions of steps. No I/O, no async |
+//! | 0 | [`domain`], [`expression`], [`filter`], [`condition`] | what things are; the expression language; the filters of lists; the conditions of steps. No I/O, no async |
 //! | 1 | [`store`], [`outbound`], [`artifacts`], [`client`] | the two databases behind one trait; the guarded HTTP client; the bytes of artifacts; the client of the API |
 //! | 2 | [`nodes`] | one file per node type, and their registry |
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
@@ -29,6 +29,7 @@ pub mod domain;
 pub mod engine;
 pub mod expression;
 pub mod facade;
+pub mod filter;
 pub mod http;
 pub mod nodes;
 pub mod notify;

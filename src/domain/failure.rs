@@ -46,6 +46,54 @@ pub enum FailureCode {
     Internal,
 }
 
+impl FailureCode {
+    /// Every code.
+    pub const ALL: [Self; 18] = [
+        Self::ExpressionFailed,
+        Self::InvalidValue,
+        Self::HttpFailed,
+        Self::HttpStatus,
+        Self::AddressRefused,
+        Self::Timeout,
+        Self::ExecutionTimeout,
+        Self::Rejected,
+        Self::SuspensionExpired,
+        Self::Interrupted,
+        Self::ChildFailed,
+        Self::TaskFailed,
+        Self::WorkerLost,
+        Self::ItemFailed,
+        Self::LimitExceeded,
+        Self::ConcurrencyLimit,
+        Self::WorkflowUnavailable,
+        Self::Internal,
+    ];
+
+    /// The code's name as it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ExpressionFailed => "expression_failed",
+            Self::InvalidValue => "invalid_value",
+            Self::HttpFailed => "http_failed",
+            Self::HttpStatus => "http_status",
+            Self::AddressRefused => "address_refused",
+            Self::Timeout => "timeout",
+            Self::ExecutionTimeout => "execution_timeout",
+            Self::Rejected => "rejected",
+            Self::SuspensionExpired => "suspension_expired",
+            Self::Interrupted => "interrupted",
+            Self::ChildFailed => "child_failed",
+            Self::TaskFailed => "task_failed",
+            Self::WorkerLost => "worker_lost",
+            Self::ItemFailed => "item_failed",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::ConcurrencyLimit => "concurrency_limit",
+            Self::WorkflowUnavailable => "workflow_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// A failure value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -88,5 +136,20 @@ impl Failure {
     pub fn at_node(mut self, node_id: &str) -> Self {
         self.node_id.get_or_insert_with(|| node_id.to_owned());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_wire_and_the_code_comes_first() {
+        for code in FailureCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            // The store reads the code out of the stored text.
+            let text = serde_json::to_string(&Failure::new(code, "\"code\":\"x\"")).unwrap();
+            assert_eq!(text.split('"').nth(3), Some(code.as_str()), "{text}");
+        }
     }
 }

@@ -31,7 +31,32 @@ pub struct Subscription {
     /// An expression over `event`; only events for which it is true start the workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
+    /// The priority of what it starts: -100 to 100, higher first. It comes before that of the workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -100, maximum = 100)]
+    pub priority: Option<i32>,
+    /// A template over `event` that makes the `dedupeKey` of what it starts; an empty text is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dedupe_key: Option<String>,
+    /// What it adds to the context of what it starts: any JSON, with templates over `event` in its texts.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub context: Map<String, Value>,
 }
+
+/// What a subscription says of the execution that it starts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wish {
+    /// Its priority, if not that of the workflow.
+    pub priority: Option<i32>,
+    /// Its dedupe key.
+    pub dedupe_key: Option<String>,
+    /// Members of its context.
+    pub context: Map<String, Value>,
+}
+
+/// The longest dedupe key, in bytes.
+pub const MAX_KEY_BYTES: usize = 255;
 
 /// Something that has happened outside.
 #[derive(Clone, Debug, PartialEq)]

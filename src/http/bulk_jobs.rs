@@ -13,6 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     auth::{Editor, InPod, Viewer},
     error::{Code, Problem},
+    execution_fields::matching,
     extract::Param,
     idempotency::{Idempotent, NoBody, ReplyKey},
     query::{Limit, PageQuery, Query},
@@ -96,6 +97,9 @@ pub struct BulkFilter {
     created_after: Option<Instant>,
     /// Triggered before this instant.
     created_before: Option<Instant>,
+    /// As the parameter of the list of the same name.
+    #[schema(max_length = 4096)]
+    filter: Option<String>,
 }
 
 /// Which items are listed.
@@ -331,6 +335,7 @@ async fn found<R>(
         parent_execution_id: filter.parent_execution_id,
         created_after: filter.created_after,
         created_before: filter.created_before,
+        matching: matching("/filter/filter", Code::InvalidValue, filter.filter.as_slice())?,
         with_inputs: false,
     };
     let most = i64::try_from(MAX_ITEMS).map_err(Problem::internal)?;

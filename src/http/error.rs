@@ -360,6 +360,7 @@ impl From<StoreError> for Problem {
             StoreError::ForeignCursor => {
                 Self::field(Code::InvalidQuery, "cursor", "the cursor is not one of this list; begin again without it")
             }
+            StoreError::OffsetTooLarge => Self::new(Code::InvalidQuery, error.to_string()),
             StoreError::Refused(rule) => Self::new(Code::Conflict, rule),
             // Answered by `idempotency` before it comes here.
             StoreError::Repeated(_) => {

@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     auth::{Editor, InPod, OfPod, PrincipalKind, Viewer},
     error::{Code, Problem},
+    execution_fields::matching,
     extract::Param,
     idempotency::{Idempotent, ReplyKey},
     query::{Limit, Query},
@@ -242,6 +243,12 @@ pub struct ExecutionsQuery {
     created_after: Option<Instant>,
     /// Triggered before this instant.
     created_before: Option<Instant>,
+    /// A filter, such as `status eq 'failed' and priority gt 3` or `status==failed;subject==order*`; may be repeated, all must
+    /// hold. Up to 4096 characters and 100 comparisons. Fields: `id`, `workflowId`, `workflowVersion`, `status`, `triggeredBy`,
+    /// `triggerId`, `subject`, `priority`, `dedupeKey`, `concurrencyKey`, `idempotencyKey`, `parentExecutionId`, `replayOf`,
+    /// `fromNodeId`, `duplicateOf`, `createdBy`, `createdAt`, `queuedAt`, `startedAt`, `finishedAt`, `runAt`, `expiresAt`,
+    /// `error.code`.
+    filter: Vec<String>,
     /// How many rows.
     #[param(required = false, inline)]
     limit: Limit,
@@ -273,6 +280,7 @@ async fn list_executions(
         parent_execution_id: query.parent_execution_id,
         created_after: query.created_after,
         created_before: query.created_before,
+        matching: matching("filter", Code::InvalidQuery, &query.filter)?,
         with_inputs: false,
     };
     let page = store.executions(pod.workspace_id(), &filter, query.limit.0, query.cursor.as_deref()).await;

@@ -35,6 +35,7 @@ mod events;
 mod execution_actions;
 mod execution_compare;
 mod execution_events;
+mod execution_fields;
 pub(crate) mod execution_logs;
 pub(crate) mod executions;
 mod feeds;

@@ -59,7 +59,7 @@ use crate::{
 pub use run_if::{RunIf, Verdict};
 pub use schema::{MAX_VALUE_DEPTH, check_schema, check_value, fits_depth};
 pub use start::check_input;
-pub use subscriptions::CompiledSubscription;
+pub use subscriptions::{CompiledSubscription, Unclear};
 
 /// A workflow version, compiled: the graph and for each of its nodes what it does.
 pub struct CompiledWorkflow {

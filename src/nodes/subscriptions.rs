@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     domain::{
         definition::Problem,
-        subscription::{IncomingEvent, MAX_SUBSCRIPTIONS, Subscription, check_pattern, patterns_of},
+        subscription::{
+            IncomingEvent, MAX_KEY_BYTES, MAX_SUBSCRIPTIONS, Subscription, Wish, check_pattern, patterns_of,
+        },
     },
-    expression::{EvaluateError, Expression, PathSegment, Scope},
+    expression::{CompileError, EvaluateError, Expression, JsonTemplate, PathSegment, Scope, Template},
 };
 
 use super::CompiledWorkflow;
@@ -25,6 +27,23 @@ pub struct CompiledSubscription {
     pub event_type: String,
     /// The condition.
     pub when: Option<Expression>,
+    /// The priority of what it starts.
+    pub priority: Option<i32>,
+    /// What makes the dedupe key of what it starts.
+    pub dedupe_key: Option<Template>,
+    /// What it adds to the context of what it starts: an object.
+    pub context: Option<JsonTemplate>,
+}
+
+/// Why what a subscription wants can't be told.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unclear {
+    /// The condition, or a template, could not be evaluated.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    /// The dedupe key is too long.
+    #[error("the dedupe key has more than {MAX_KEY_BYTES} bytes")]
+    LongKey,
 }
 
 /// Compiles subscriptions, and notes what is wrong with them.
@@ -37,49 +56,88 @@ pub(super) fn compile(subscriptions: &[Subscription], problems: &mut Vec<Problem
         return Vec::new();
     }
     let mut compiled = Vec::new();
-    for (index, Subscription { event_type, when }) in subscriptions.iter().enumerate() {
+    for (index, subscription) in subscriptions.iter().enumerate() {
+        let Subscription { event_type, when, priority, dedupe_key, context } = subscription;
         let path = format!("/settings/subscriptions/{index}");
         if let Err(message) = check_pattern(event_type) {
             report(format!("{path}/type"), message);
         }
-        let when = match when.as_deref().map(Expression::compile).transpose() {
-            Ok(when) => when,
-            Err(error) => {
-                report(format!("{path}/when"), format!("{} (at byte {})", error.message, error.position));
-                None
-            }
-        };
-        if let Some(name) = when.iter().find_map(foreign_name) {
-            report(format!("{path}/when"), format!("`{name}` is unknown here: a condition reads `event` and `now`"));
+        if priority.is_some_and(|priority| !(-100..=100).contains(&priority)) {
+            report(format!("{path}/priority"), "must be -100 to 100".to_owned());
         }
-        compiled.push(CompiledSubscription { event_type: event_type.clone(), when });
+        let when = when.as_deref().map(Expression::compile).transpose();
+        let when = known(when, &format!("{path}/when"), |when| when.paths().find_map(foreign), &mut report);
+        let key = dedupe_key.as_deref().map(Template::compile).transpose();
+        let dedupe_key = known(key, &format!("{path}/dedupeKey"), |key| key.paths().find_map(foreign), &mut report);
+        let more = (!context.is_empty()).then(|| JsonTemplate::compile(&Value::Object(context.clone()))).transpose();
+        let at = format!("{path}/context");
+        let context = known(more, &at, |more| more.paths().into_iter().find_map(foreign), &mut report);
+        compiled.push(CompiledSubscription {
+            event_type: event_type.clone(),
+            when,
+            priority: *priority,
+            dedupe_key,
+            context,
+        });
     }
     compiled
 }
 
-/// A name that an expression reads and a condition does not have.
-fn foreign_name(expression: &Expression) -> Option<String> {
-    expression.paths().find_map(|path| match path.first() {
+/// What was compiled, if it reads nothing but what there is.
+fn known<T>(
+    compiled: Result<Option<T>, CompileError>,
+    path: &str,
+    foreign: impl Fn(&T) -> Option<String>,
+    report: &mut impl FnMut(String, String),
+) -> Option<T> {
+    let compiled = compiled.unwrap_or_else(|error| {
+        report(path.to_owned(), format!("{} (at byte {})", error.message, error.position));
+        None
+    });
+    if let Some(name) = compiled.as_ref().and_then(foreign) {
+        report(path.to_owned(), format!("`{name}` is unknown here: a subscription reads `event` and `now`"));
+    }
+    compiled
+}
+
+/// A name that a path begins with and a subscription does not have.
+fn foreign(path: Vec<PathSegment<'_>>) -> Option<String> {
+    match path.first() {
         Some(PathSegment::Key(name)) if !matches!(*name, EVENT | "now") => Some((*name).to_owned()),
         _ => None,
-    })
+    }
 }
 
 impl CompiledWorkflow {
-    /// Whether an event starts this workflow: one of its subscriptions has a type that fits and a condition that is true.
-    /// An error is that of a condition, where no other subscription wants the event.
-    pub fn wants(&self, event: &IncomingEvent) -> Result<bool, EvaluateError> {
+    /// What the first subscription wishes whose type fits an event and whose condition is true of it; none if there is no such.
+    /// An error is that of a condition, where no other subscription wants the event, or of the wish itself.
+    pub fn wants(&self, event: &IncomingEvent) -> Result<Option<Wish>, Unclear> {
         let fitting = patterns_of(&event.event_type);
         let about = About { event: event.value(), now: event.at.to_datetime() };
         let mut failed = None;
         for subscription in self.subscriptions.iter().filter(|one| fitting.contains(&one.event_type)) {
             match subscription.when.as_ref().map_or(Ok(true), |when| when.test(&about)) {
-                Ok(true) => return Ok(true),
+                Ok(true) => return subscription.wish(&about).map(Some),
                 Ok(false) => {}
-                Err(error) => failed = Some(error),
+                Err(error) => failed = Some(error.into()),
             }
         }
-        failed.map_or(Ok(false), Err)
+        failed.map_or(Ok(None), Err)
+    }
+}
+
+impl CompiledSubscription {
+    fn wish(&self, about: &About) -> Result<Wish, Unclear> {
+        let key = self.dedupe_key.as_ref().map(|key| key.render_text(about)).transpose()?;
+        let dedupe_key = key.filter(|key| !key.is_empty());
+        if dedupe_key.as_ref().is_some_and(|key| key.len() > MAX_KEY_BYTES) {
+            return Err(Unclear::LongKey);
+        }
+        let context = match self.context.as_ref().map(|context| context.render(about)).transpose()? {
+            Some(Value::Object(context)) => context,
+            _ => Map::new(),
+        };
+        Ok(Wish { priority: self.priority, dedupe_key, context })
     }
 }
 
@@ -138,7 +196,8 @@ mod tests {
             { "type": "a.b", "when": "event.data.m" },
             { "type": "c" },
         ]));
-        let wants = |event_type: &str, data: Value| workflow.wants(&event(event_type, data));
+        let wants =
+            |event_type: &str, data: Value| workflow.wants(&event(event_type, data)).map(|wish| wish.is_some());
         for (event_type, data, expected) in [
             ("a.b", json!({ "n": 2 }), true),
             ("a.b", json!({ "n": 1, "m": true }), true),
@@ -156,7 +215,7 @@ mod tests {
     #[test]
     fn names_that_a_condition_binds_are_its_own() {
         let mut problems = Vec::new();
-        let subscription = |when: &str| Subscription { event_type: "x".to_owned(), when: Some(when.to_owned()) };
+        let subscription = |when: &str| serde_json::from_value(json!({ "type": "x", "when": when })).unwrap();
         let good = ["event.data.items.exists(i, i > 1)", "now > timestamp(\"2027-01-01T00:00:00Z\")", "true"];
         compile(&good.map(subscription), &mut problems);
         assert_eq!(problems, []);
@@ -164,5 +223,32 @@ mod tests {
         let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         let expected = [0, 1, 2].map(|index| format!("/settings/subscriptions/{index}/when"));
         assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn the_first_that_wants_an_event_says_how_it_is_started() {
+        let workflow = workflow(&json!([
+            { "type": "a", "when": "event.data.n > 1", "priority": 7, "dedupeKey": "big {{ event.data.n }}",
+              "context": { "kind": "{{ upper(event.type) }}", "n": "{{ event.data.n }}" } },
+            { "type": "a", "dedupeKey": "{{ event.subject }}" },
+        ]));
+        let wish = |n: Value| workflow.wants(&event("a", json!({ "n": n })));
+        let context = json!({ "kind": "A", "n": 2 }).as_object().cloned().unwrap();
+        let first = Wish { priority: Some(7), dedupe_key: Some("big 2".to_owned()), context };
+        assert_eq!(wish(json!(2)).unwrap(), Some(first));
+        assert_eq!(wish(json!(1)).unwrap(), Some(Wish::default()));
+        assert_eq!(workflow.wants(&event("b", json!({}))).unwrap(), None);
+        let long = self::workflow(&json!([{ "type": "a", "dedupeKey": "{{ event.data }}" }]));
+        assert!(matches!(long.wants(&event("a", json!("x".repeat(256)))), Err(Unclear::LongKey)));
+        assert!(long.wants(&event("a", json!("x".repeat(255)))).is_ok());
+    }
+
+    #[test]
+    fn what_a_subscription_says_is_checked_when_it_is_saved() {
+        let mut problems = Vec::new();
+        let subscription = json!({ "type": "x", "priority": 101, "dedupeKey": "{{ input }}", "context": { "a": ["{{"] } });
+        compile(&[serde_json::from_value(subscription).unwrap()], &mut problems);
+        let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(paths, ["priority", "dedupeKey", "context"].map(|part| format!("/settings/subscriptions/0/{part}")));
     }
 }

@@ -7,7 +7,10 @@ use crate::{
         ids::{ExecutionId, PodId, WorkflowId},
         suspension::{Actor, SuspensionKind, SuspensionState},
     },
+    filter::Filter,
 };
+
+use super::ExecutionColumn;
 
 /// Which executions a list shows. Empty lists and `None` mean any.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +33,8 @@ pub struct ExecutionFilter {
     pub created_after: Option<Instant>,
     /// Triggered before this instant.
     pub created_before: Option<Instant>,
+    /// Such as somebody has written.
+    pub matching: Option<Filter<ExecutionColumn>>,
     /// The rows have their inputs, which are left out otherwise.
     pub with_inputs: bool,
 }

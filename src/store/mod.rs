@@ -11,6 +11,7 @@ pub mod admission;
 pub mod artifacts;
 pub mod bulk;
 pub mod catalogue;
+mod columns;
 pub mod commit;
 mod filters;
 mod rows;
@@ -39,17 +40,23 @@ use crate::{
         webhook::{Webhook, WebhookDelivery},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
+    filter::SortKey,
 };
 use admission::Admitted;
 use catalogue::{Change, IdempotentReply};
+pub use columns::ExecutionColumn;
 use commit::{Commit, CommitError, Debounced};
 pub use filters::{AuditFilter, ExecutionFilter, SuspensionFilter, WorkflowFilter};
 pub use rows::{
-    ApiKeyRecord, Delivery, FeedCursor, FeedRow, Fired, LoadedExecution, Repairs, StoreCounts, StoredEvent,
+    ApiKeyRecord, Counted, Delivery, FeedCursor, FeedRow, Fired, LoadedExecution, Page, Repairs, StoreCounts,
+    StoredEvent,
 };
 
 /// [`Store::events`] stops at the event that fills this many bytes of bodies.
 pub const EVENTS_BYTES: usize = 4 << 20;
+
+/// The largest offset of [`Store::execution_page`]. All rows before it are walked over, each time.
+pub const MAX_OFFSET: i64 = 1_000_000;
 
 /// Why the store could not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +73,9 @@ pub enum StoreError {
     /// The cursor is not one that the list has given out.
     #[error("the cursor is not one of this list")]
     ForeignCursor,
+    /// The offset is beyond [`MAX_OFFSET`].
+    #[error("an offset may be up to {MAX_OFFSET}")]
+    OffsetTooLarge,
     /// The request was already carried out: the stored reply to its idempotency key.
     #[error("the idempotency key was used before")]
     Repeated(Box<IdempotentReply>),
@@ -80,15 +90,6 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-/// A page of a list.
-#[derive(Clone, Debug)]
-pub struct Page<T> {
-    /// The rows, newest first unless said otherwise.
-    pub items: Vec<T>,
-    /// Where the next page begins; none at the end. Opaque above the store.
-    pub next: Option<String>,
 }
 
 /// The database.
@@ -205,6 +206,18 @@ pub trait Store:
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Execution>, StoreError>;
+
+    /// Up to `limit` executions after the first `offset` ones, sorted, and how many there are. Equals, and a list without an
+    /// order, come newest first. An offset is read over each time: up to [`MAX_OFFSET`]; lists that have cursors have no such
+    /// bound.
+    async fn execution_page(
+        &self,
+        workspace: WorkspaceId,
+        filter: &ExecutionFilter,
+        sort: &[SortKey<ExecutionColumn>],
+        offset: i64,
+        limit: i64,
+    ) -> Result<Counted<Execution>, StoreError>;
 
     /// Events after `after`, in order: at most `limit`, and [`EVENTS_BYTES`] of bodies (at least one, if there is one).
     async fn events(

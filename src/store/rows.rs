@@ -10,6 +10,24 @@ use crate::{
     },
 };
 
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The rows, newest first unless said otherwise.
+    pub items: Vec<T>,
+    /// Where the next page begins; none at the end. Opaque above the store.
+    pub next: Option<String>,
+}
+
+/// A page of a list by its number, with how long the whole list is.
+#[derive(Clone, Debug)]
+pub struct Counted<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// How many rows the list has on all of its pages. Counted just before or after the rows were read.
+    pub total: i64,
+}
+
 /// One event as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     clock::Instant,
@@ -157,10 +157,15 @@ async fn begin(
         Ok(workflow) => workflow,
         Err(error) => return Ok(Outcome::Refused(error)),
     };
-    match workflow.wants(event) {
-        Ok(true) => {}
-        Ok(false) => return Ok(Outcome::Unmatched),
+    let wish = match workflow.wants(event) {
+        Ok(Some(wish)) => wish,
+        Ok(None) => return Ok(Outcome::Unmatched),
         Err(error) => return Ok(Outcome::Unclear(format!("the condition of a subscription: {error}"))),
+    };
+    let mut context = event.context_of_execution();
+    if let Value::Object(context) = &mut context {
+        // What the event was is not for a subscription to say.
+        context.extend(wish.context.into_iter().filter(|(name, _)| name != "event"));
     }
     let trigger = Trigger {
         workspace_id: event.workspace_id,
@@ -170,10 +175,10 @@ async fn begin(
         triggered_by: TriggeredBy::Event,
         trigger_id: Some(event.id.to_string()),
         input: event.data.clone(),
-        context: event.context_of_execution(),
+        context,
         subject: event.subject.clone(),
-        priority: None,
-        dedupe_key: None,
+        priority: wish.priority,
+        dedupe_key: wish.dedupe_key,
         concurrency_key: None,
         idempotency_key: door.map(|door| door.key.clone()),
         replay_of: None,

@@ -14,7 +14,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The floors, lowest first. A module uses modules on lower floors, and itself.
 const FLOORS: &[&[&str]] = &[
-    &["domain", "expression", "condition"],
+    &["domain", "expression", "filter", "condition"],
     &["store", "outbound", "artifacts", "client"],
     &["nodes", "conformance", "runner"],
     &["engine"],

@@ -17,10 +17,14 @@ use crate::{
         ApiKeyId, ArtifactId, BulkJobId, DeliveryId, ExecutionId, InstanceId, InviteId, LinkId, NotificationId, PodId,
         ScheduleId, SubjectId, SuspensionId, TaskId, WebhookId, WorkflowId, WorkspaceId,
     },
+    filter::Pattern,
     store::{Hint, StoreError},
 };
 
-use super::batch::{Batch, Rows};
+use super::{
+    batch::{Batch, Rows},
+    made::Made,
+};
 
 /// One statement of a transaction that is written in one go.
 #[derive(Debug)]
@@ -117,6 +121,15 @@ pub struct Dialect {
     pub postgres: &'static str,
 }
 
+/// A statement that is read with.
+#[derive(Clone, Copy, Debug)]
+pub enum Sql<'s> {
+    /// A literal.
+    Literal(&'static str),
+    /// One that was put together.
+    Made(&'s Made),
+}
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -148,6 +161,8 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What starts a transaction that writes.
     const BEGIN: &'static str;
+    /// Before a column: no index is to be looked into for it. Where the planner knows how many rows there are, it is left to it.
+    const UNINDEXED: &'static str = "";
     /// The most rows of a transaction that is tried with [`Self::at_once`].
     const AT_ONCE: usize = 0;
 
@@ -159,6 +174,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The text of this database.
     fn pick(dialect: Dialect) -> &'static str;
+
+    /// A pattern as this database's operator for patterns reads it.
+    fn pattern(pattern: &Pattern) -> String;
 
     /// Runs a statement without parameters that is not worth preparing.
     fn control(
@@ -176,7 +194,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Runs a statement; answers its rows, up to the first one that `enough` says yes to.
     fn fetch_until(
         connection: &mut Self::Connection,
-        sql: &'static str,
+        sql: Sql<'_>,
         cells: Vec<Cell>,
         enough: impl FnMut(&Self::Row) -> bool + Send,
     ) -> impl Future<Output = Result<Vec<Self::Row>, sqlx::Error>> + Send;
@@ -187,7 +205,7 @@ pub trait Backend: Send + Sync + 'static {
         sql: &'static str,
         cells: Vec<Cell>,
     ) -> impl Future<Output = Result<Vec<Self::Row>, sqlx::Error>> + Send {
-        Self::fetch_until(connection, sql, cells, |_| false)
+        Self::fetch_until(connection, Sql::Literal(sql), cells, |_| false)
     }
 
     /// Runs a statement over all `rows`; answers what it returns.

@@ -20,9 +20,11 @@ use crate::{
         webhook::{Webhook, WebhookDelivery},
         workflow::{Pod, Workflow, WorkflowVersion, Workspace},
     },
+    filter::SortKey,
     store::{
-        ApiKeyRecord, AuditFilter, Delivery, ExecutionFilter, FeedCursor, FeedRow, Fired, Hint, LoadedExecution, Page,
-        Repairs, Store, StoreCounts, StoreError, StoredEvent, SuspensionFilter, WorkflowFilter,
+        ApiKeyRecord, AuditFilter, Counted, Delivery, ExecutionColumn, ExecutionFilter, FeedCursor, FeedRow, Fired,
+        Hint, LoadedExecution, Page, Repairs, Store, StoreCounts, StoreError, StoredEvent, SuspensionFilter,
+        WorkflowFilter,
         admission::Admitted,
         catalogue::{Change, IdempotentReply},
         commit::{Commit, CommitError, Debounced},
@@ -137,6 +139,17 @@ impl<B: Backend> Store for SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<Execution>, StoreError> {
         Self::executions(self, workspace, filter, limit, cursor).await
+    }
+
+    async fn execution_page(
+        &self,
+        workspace: WorkspaceId,
+        filter: &ExecutionFilter,
+        sort: &[SortKey<ExecutionColumn>],
+        offset: i64,
+        limit: i64,
+    ) -> Result<Counted<Execution>, StoreError> {
+        Self::execution_page(self, workspace, filter, sort, offset, limit).await
     }
 
     async fn events(

@@ -1,4 +1,4 @@
-//! Reading executions and their logs.
+//! Reading executions one by one, and their logs.
 
 use std::collections::HashMap;
 
@@ -8,23 +8,22 @@ use uuid::Uuid;
 use crate::{
     domain::{
         admission::{Lane, OnLimit},
-        execution::{Execution, ExecutionOrigin, ExecutionProgress, ExecutionStatus, TriggeredBy},
+        execution::{Execution, ExecutionOrigin, ExecutionProgress},
         ids::{ExecutionId, InstanceId, WorkspaceId},
     },
-    store::{EVENTS_BYTES, ExecutionFilter, LoadedExecution, Page, StoreError, StoredEvent},
+    store::{EVENTS_BYTES, LoadedExecution, StoreError, StoredEvent},
 };
 
 use super::{
     SqlStore,
-    backend::{Backend, Cell, Columns, cells},
+    backend::{Backend, Columns, Sql, cells},
     batch::{Batch, Kind, Rows},
-    page,
 };
 
 /// Events that are asked for at once: what is read beyond [`EVENTS_BYTES`] is thrown away.
 const EVENTS_AT_ONCE: i64 = 256;
 
-/// The columns of an execution, the large ones as given.
+/// The columns of an execution for [`read_execution`], the large ones as given.
 macro_rules! columns {
     ($input:literal, $context:literal, $presets:literal) => {
         concat!(
@@ -41,6 +40,8 @@ macro_rules! columns {
         )
     };
 }
+
+pub(super) use columns;
 
 const ONE: &str = concat!(
     "SELECT ",
@@ -64,66 +65,6 @@ static LAST_SEQS: Batch = Batch::new(
     "SELECT e.id, e.last_seq FROM batch AS b
      JOIN executions AS e ON e.workspace_id = b.workspace_id AND e.id = b.id",
 );
-
-/// A walk down one index, whose column leads; all other filters are applied to what that index gives.
-macro_rules! walk {
-    ($lead:literal) => {
-        concat!(
-            " FROM executions AS e WHERE e.workspace_id = $1 AND e.id < $2",
-            $lead,
-            " AND ($4 IS NULL OR e.pod_id = $4) AND ($5 IS NULL OR e.workflow_id = $5)
-     AND ($6 IS NULL OR e.triggered_by = $6) AND ($7 IS NULL OR e.subject = $7)
-     AND ($8 IS NULL OR e.replay_of = $8) AND ($9 IS NULL OR e.parent_execution_id = $9)
-     AND ($10 IS NULL OR e.created_at > $10) AND ($11 IS NULL OR e.created_at < $11)
-     AND ($12 IS NULL OR e.status = $12) ORDER BY e.id DESC LIMIT +$3"
-        )
-    };
-}
-
-/// The same walk for a list, with or without the inputs, and for ids alone.
-struct Walk {
-    list: &'static str,
-    with_inputs: &'static str,
-    ids: &'static str,
-}
-
-macro_rules! walks {
-    ($($name:ident: $lead:literal;)+) => {$(
-        const $name: Walk = Walk {
-            list: concat!("SELECT ", columns!("'null'", "'null'", "NULL"), walk!($lead)),
-            with_inputs: concat!("SELECT ", columns!("e.input", "'null'", "NULL"), walk!($lead)),
-            ids: concat!("SELECT e.id", walk!($lead)),
-        };
-    )+};
-}
-
-walks! {
-    ALL: "";
-    BY_POD: " AND e.pod_id = $4";
-    BY_WORKFLOW: " AND e.workflow_id = $5";
-    BY_SUBJECT: " AND e.subject = $7";
-    BY_ORIGIN: " AND e.replay_of = $8";
-    BY_PARENT: " AND e.parent_execution_id = $9";
-    BY_STATUS: " AND e.status = $12";
-}
-
-fn walk_for(filter: &ExecutionFilter) -> Walk {
-    if filter.parent_execution_id.is_some() {
-        BY_PARENT
-    } else if filter.replay_of.is_some() {
-        BY_ORIGIN
-    } else if filter.subject.is_some() {
-        BY_SUBJECT
-    } else if !filter.statuses.is_empty() {
-        BY_STATUS
-    } else if filter.workflow_id.is_some() {
-        BY_WORKFLOW
-    } else if filter.pod_id.is_some() {
-        BY_POD
-    } else {
-        ALL
-    }
-}
 
 /// Where a page after this id begins.
 pub(super) fn cursor_at(id: Uuid) -> String {
@@ -176,49 +117,6 @@ impl<B: Backend> SqlStore<B> {
         read_execution(&mut Columns::<B>::new(&row))
     }
 
-    pub(super) async fn executions(
-        &self,
-        workspace: WorkspaceId,
-        filter: &ExecutionFilter,
-        limit: i64,
-        cursor: Option<&str>,
-    ) -> Result<Page<Execution>, StoreError> {
-        let before = read_cursor(cursor)?;
-        let mut found = Vec::new();
-        let walk = walk_for(filter);
-        let sql = if filter.with_inputs { walk.with_inputs } else { walk.list };
-        // One walk down the index for each status; together they hold the page.
-        for status in statuses(filter) {
-            let cells = walk_cells(workspace, before, limit + 1, filter, status);
-            for row in &self.read(sql, cells).await? {
-                found.push(read_execution(&mut Columns::<B>::new(row))?);
-            }
-        }
-        found.sort_by_key(|execution| std::cmp::Reverse(execution.origin.id));
-        found.dedup_by_key(|execution| execution.origin.id);
-        Ok(page(found, limit, |execution| cursor_at(execution.origin.id.0)))
-    }
-
-    /// Up to `limit` ids of a list, newest first.
-    pub(super) async fn ids_of_list(
-        &self,
-        workspace: WorkspaceId,
-        filter: &ExecutionFilter,
-        limit: i64,
-    ) -> Result<Vec<ExecutionId>, StoreError> {
-        let mut found: Vec<ExecutionId> = Vec::new();
-        for status in statuses(filter) {
-            let cells = walk_cells(workspace, Uuid::max(), limit, filter, status);
-            for row in &self.read(walk_for(filter).ids, cells).await? {
-                found.push(Columns::<B>::new(row).id()?);
-            }
-        }
-        found.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
-        found.dedup();
-        found.truncate(usize::try_from(limit).unwrap_or_default());
-        Ok(found)
-    }
-
     pub(super) async fn events(
         &self,
         workspace: WorkspaceId,
@@ -232,7 +130,7 @@ impl<B: Backend> SqlStore<B> {
             let from = events.last().map_or(after, |event| event.seq);
             let asked = left.min(EVENTS_AT_ONCE);
             let rows = self
-                .read_until(EVENTS, cells![workspace, id, from, asked], |row| {
+                .read_until(Sql::Literal(EVENTS), cells![workspace, id, from, asked], |row| {
                     bytes += B::text_bytes(row, 1);
                     bytes >= EVENTS_BYTES
                 })
@@ -266,43 +164,12 @@ impl<B: Backend> SqlStore<B> {
     }
 }
 
-/// The statuses to walk for; one walk for any.
-fn statuses(filter: &ExecutionFilter) -> Vec<Option<ExecutionStatus>> {
-    match filter.statuses.as_slice() {
-        [] => vec![None],
-        statuses => statuses.iter().copied().map(Some).collect(),
-    }
-}
-
-fn walk_cells(
-    workspace: WorkspaceId,
-    before: Uuid,
-    limit: i64,
-    filter: &ExecutionFilter,
-    status: Option<ExecutionStatus>,
-) -> Vec<Cell> {
-    cells![
-        workspace,
-        before,
-        limit,
-        filter.pod_id,
-        filter.workflow_id,
-        filter.triggered_by.map(TriggeredBy::as_str),
-        filter.subject.as_deref(),
-        filter.replay_of,
-        filter.parent_execution_id,
-        filter.created_after,
-        filter.created_before,
-        status.map(ExecutionStatus::as_str),
-    ]
-}
-
 fn read_event<B: Backend>(row: &B::Row) -> Result<StoredEvent, StoreError> {
     let mut columns = Columns::<B>::new(row);
     Ok(StoredEvent { seq: columns.next()?, body: columns.next()? })
 }
 
-fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution, StoreError> {
+pub(super) fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution, StoreError> {
     let mut origin = ExecutionOrigin {
         workspace_id: columns.id()?,
         id: columns.id()?,
@@ -352,30 +219,4 @@ fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result<Execution,
     progress.duplicate_of = columns.maybe_id()?;
     progress.reprocessing = columns.maybe_name("reprocessing")?;
     Ok(Execution { origin, progress })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::sql::sqlite::plan;
-
-    /// A list walks down one index from where the page begins, and sorts nothing.
-    #[tokio::test]
-    async fn lists_are_bound_by_an_index() {
-        for (walk, index) in [
-            (ALL, "sqlite_autoindex_executions_1 (workspace_id=? AND id<?)"),
-            (BY_POD, "executions_by_pod (workspace_id=? AND pod_id=? AND id<?)"),
-            (BY_WORKFLOW, "executions_by_workflow (workspace_id=? AND workflow_id=? AND id<?)"),
-            (BY_SUBJECT, "executions_by_subject (workspace_id=? AND subject=? AND id<?)"),
-            (BY_ORIGIN, "executions_by_origin (workspace_id=? AND replay_of=? AND id<?)"),
-            (BY_PARENT, "executions_by_parent (workspace_id=? AND parent_execution_id=? AND id<?)"),
-            (BY_STATUS, "executions_by_status (status=? AND workspace_id=? AND id<?)"),
-        ] {
-            for sql in [walk.list, walk.with_inputs, walk.ids] {
-                let steps = plan(sql).await;
-                assert_eq!(steps.len(), 1, "{steps:?}");
-                assert!(steps[0].ends_with(index), "{steps:?}");
-            }
-        }
-    }
 }

@@ -20,6 +20,8 @@ mod executions;
 mod feed;
 mod instances;
 mod lanes;
+mod lists;
+mod made;
 mod migrations;
 mod notifications;
 mod postgres;
@@ -45,7 +47,7 @@ use sqlx::{ConnectOptions, Connection, migrate::Migrator};
 use tokio_util::task::TaskTracker;
 
 use self::{
-    backend::{Backend, Blame, Cell, Purpose},
+    backend::{Backend, Blame, Cell, Purpose, Sql},
     batch::{Batch, Rows},
     instances::Sweep,
     lanes::Lanes,
@@ -240,13 +242,13 @@ impl<B: Backend> SqlStore<B> {
 
     /// Reads with one statement; once more on a new connection if the old one turns out to be lost.
     async fn read(&self, sql: &'static str, cells: Vec<Cell>) -> Result<Vec<B::Row>, StoreError> {
-        self.read_until(sql, cells, |_| false).await
+        self.read_until(Sql::Literal(sql), cells, |_| false).await
     }
 
     /// The same, up to the first row that `enough` says yes to.
     async fn read_until(
         &self,
-        sql: &'static str,
+        sql: Sql<'_>,
         cells: Vec<Cell>,
         mut enough: impl FnMut(&B::Row) -> bool + Send,
     ) -> Result<Vec<B::Row>, StoreError> {
@@ -277,7 +279,7 @@ impl<B: Backend> SqlStore<B> {
 
     /// The first row of a statement, which `what` is missing without.
     async fn read_one(&self, what: &'static str, sql: &'static str, cells: Vec<Cell>) -> Result<B::Row, StoreError> {
-        self.read_until(sql, cells, |_| true).await?.pop().ok_or(StoreError::NotFound(what))
+        self.read_until(Sql::Literal(sql), cells, |_| true).await?.pop().ok_or(StoreError::NotFound(what))
     }
 
     /// Runs a transaction, whatever becomes of the caller.

@@ -1,10 +1,10 @@
 //! PostgreSQL 15 or later: one database for many instances.
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sqlx::{
-    Connection, PgConnection, Row,
+    AssertSqlSafe, Connection, PgConnection, Row,
     postgres::{PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgRow},
 };
 use tokio::sync::{Mutex, mpsc};
@@ -14,12 +14,14 @@ use uuid::Uuid;
 
 use crate::{
     domain::ids::{ExecutionId, WorkspaceId},
+    filter::Pattern,
     store::Hint,
 };
 
 use super::{
-    backend::{Backend, Blame, Cell, Column, Dialect, Purpose},
+    backend::{Backend, Blame, Cell, Column, Dialect, Purpose, Sql},
     batch::{Batch, Kind, Rows},
+    made::Made,
 };
 
 /// One channel for the whole database: a listener per instance, whatever the number of streams.
@@ -131,6 +133,10 @@ impl Backend for Postgres {
         dialect.postgres
     }
 
+    fn pattern(pattern: &Pattern) -> String {
+        pattern.like()
+    }
+
     async fn control(connection: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
         sqlx::raw_sql(sql).execute(connection).await.map(drop)
     }
@@ -141,11 +147,18 @@ impl Backend for Postgres {
 
     async fn fetch_until(
         connection: &mut PgConnection,
-        sql: &'static str,
+        sql: Sql<'_>,
         cells: Vec<Cell>,
         mut enough: impl FnMut(&PgRow) -> bool + Send,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
-        let mut stream = sqlx::query_with(sql, arguments(cells)?).fetch(connection);
+        let arguments = arguments(cells)?;
+        let query = match sql {
+            Sql::Literal(text) => sqlx::query_with(text, arguments),
+            Sql::Made(Made { text, kept }) => {
+                sqlx::query_with(AssertSqlSafe(Arc::clone(text)), arguments).persistent(*kept)
+            }
+        };
+        let mut stream = query.fetch(connection);
         let mut rows = Vec::new();
         while let Some(row) = stream.try_next().await? {
             let last = enough(&row);

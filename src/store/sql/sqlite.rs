@@ -15,12 +15,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio_stream::StreamExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::store::Hint;
+use crate::{filter::Pattern, store::Hint};
 
 use super::{
     OpenError,
-    backend::{Backend, Blame, Cell, Column, Dialect, Purpose, Step},
+    backend::{Backend, Blame, Cell, Column, Dialect, Purpose, Sql, Step},
     batch::{Batch, Rows},
+    made::Made,
 };
 
 /// How long a writer waits for another process that writes (a `migrate` beside a server, a backup).
@@ -147,6 +148,8 @@ impl Backend for Sqlite {
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
     /// Each combination of tables and lengths is a text of its own to be prepared and kept: few rows make few of them.
     const AT_ONCE: usize = 32;
+    /// Without statistics it would take the index of whatever is compared last.
+    const UNINDEXED: &'static str = "+";
 
     async fn connect(&self, purpose: Purpose) -> Result<SqliteConnection, sqlx::Error> {
         let options = match purpose {
@@ -173,6 +176,10 @@ impl Backend for Sqlite {
         dialect.sqlite
     }
 
+    fn pattern(pattern: &Pattern) -> String {
+        pattern.glob()
+    }
+
     async fn control(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
         sqlx::query(sql).execute(connection).await.map(drop)
     }
@@ -187,11 +194,18 @@ impl Backend for Sqlite {
 
     async fn fetch_until(
         connection: &mut SqliteConnection,
-        sql: &'static str,
+        sql: Sql<'_>,
         cells: Vec<Cell>,
         mut enough: impl FnMut(&SqliteRow) -> bool + Send,
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {
-        let mut stream = sqlx::query_with(sql, arguments(cells)?).fetch(connection);
+        let arguments = arguments(cells)?;
+        let query = match sql {
+            Sql::Literal(text) => sqlx::query_with(text, arguments),
+            Sql::Made(Made { text, kept }) => {
+                sqlx::query_with(AssertSqlSafe(Arc::clone(text)), arguments).persistent(*kept)
+            }
+        };
+        let mut stream = query.fetch(connection);
         let mut rows = Vec::new();
         while let Some(row) = stream.try_next().await? {
             let last = enough(&row);

@@ -15,6 +15,7 @@ mod execution_actions;
 mod execution_answers;
 mod execution_cancels;
 mod execution_events;
+mod execution_filters;
 mod execution_lists;
 mod execution_logs;
 mod execution_replays;

@@ -9,6 +9,7 @@ mod catalogue;
 mod commit;
 mod differential;
 mod feed;
+mod filters;
 mod fixture;
 mod instances;
 mod notifications;
@@ -100,6 +101,10 @@ contract! {
         the_last_positions_are_read_in_one_go,
         cursors_of_other_lists_are_refused,
         it_answers_while_open,
+    }
+    filters {
+        random_filters_find_what_they_say,
+        pages_are_counted_sorted_and_bounded,
     }
     asking {
         a_suspension_stands_as_it_was_last_written,

@@ -375,6 +375,13 @@ class ExecutionsQuery(TypedDict, total=False):
     """Triggered before this instant."""
     cursor: str
     """Where to go on, from the `Link` header of the page before."""
+    filter: list[str]
+    """A filter, such as `status eq 'failed' and priority gt 3` or `status==failed;subject==order*`; may be
+    repeated, all must hold. Up to 4096 characters and 100 comparisons. Fields: `id`, `workflowId`,
+    `workflowVersion`, `status`, `triggeredBy`, `triggerId`, `subject`, `priority`, `dedupeKey`,
+    `concurrencyKey`, `idempotencyKey`, `parentExecutionId`, `replayOf`, `fromNodeId`, `duplicateOf`,
+    `createdBy`, `createdAt`, `queuedAt`, `startedAt`, `finishedAt`, `runAt`, `expiresAt`, `error.code`.
+    """
     limit: int
     """How many rows."""
     parent_execution_id: ExecutionId

@@ -328,6 +328,8 @@ class BulkFilter(TypedDict, total=False):
     """Triggered after this instant."""
     createdBefore: Union[Instant, None]
     """Triggered before this instant."""
+    filter: Union[str, None]
+    """As the parameter of the list of the same name."""
     parentExecutionId: Union[ExecutionId, None]
     """Children of this execution."""
     replayOf: Union[ExecutionId, None]

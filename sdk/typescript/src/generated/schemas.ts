@@ -605,6 +605,11 @@ export interface components {
             createdAfter?: null | components["schemas"]["Instant"];
             /** @default null */
             createdBefore?: null | components["schemas"]["Instant"];
+            /**
+             * @description As the parameter of the list of the same name.
+             * @default null
+             */
+            filter?: string | null;
             /** @default null */
             parentExecutionId?: null | components["schemas"]["ExecutionId"];
             /** @default null */
@@ -3389,6 +3394,14 @@ export interface operations {
                 createdAfter?: components["schemas"]["Instant"];
                 /** @description Triggered before this instant. */
                 createdBefore?: components["schemas"]["Instant"];
+                /**
+                 * @description A filter, such as `status eq 'failed' and priority gt 3` or `status==failed;subject==order*`; may be repeated, all must
+                 *     hold. Up to 4096 characters and 100 comparisons. Fields: `id`, `workflowId`, `workflowVersion`, `status`, `triggeredBy`,
+                 *     `triggerId`, `subject`, `priority`, `dedupeKey`, `concurrencyKey`, `idempotencyKey`, `parentExecutionId`, `replayOf`,
+                 *     `fromNodeId`, `duplicateOf`, `createdBy`, `createdAt`, `queuedAt`, `startedAt`, `finishedAt`, `runAt`, `expiresAt`,
+                 *     `error.code`.
+                 */
+                filter?: string[];
                 /** @description How many rows. */
                 limit?: number;
                 /** @description Where to go on, from the `Link` header of the page before. */
