@@ -77,6 +77,8 @@ pub enum Change {
     },
     /// The workflow, its versions and its executions. `Refused` while an execution of it is live.
     DeleteWorkflow(WorkspaceId, WorkflowId),
+    /// An execution with its log and its files. `Refused` while it has not ended.
+    DeleteExecution(WorkspaceId, ExecutionId),
     /// A schedule.
     CreateSchedule(Box<Schedule>),
     /// The whole row as it is afterwards. `Refused` with [`SCHEDULE_CHANGED`] if it is not as it was seen.
@@ -173,6 +175,7 @@ impl Change {
                 (workflow.workspace_id, "workflow.updated", workflow.id.to_string(), detail)
             }
             Self::DeleteWorkflow(workspace, id) => (*workspace, "workflow.deleted", id.to_string(), json!({})),
+            Self::DeleteExecution(workspace, id) => (*workspace, "execution.deleted", id.to_string(), json!({})),
             Self::CreateSchedule(schedule) => {
                 (schedule.workspace_id, "schedule.created", schedule.id.to_string(), told_of(schedule))
             }
