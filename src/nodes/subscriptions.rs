@@ -196,8 +196,7 @@ mod tests {
             { "type": "a.b", "when": "event.data.m" },
             { "type": "c" },
         ]));
-        let wants =
-            |event_type: &str, data: Value| workflow.wants(&event(event_type, data)).map(|wish| wish.is_some());
+        let wants = |event_type: &str, data: Value| workflow.wants(&event(event_type, data)).map(|wish| wish.is_some());
         for (event_type, data, expected) in [
             ("a.b", json!({ "n": 2 }), true),
             ("a.b", json!({ "n": 1, "m": true }), true),
@@ -246,7 +245,8 @@ mod tests {
     #[test]
     fn what_a_subscription_says_is_checked_when_it_is_saved() {
         let mut problems = Vec::new();
-        let subscription = json!({ "type": "x", "priority": 101, "dedupeKey": "{{ input }}", "context": { "a": ["{{"] } });
+        let subscription =
+            json!({ "type": "x", "priority": 101, "dedupeKey": "{{ input }}", "context": { "a": ["{{"] } });
         compile(&[serde_json::from_value(subscription).unwrap()], &mut problems);
         let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["priority", "dedupeKey", "context"].map(|part| format!("/settings/subscriptions/0/{part}")));

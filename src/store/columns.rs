@@ -73,6 +73,8 @@ columns! {
     ExpiresAt;
     /// The name of the code that it failed with.
     ErrorCode;
+    /// How far its replays and retries have come, by name.
+    Reprocessing;
 }
 
 impl ExecutionColumn {
@@ -106,6 +108,7 @@ impl ExecutionColumn {
             Self::RunAt => origin.run_at.map(Value::Instant),
             Self::ExpiresAt => origin.expires_at.map(Value::Instant),
             Self::ErrorCode => progress.error.as_ref().and_then(|failure| name(failure.code.as_str())),
+            Self::Reprocessing => progress.reprocessing.and_then(|reprocessing| name(reprocessing.as_str())),
         }
     }
 }

@@ -76,6 +76,7 @@ impl Named for ExecutionColumn {
             Self::FinishedAt => "e.finished_at",
             Self::RunAt => "e.run_at",
             Self::ExpiresAt => "e.expires_at",
+            Self::Reprocessing => "e.reprocessing",
             // The code is the first member of the stored failure. PostgreSQL would read all of it as JSON, and fail at a NUL
             // character in its message.
             Self::ErrorCode => {
@@ -97,6 +98,7 @@ impl Named for ExecutionColumn {
                 | Self::FromNodeId
                 | Self::CreatedBy
                 | Self::ErrorCode
+                | Self::Reprocessing
         )
     }
 }
