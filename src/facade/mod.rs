@@ -2,22 +2,25 @@
 //! is done by the doors of the floors below, as the native handlers use them. Here the whole API is put together.
 
 mod kinetic;
+mod kodexa;
+mod removal;
 
 use std::sync::LazyLock;
 
 use axum::Router;
+use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
 use crate::http::{self, ApiDocument, AppState, face::Face};
 
 /// Every face beside the native one.
-fn faces() -> [Face; 1] {
-    [kinetic::face()]
+fn faces() -> [Face; 2] {
+    [kinetic::face(), kodexa::face()]
 }
 
 /// The whole API as one service.
 pub fn router(state: AppState) -> Router {
-    http::router_with(state, &faces(), kinetic::aliases())
+    http::router_with(state, &faces(), kinetic::aliases().merge(kodexa::aliases()))
 }
 
 /// The description of the whole API.
@@ -29,6 +32,16 @@ pub fn api_document() -> OpenApi {
 pub fn openapi_yaml() -> &'static str {
     static DOCUMENT: LazyLock<ApiDocument> = LazyLock::new(|| ApiDocument::new(api_document()));
     DOCUMENT.yaml()
+}
+
+/// A value whose texts mean themselves where templates are read.
+fn literal(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json!(text.replace("{{", r#"{{ "{{" }}"#)),
+        Value::Array(items) => items.iter().map(literal).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), literal(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 /// Takes the whole body, within the limits of size and time.
-pub(super) async fn read_body(request: Request) -> Result<(Parts, Bytes), Problem> {
+pub(crate) async fn read_body(request: Request) -> Result<(Parts, Bytes), Problem> {
     let (parts, body) = request.into_parts();
     // The limit is in the extensions, which the body must be read with.
     let mut carrier = Request::new(body);

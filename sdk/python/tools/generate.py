@@ -61,7 +61,9 @@ def load() -> tuple[dict[str, Schema], dict[str, Schema]]:
     document = yaml.load((ROOT / "openapi.yaml").read_text("utf-8"), loader)
     # The schemas of other faces begin with their names; this client speaks the native one.
     native = {
-        name: schema for name, schema in document["components"]["schemas"].items() if not name.startswith("Kinetic")
+        name: schema
+        for name, schema in document["components"]["schemas"].items()
+        if not name.startswith(("Kinetic", "Kodexa"))
     }
     schemas: dict[str, Schema] = {**events, **native}
     for schema in list(schemas.values()):
@@ -69,7 +71,7 @@ def load() -> tuple[dict[str, Schema], dict[str, Schema]]:
     operations: dict[str, Schema] = {
         operation["operationId"]: operation
         for path, item in document["paths"].items()
-        if not path.startswith("/kinetic/")
+        if not path.startswith(("/kinetic/", "/kodexa/"))
         for operation in item.values()
         if isinstance(operation, dict) and "operationId" in operation
     }

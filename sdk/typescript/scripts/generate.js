@@ -14,7 +14,7 @@ export async function generate(folder) {
   const text = await readFile(new URL("sdk/events.schema.json", root), "utf8");
   const { $defs } = JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/'));
   // The schemas of other faces begin with their names; this client speaks the native one.
-  const native = Object.entries(api.components.schemas).filter(([name]) => !name.startsWith("Kinetic"));
+  const native = Object.entries(api.components.schemas).filter(([name]) => !/^(Kinetic|Kodexa)/.test(name));
   const components = { ...api.components, schemas: { ...Object.fromEntries(native), ...$defs } };
   const document = { ...api, paths: queries(api.paths), components };
   const head = "// Generated from openapi.yaml and sdk/events.schema.json by scripts/generate.js; do not edit.\n";

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     domain::definition::Definition,
+    facade::literal,
     http::error::{Code, Problem},
     nodes,
 };
@@ -84,16 +85,6 @@ impl Kept {
         };
         let told = |problem: crate::domain::definition::Problem| format!("{}: {}", problem.path, problem.message);
         nodes::check_value(schema, payload, "/inputPayload").into_iter().map(told).collect()
-    }
-}
-
-/// A value whose texts mean themselves where templates are read.
-fn literal(value: &Value) -> Value {
-    match value {
-        Value::String(text) => json!(text.replace("{{", r#"{{ "{{" }}"#)),
-        Value::Array(items) => items.iter().map(literal).collect(),
-        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), literal(value))).collect(),
-        other => other.clone(),
     }
 }
 

@@ -1,7 +1,5 @@
 //! Workflows: made, looked at, changed by new versions, and deleted with all that belongs to them.
 
-use std::time::Duration;
-
 use axum::{extract::State, http::StatusCode};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -16,24 +14,23 @@ use super::{
 use crate::{
     domain::{
         definition::Definition,
-        execution::ExecutionStatus,
         identity::Role,
         ids::WorkflowId,
         workflow::{Workflow, WorkflowState},
     },
-    engine::{CancelRequest, EngineError},
+    engine::EngineError,
+    facade::removal::remove_workflow,
     http::{
         AppState,
-        auth::{Editor, RoleFloor, Viewer},
+        auth::{Editor, Viewer},
         error::{Code, Problem},
-        executions::ended_within,
         extract::{Json, Param, PathParam},
         names,
         query::Query,
         reply::Reply,
         validation,
     },
-    store::{ExecutionFilter, StoreError, WorkflowFilter, catalogue::Change},
+    store::{StoreError, WorkflowFilter, catalogue::Change},
 };
 
 /// How many rows a list shows unless said otherwise, and at most.
@@ -43,19 +40,6 @@ const MAX_ROWS: i64 = 1_000;
 const MAX_OFFSET: i64 = 100_000;
 /// How many rows are read at a time.
 const PAGE: i64 = 200;
-/// How often live executions are looked for before a workflow is deleted.
-const ROUNDS: usize = 5;
-/// How long the end of one cancelled execution is waited for.
-const SETTLE: Duration = Duration::from_secs(5);
-
-const LIVE: [ExecutionStatus; 5] = [
-    ExecutionStatus::Pending,
-    ExecutionStatus::Queued,
-    ExecutionStatus::Running,
-    ExecutionStatus::Suspended,
-    ExecutionStatus::Cancelling,
-];
-
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -311,44 +295,8 @@ async fn delete_kinetic_workflow(
     Param(id): Param<WorkflowId>,
 ) -> Result<StatusCode, Problem> {
     scope.workflow(&*state.store, id).await?;
-    let mut refused = None;
-    // Others may begin while these are stopped.
-    for _ in 0..ROUNDS {
-        stop_executions(&state, &scope, id).await?;
-        match state.store.change(Change::DeleteWorkflow(scope.workspace(), id), &scope.author(), None).await {
-            Ok(()) => return Ok(StatusCode::NO_CONTENT),
-            Err(error @ StoreError::Refused(_)) => refused = Some(error),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(refused.map_or_else(|| Problem::new(Code::Conflict, "an execution of it has not stopped"), Problem::from))
-}
-
-/// Cancels the live executions of a workflow, and waits for their ends.
-async fn stop_executions<R: RoleFloor>(state: &AppState, scope: &Scope<R>, id: WorkflowId) -> Result<(), Problem> {
-    let filter = ExecutionFilter { workflow_id: Some(id), statuses: LIVE.to_vec(), ..ExecutionFilter::default() };
-    let mut cursor = None;
-    loop {
-        let page = state.store.executions(scope.workspace(), &filter, PAGE, cursor.as_deref()).await?;
-        let mut stopping = Vec::new();
-        for execution in page.items {
-            let request =
-                CancelRequest { by: Some(scope.by()), reason: Some("its workflow is being deleted".to_owned()) };
-            match state.engine.cancel(scope.workspace(), execution.origin.id, request).await {
-                Ok(execution) if execution.progress.status.is_terminal() => {}
-                Ok(execution) => stopping.push(execution),
-                Err(EngineError::Ended | EngineError::Store(StoreError::NotFound(_))) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        for execution in &stopping {
-            ended_within(&state.engine, execution, SETTLE).await?;
-        }
-        match page.next {
-            Some(next) => cursor = Some(next),
-            None => return Ok(()),
-        }
-    }
+    remove_workflow(&state, scope.workspace(), id, &scope.author()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The workflow as it is shown.
