@@ -128,6 +128,8 @@ StandingChange: TypeAlias = Literal["voted", "claimed", "released", "reassigned"
 """What changed about a suspension that stays open."""
 StreamFrame: TypeAlias = Union["StreamClosing", "StreamGap", "StreamSnapshot"]
 """A frame of a stream that is no event of a log."""
+SubjectId: TypeAlias = str
+"""A thing that executions are about."""
 SuspensionId: TypeAlias = str
 """One question that waits for an answer."""
 SuspensionKind: TypeAlias = Literal["approval", "ask_human", "callback"]
@@ -700,6 +702,28 @@ class CreateStreamToken(TypedDict):
     """The stream's path, with or without `/v1`, without a query: that of an execution's events, of a pod's
     events, or of the workspace's suspensions.
     """
+
+
+class _CreateSubject(TypedDict):
+    path: str
+    """What it is called, such as a file's path; once per store in the pod."""
+
+
+class CreateSubject(_CreateSubject, total=False):
+    """A new subject."""
+
+    externalData: dict[str, Any]
+    """What others know of it, by whom; up to 262144 bytes of JSON."""
+    labels: list[str]
+    """Its labels, of 1 to 255 characters each."""
+    locked: bool
+    """A mark that it should be left alone; the server refuses nothing because of it."""
+    metadata: dict[str, Any]
+    """What is known of it; up to 262144 bytes of JSON."""
+    status: Union[str, None]
+    """Where it stands, in words of the pod's own."""
+    store: Union[str, None]
+    """Where its content lives."""
 
 
 class _CreateWebhook(TypedDict):
@@ -1756,6 +1780,21 @@ class NodeUpdateEvent(_NodeUpdateEvent, total=False):
     """
 
 
+class NotBegun(TypedDict):
+    """A workflow that could not be begun about a subject."""
+
+    code: str
+    """Why, for programs: a code of problems."""
+    message: str
+    """Why, for people."""
+    retryable: bool
+    """Whether the same may work later."""
+    subjectId: SubjectId
+    """The subject."""
+    workflowId: WorkflowId
+    """The workflow."""
+
+
 class NotStarted(TypedDict):
     """A workflow that an event could not start."""
 
@@ -2050,6 +2089,44 @@ class ReplayPlan(TypedDict):
     """The version that would run."""
 
 
+class ReprocessSubject(TypedDict, total=False):
+    """What is done again about one subject."""
+
+    workflowIds: list[WorkflowId]
+    """By these workflows; by all that have executions about it, if missing or empty."""
+
+
+class ReprocessSubjects(TypedDict, total=False):
+    """What is done again about many subjects."""
+
+    filter: Union[SubjectSelection, None]
+    """Those that a list with this filter shows now; `{}` for all of the pod."""
+    perSecond: int
+    """How many executions become ready in a second."""
+    subjectIds: Union[list[SubjectId], None]
+    """These; up to 10000."""
+    workflowIds: list[WorkflowId]
+    """By these workflows; each subject by all that have executions about it, if missing or empty."""
+
+
+class ReprocessedSubject(TypedDict):
+    """What was begun."""
+
+    executions: list[Execution]
+    """The new executions, one per workflow."""
+    failed: list[NotBegun]
+    """What could not be begun."""
+
+
+class ReprocessedSubjects(TypedDict):
+    """What was asked for."""
+
+    executionIds: list[ExecutionId]
+    """The new executions, in the order in which they become ready."""
+    failed: list[NotBegun]
+    """What could not be asked for."""
+
+
 class Respond(TypedDict, total=False):
     """An answer to what an execution asks."""
 
@@ -2289,6 +2366,55 @@ class StreamToken(TypedDict):
     """For `?token=` of the stream's address."""
 
 
+class _Subject(TypedDict):
+    changeSequence: int
+    """1, and one more with each change."""
+    createdAt: Instant
+    """When."""
+    createdBy: str
+    """Who has created it."""
+    externalData: dict[str, Any]
+    """What others know of it, by whom."""
+    id: SubjectId
+    """Its id: what executions about it have as their `subject`."""
+    labels: list[str]
+    """Its labels, sorted."""
+    locked: bool
+    """A mark that it should be left alone. It is for people and programs; the server refuses nothing because of
+    it.
+    """
+    metadata: dict[str, Any]
+    """What is known of it."""
+    path: str
+    """What it is called, such as a file's path; once per store in a pod."""
+    podId: PodId
+    """The pod it is in."""
+    updatedAt: Instant
+    """When it was changed last."""
+    workspaceId: WorkspaceId
+    """The workspace it is in."""
+
+
+class Subject(_Subject, total=False):
+    """A thing that executions are about."""
+
+    status: Union[str, None]
+    """Where it stands, in words of the pod's own."""
+    store: Union[str, None]
+    """Where its content lives."""
+
+
+class SubjectSelection(TypedDict, total=False):
+    """The filter of the list of subjects. What is missing fits any."""
+
+    label: Union[str, None]
+    """Those with this label."""
+    path: Union[str, None]
+    """Those whose path begins with this."""
+    store: Union[str, None]
+    """Those whose content lives here."""
+
+
 class _Subscription(TypedDict):
     type: str
     """The type: exact (`order.created`), all below a name (`order.*`), or all (`*`)."""
@@ -2297,6 +2423,12 @@ class _Subscription(TypedDict):
 class Subscription(_Subscription, total=False):
     """Events that start a workflow, once it is deployed."""
 
+    context: dict[str, Any]
+    """What it adds to the context of what it starts: any JSON, with templates over `event` in its texts."""
+    dedupeKey: Union[str, None]
+    """A template over `event` that makes the `dedupeKey` of what it starts; an empty text is none."""
+    priority: Union[int, None]
+    """The priority of what it starts: -100 to 100, higher first. It comes before that of the workflow."""
     when: Union[str, None]
     """An expression over `event`; only events for which it is true start the workflow."""
 
@@ -2602,6 +2734,31 @@ class UpdateSchedule(TypedDict, total=False):
     """The time zone that the expression is read in."""
     workflowId: WorkflowId
     """The workflow to start."""
+
+
+class UpdateSubject(TypedDict, total=False):
+    """What changes about a subject; what is missing stays."""
+
+    addLabels: list[str]
+    """Labels that it gets beside those it has."""
+    changeSequence: int
+    """Only if the subject's `changeSequence` is still this one; else 409."""
+    externalData: dict[str, Any]
+    """Merged in the same way into what others know of it."""
+    labels: list[str]
+    """All of its labels from now on."""
+    locked: bool
+    """A mark that it should be left alone."""
+    metadata: dict[str, Any]
+    """Merged into what is known of it: objects are merged, `null` removes a member, anything else replaces it."""
+    path: str
+    """What it is called."""
+    removeLabels: list[str]
+    """Labels that are taken from it."""
+    status: Union[str, None]
+    """Where it stands; `null` for nowhere."""
+    store: Union[str, None]
+    """Where its content lives; `null` for nowhere."""
 
 
 class UpdateWebhook(TypedDict, total=False):

@@ -288,6 +288,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspaceId}/pods/{podId}/subjects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_subjects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspaceId}/pods/{podId}/suspensions": {
         parameters: {
             query?: never;
@@ -978,6 +994,26 @@ export interface components {
              *     workspace's suspensions.
              */
             path: string;
+        };
+        /** @description A new subject. */
+        CreateSubject: {
+            /** @description What others know of it, by whom; up to 262144 bytes of JSON. */
+            externalData?: Record<string, unknown>;
+            /** @description Its labels, of 1 to 255 characters each. */
+            labels?: string[];
+            /** @description A mark that it should be left alone; the server refuses nothing because of it. */
+            locked?: boolean;
+            /** @description What is known of it; up to 262144 bytes of JSON. */
+            metadata?: Record<string, unknown>;
+            /**
+             * @description What it is called, such as a file's path; once per store in the pod.
+             * @example inbox/invoice-17.pdf
+             */
+            path: string;
+            /** @description Where it stands, in words of the pod's own. */
+            status?: string | null;
+            /** @description Where its content lives. */
+            store?: string | null;
         };
         /** @description A new webhook. */
         CreateWebhook: {
@@ -1876,6 +1912,19 @@ export interface components {
             /** @description The node hands on what it was handed (`lastOutput`), not its output (completed), or was passed over (skipped). */
             transparent?: boolean;
         };
+        /** @description A workflow that could not be begun about a subject. */
+        NotBegun: {
+            /** @description Why, for programs: a code of problems. */
+            code: string;
+            /** @description Why, for people. */
+            message: string;
+            /** @description Whether the same may work later. */
+            retryable: boolean;
+            /** @description The subject. */
+            subjectId: components["schemas"]["SubjectId"];
+            /** @description The workflow. */
+            workflowId: components["schemas"]["WorkflowId"];
+        };
         /** @description A workflow that an event could not start. */
         NotStarted: {
             /** @description Why, for programs: a code of problems, or `expression_failed` for a condition that has no truth. */
@@ -2188,6 +2237,42 @@ export interface components {
              */
             workflowVersion: number;
         };
+        /** @description What is done again about one subject. */
+        ReprocessSubject: {
+            /**
+             * @description By these workflows; by all that have executions about it, if missing or empty.
+             * @default []
+             */
+            workflowIds?: components["schemas"]["WorkflowId"][];
+        };
+        /** @description What is done again about many subjects. */
+        ReprocessSubjects: {
+            filter?: null | components["schemas"]["SubjectSelection"];
+            /**
+             * Format: int32
+             * @description How many executions become ready in a second.
+             * @default 10
+             */
+            perSecond?: number;
+            /** @description These; up to 10000. */
+            subjectIds?: components["schemas"]["SubjectId"][] | null;
+            /** @description By these workflows; each subject by all that have executions about it, if missing or empty. */
+            workflowIds?: components["schemas"]["WorkflowId"][];
+        };
+        /** @description What was begun. */
+        ReprocessedSubject: {
+            /** @description The new executions, one per workflow. */
+            executions: components["schemas"]["Execution"][];
+            /** @description What could not be begun. */
+            failed: components["schemas"]["NotBegun"][];
+        };
+        /** @description What was asked for. */
+        ReprocessedSubjects: {
+            /** @description The new executions, in the order in which they become ready. */
+            executionIds: components["schemas"]["ExecutionId"][];
+            /** @description What could not be asked for. */
+            failed: components["schemas"]["NotBegun"][];
+        };
         /**
          * @description How far those have come that an execution was asked for again as.
          * @enum {string}
@@ -2414,8 +2499,74 @@ export interface components {
             /** @description For `?token=` of the stream's address. */
             token: string;
         };
+        /** @description A thing that executions are about. */
+        Subject: {
+            /**
+             * Format: int64
+             * @description 1, and one more with each change.
+             */
+            changeSequence: number;
+            /** @description When. */
+            createdAt: components["schemas"]["Instant"];
+            /** @description Who has created it. */
+            createdBy: string;
+            /** @description What others know of it, by whom. */
+            externalData: Record<string, unknown>;
+            /** @description Its id: what executions about it have as their `subject`. */
+            id: components["schemas"]["SubjectId"];
+            /** @description Its labels, sorted. */
+            labels: string[];
+            /** @description A mark that it should be left alone. It is for people and programs; the server refuses nothing because of it. */
+            locked: boolean;
+            /** @description What is known of it. */
+            metadata: Record<string, unknown>;
+            /** @description What it is called, such as a file's path; once per store in a pod. */
+            path: string;
+            /** @description The pod it is in. */
+            podId: components["schemas"]["PodId"];
+            /** @description Where it stands, in words of the pod's own. */
+            status?: string | null;
+            /** @description Where its content lives. */
+            store?: string | null;
+            /** @description When it was changed last. */
+            updatedAt: components["schemas"]["Instant"];
+            /** @description The workspace it is in. */
+            workspaceId: components["schemas"]["WorkspaceId"];
+        };
+        /**
+         * Format: uuid
+         * @description A thing that executions are about.
+         */
+        SubjectId: string;
+        /** @description The filter of the list of subjects. What is missing fits any. */
+        SubjectSelection: {
+            /**
+             * @description Those with this label.
+             * @default null
+             */
+            label?: string | null;
+            /**
+             * @description Those whose path begins with this.
+             * @default null
+             */
+            path?: string | null;
+            /**
+             * @description Those whose content lives here.
+             * @default null
+             */
+            store?: string | null;
+        };
         /** @description Events that start a workflow, once it is deployed. */
         Subscription: {
+            /** @description What it adds to the context of what it starts: any JSON, with templates over `event` in its texts. */
+            context?: Record<string, unknown>;
+            /** @description A template over `event` that makes the `dedupeKey` of what it starts; an empty text is none. */
+            dedupeKey?: string | null;
+            /**
+             * Format: int32
+             * @description The priority of what it starts: -100 to 100, higher first. It comes before that of the workflow.
+             */
+            priority?: number | null;
             /** @description The type: exact (`order.created`), all below a name (`order.*`), or all (`*`). */
             type: string;
             /** @description An expression over `event`; only events for which it is true start the workflow. */
@@ -2716,6 +2867,32 @@ export interface components {
             timezone?: string;
             /** @description The workflow to start. */
             workflowId?: components["schemas"]["WorkflowId"];
+        };
+        /** @description What changes about a subject; what is missing stays. */
+        UpdateSubject: {
+            /** @description Labels that it gets beside those it has. */
+            addLabels?: string[];
+            /**
+             * Format: int64
+             * @description Only if the subject's `changeSequence` is still this one; else 409.
+             */
+            changeSequence?: number;
+            /** @description Merged in the same way into what others know of it. */
+            externalData?: Record<string, unknown>;
+            /** @description All of its labels from now on. */
+            labels?: string[];
+            /** @description A mark that it should be left alone. */
+            locked?: boolean;
+            /** @description Merged into what is known of it: objects are merged, `null` removes a member, anything else replaces it. */
+            metadata?: Record<string, unknown>;
+            /** @description What it is called. */
+            path?: string;
+            /** @description Labels that are taken from it. */
+            removeLabels?: string[];
+            /** @description Where it stands; `null` for nowhere. */
+            status?: string | null;
+            /** @description Where its content lives; `null` for nowhere. */
+            store?: string | null;
         };
         /** @description What changes about a webhook; what is missing stays. */
         UpdateWebhook: {
@@ -3515,6 +3692,27 @@ export interface operations {
     list_schedule_slots: {
         parameters: {
             query?: {
+                /** @description How many rows. */
+                limit?: number;
+                /** @description Where to go on, from the `Link` header of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    list_subjects: {
+        parameters: {
+            query?: {
+                /** @description Those whose path begins with this. */
+                path?: string;
+                /** @description Those whose content lives here. */
+                store?: string;
+                /** @description Those with this label. */
+                label?: string;
                 /** @description How many rows. */
                 limit?: number;
                 /** @description Where to go on, from the `Link` header of the page before. */
