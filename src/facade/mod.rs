@@ -1,6 +1,7 @@
 //! Faces for programs that were written for other APIs. A face translates paths, names, status words and failures; what its calls do
 //! is done by the doors of the floors below, as the native handlers use them. Here the whole API is put together.
 
+mod description;
 mod kinetic;
 mod kodexa;
 mod removal;

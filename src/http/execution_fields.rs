@@ -50,6 +50,8 @@ const FAILURES: Names = &[
     ("internal", &["internal"]),
 ];
 
+const REPROCESSING: Names = &[("pending", &["pending"]), ("done", &["done"])];
+
 /// The fields, named as in the execution that the API shows.
 pub const EXECUTION_FIELDS: Fields<ExecutionColumn> = Fields(&[
     Field::new(&["id"], ExecutionColumn::Id, Kind::Id),
@@ -66,6 +68,7 @@ pub const EXECUTION_FIELDS: Fields<ExecutionColumn> = Fields(&[
     Field::new(&["parentExecutionId"], ExecutionColumn::ParentExecutionId, Kind::Id),
     Field::new(&["replayOf"], ExecutionColumn::ReplayOf, Kind::Id),
     Field::new(&["fromNodeId"], ExecutionColumn::FromNodeId, Kind::Text),
+    Field::new(&["reprocessing"], ExecutionColumn::Reprocessing, Kind::Name(REPROCESSING)),
     Field::new(&["duplicateOf"], ExecutionColumn::DuplicateOf, Kind::Id),
     Field::new(&["createdBy"], ExecutionColumn::CreatedBy, Kind::Text),
     Field::new(&["createdAt"], ExecutionColumn::CreatedAt, Kind::Instant),

@@ -3,8 +3,7 @@
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, SecurityRequirement,
-        header::HeaderBuilder,
+        ObjectBuilder, OpenApi, Required,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn},
         schema::{KnownFormat, SchemaFormat, Type},
         security::{ApiKey, ApiKeyValue, SecurityScheme},
@@ -13,7 +12,13 @@ use utoipa::{
 };
 
 use super::scope::{ACCESS_TOKEN, API_KEY};
-use crate::http::openapi::{operations, without_null};
+use crate::{
+    facade::description::{Manner, add_replies, name_parameters, need_one_of},
+    http::openapi::operations,
+};
+
+const MANNER: Manner =
+    Manner { refused: "400", missing: "It does not exist, or not in this organization", error: "KodexaError" };
 
 /// A failure.
 #[derive(Debug, ToSchema)]
@@ -59,44 +64,9 @@ pub fn describe(document: &mut OpenApi) {
 }
 
 fn complete(path: &str, method: &str, operation: &mut Operation) {
-    let named = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let mut parameters: Vec<Parameter> = named.map(in_path).collect();
-    parameters.extend(operation.parameters.take().unwrap_or_default().into_iter().map(|mut parameter| {
-        parameter.schema = parameter.schema.map(without_null);
-        parameter
-    }));
-    operation.parameters = (!parameters.is_empty()).then_some(parameters);
-    let schemes = ["bearer", "kodexaApiKey", "kodexaAccessToken"];
-    operation.security =
-        Some(schemes.iter().map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(*scheme, [])).collect());
-    let mut failures = vec![
-        ("401", "No API key, or one that is not valid"),
-        ("403", "The key's role is too low"),
-        ("400", "The request can't be read, or a value of it can't be taken"),
-        ("default", "Another failure"),
-    ];
-    if path.contains('{') {
-        failures.push(("404", "It does not exist, or not in this organization"));
-    }
-    if method == "DELETE" {
-        failures.retain(|(status, _)| *status != "400");
-    }
-    for (status, text) in failures {
-        let response = ResponseBuilder::new().description(text).build();
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.into());
-    }
-    for (status, response) in &mut operation.responses.responses {
-        let RefOr::T(response) = response else { continue };
-        if (status.starts_with('4') || status == "default") && response.content.is_empty() {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ErrorBody::name()))).build();
-            response.content.insert("application/json".to_owned(), content);
-        }
-        if status == "201" {
-            let text = ObjectBuilder::new().schema_type(Type::String);
-            let header = HeaderBuilder::new().schema(text).description(Some("Where the new thing is")).build();
-            response.headers.insert("Location".to_owned(), header);
-        }
-    }
+    name_parameters(path, operation, in_path);
+    need_one_of(operation, &["bearer", "kodexaApiKey", "kodexaAccessToken"]);
+    add_replies(path, method, operation, &MANNER);
 }
 
 fn in_path(name: &str) -> Parameter {

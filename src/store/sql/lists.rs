@@ -260,7 +260,8 @@ fn list<B: Backend>(workspace: WorkspaceId, filter: &ExecutionFilter, part: Part
     }
     let inner = if direct { columns } else { "e.id AS id" };
     if let Some((walks, direction)) = by_id {
-        // PostgreSQL merges only what says itself that it is in order. SQLite sees it, and would not take the parentheses.
+        // PostgreSQL merges only what says itself that it is in order, and reads it in order only where it knows that few are wanted.
+        // SQLite sees both, and would not take the parentheses.
         let opening = if single { "" } else { B::pick(Dialect { sqlite: "", postgres: "(" }) };
         for (index, walk) in walks.iter().enumerate() {
             writer.push(if index > 0 { " UNION ALL " } else { "" }).push(opening);
@@ -268,7 +269,8 @@ fn list<B: Backend>(workspace: WorkspaceId, filter: &ExecutionFilter, part: Part
             lead(&mut writer, walk);
             writer.repeat(&rest);
             if !opening.is_empty() {
-                writer.push(" ORDER BY e.id").push(towards(direction)).push(")");
+                writer.push(" ORDER BY e.id").push(towards(direction));
+                writer.push(" LIMIT +").bind(part.limit.saturating_add(part.offset)).push(")");
             }
         }
         // The order of what is put together goes by the name of its column.

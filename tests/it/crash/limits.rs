@@ -16,7 +16,7 @@ const KEYS: [&str; 3] = ["a", "b", "c"];
 
 /// Triggers executions of three keys at all servers by turns and kills the first server again and again while they run.
 async fn under_kills(site: &Arc<Site>, servers: usize) {
-    let kills = count("SLUICEGATE_TEST_KILLS", 12) / 5;
+    let kills = count("SLUICEGATE_TEST_KILLS", 25) / 5;
     let outside = Outside::start().await;
     let mut running = Vec::new();
     for _ in 0..servers {

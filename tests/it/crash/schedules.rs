@@ -80,7 +80,7 @@ fn millis(at: &Value) -> i64 {
 }
 
 async fn killed_around_slots(site: &Arc<Site>) {
-    let kills = count("SLUICEGATE_TEST_KILLS", 12) / 3;
+    let kills = count("SLUICEGATE_TEST_KILLS", 25) / 3;
     let mut server = Server::start(site, &ARGUMENTS).await;
     let caller = server.caller();
     let ids = every_second(&caller).await;

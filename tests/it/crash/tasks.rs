@@ -107,7 +107,7 @@ fn check_log(log: &[Value], down_ms: i64) -> usize {
 
 async fn each_task_has_one_outcome(site: Arc<Site>) {
     let wanted = count("SLUICEGATE_TEST_TASKS", 400);
-    let kills = count("SLUICEGATE_TEST_KILLS", 12).min(wanted / 200).max(1);
+    let kills = count("SLUICEGATE_TEST_KILLS", 25).min(wanted / 200).max(1);
     let mut server = Server::start(&site, &["--instance-lease", "2s"]).await;
     let caller = server.caller();
     let data = json!({"queue": "work", "input": "{{ input.n }}", "leaseSeconds": LEASE_MS / 1_000, "maxLeases": 100});

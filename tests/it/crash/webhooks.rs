@@ -76,7 +76,7 @@ async fn check(caller: &Caller, hook: &str, told: &BTreeMap<String, String>) {
 }
 
 async fn killed_around_deliveries(site: &Arc<Site>) {
-    let kills = count("SLUICEGATE_TEST_KILLS", 12) / 3;
+    let kills = count("SLUICEGATE_TEST_KILLS", 25) / 3;
     let mut server = Server::start(site, &[]).await;
     let caller = server.caller();
     let id = hook(&caller).await;

@@ -247,7 +247,7 @@ async fn what_waits_runs_by_priority(backend: Backend) {
 /// One place to run, held by a call until everything is queued.
 async fn many_of_mixed_priorities_run_in_order_and_none_waits_for_ever(backend: Backend) {
     let scene = Scene::with(backend, |settings| settings.max_running = Some(1)).await;
-    let many = if backend == Backend::Sqlite { 1_000 } else { 200 };
+    let many = if backend == Backend::Sqlite { 400 } else { 200 };
     let peer = Peer::start().await;
     // Longer than anything here, by any clock.
     let mut hanging = call("call", &peer, "/gate");

@@ -3575,7 +3575,7 @@ export interface operations {
                  * @description A filter, such as `status eq 'failed' and priority gt 3` or `status==failed;subject==order*`; may be repeated, all must
                  *     hold. Up to 4096 characters and 100 comparisons. Fields: `id`, `workflowId`, `workflowVersion`, `status`, `triggeredBy`,
                  *     `triggerId`, `subject`, `priority`, `dedupeKey`, `concurrencyKey`, `idempotencyKey`, `parentExecutionId`, `replayOf`,
-                 *     `fromNodeId`, `duplicateOf`, `createdBy`, `createdAt`, `queuedAt`, `startedAt`, `finishedAt`, `runAt`, `expiresAt`,
+                 *     `fromNodeId`, `reprocessing`, `duplicateOf`, `createdBy`, `createdAt`, `queuedAt`, `startedAt`, `finishedAt`, `runAt`, `expiresAt`,
                  *     `error.code`.
                  */
                 filter?: string[];
