@@ -171,6 +171,9 @@ impl Place {
         }
         let mut upload = WriteMultipart::new_with_chunk_size(self.store.put_multipart(key).await?, PART_BYTES);
         if let Err(error) = send(&mut upload, first, &mut body).await {
+            // Parts on their way arrive first: one that the storage finishes after the abort would stay there for ever.
+            // Each error takes one of them away, so this ends.
+            while upload.wait_for_capacity(0).await.is_err() {}
             if let Err(error) = upload.abort().await {
                 tracing::warn!(key = %key, error = %probe::told(&error), "an upload could not be taken back");
             }

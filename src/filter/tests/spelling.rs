@@ -164,7 +164,8 @@ impl Speller<'_> {
     fn value(&mut self, written: &Written) {
         let words = ["null", "and", "or", "not"];
         let bare = matches!(written.pieces(), [Piece::Plain(text)]
-            if text.chars().all(|c| c.is_ascii_alphanumeric() || "-:.$?".contains(c)) && !words.contains(&text.to_ascii_lowercase().as_str()));
+            if !text.starts_with(':') // `>` and `:` are one operator
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || "-:.$?".contains(c)) && !words.contains(&text.to_ascii_lowercase().as_str()));
         match (bare, self.choose(&[0, 1, 2])) {
             (true, 2) => self.text.push_str(&written.text()),
             (_, choice) => {
