@@ -1,4 +1,4 @@
-//! The API reference for people (`/docs`), the document for programs (`/openapi.yaml`), and a page at `/`.
+//! The API reference for people (`/docs`), and the document for programs (`/openapi.yaml`).
 //!
 //! The reference is written on the server from the document, without scripts and without anything from elsewhere.
 
@@ -18,7 +18,7 @@ pub(super) use page::render;
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_openapi)).routes(routes!(get_docs)).routes(routes!(get_index))
+    OpenApiRouter::new().routes(routes!(get_openapi)).routes(routes!(get_docs))
 }
 
 /// Nothing on these pages runs or comes from elsewhere, and no other page may frame them.
@@ -46,15 +46,6 @@ async fn get_openapi(Extension(document): Extension<Arc<ApiDocument>>) -> Respon
 )]
 async fn get_docs(Extension(document): Extension<Arc<ApiDocument>>) -> Response {
     html(document.page())
-}
-
-/// Start page
-#[utoipa::path(
-    get, path = "/", tag = "server",
-    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
-)]
-async fn get_index() -> Response {
-    html(page::INDEX)
 }
 
 fn html(page: &str) -> Response {

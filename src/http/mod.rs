@@ -31,6 +31,7 @@ pub(crate) mod artifacts;
 mod audit;
 mod bulk_jobs;
 mod callbacks;
+mod dashboard;
 mod events;
 mod execution_actions;
 mod execution_compare;
@@ -48,6 +49,7 @@ mod pods;
 mod receipts;
 pub(crate) mod respond;
 mod schedules;
+mod session;
 mod stream_tokens;
 mod subject_reprocess;
 mod subjects;
@@ -92,6 +94,7 @@ pub const VERSION_PREFIX: &str = "/v1";
 /// All resources, without the prefix.
 fn resources() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(session::routes())
         .merge(workspaces::routes())
         .merge(members::routes())
         .merge(groups::routes())
@@ -137,6 +140,7 @@ fn described(faces: &[Face]) -> (Router<AppState>, utoipa::openapi::OpenApi) {
         .merge(receipts::public_routes())
         .merge(respond::routes())
         .merge(docs::routes())
+        .merge(dashboard::routes())
         .split_for_parts();
     openapi::complete(&mut document, faces);
     (router.merge(Router::from(resources)), document)
@@ -148,6 +152,7 @@ pub fn router_with(state: AppState, faces: &[Face], more: Router<AppState>) -> R
     let shapes = observe::Shapes::new(state.clock.clone(), faces);
     router
         .merge(more)
+        .merge(dashboard::files())
         .fallback(async || Problem::new(Code::UnknownPath, "no such path; the paths are listed at /docs"))
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "the path exists, but not for this method")

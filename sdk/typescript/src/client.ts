@@ -219,6 +219,11 @@ export class SluicegateClient {
     return (await this.#transport.request<Reply>(method, path, options)).body;
   }
 
+  /** Any list of the API that has no method here: `list<Member>("/workspaces/.../members")`. */
+  list<Item>(path: string, query: object = {}, options: CallOptions = {}): List<Item> {
+    return new List(this.#transport, path, { ...options, query });
+  }
+
   #execution(workspaceId: Place, podId: Place, id: string, ...rest: string[]): string {
     return this.#transport.pod(workspaceId, podId, "executions", id, ...rest);
   }

@@ -15,6 +15,8 @@ export class SluicegateApiError extends SluicegateError {
   readonly code: string;
   /** The request's id in the server's log. */
   readonly requestId: string | undefined;
+  /** What is wrong, as a sentence for people. */
+  readonly detail: string;
   /** The single things that are wrong, where they can be named. */
   readonly details: readonly FieldError[];
   /** How long the server asks to wait, in milliseconds. */
@@ -23,7 +25,9 @@ export class SluicegateApiError extends SluicegateError {
   constructor(statusCode: number, headers: Headers, body: string) {
     const problem = readProblem(body);
     const code = typeof problem.code === "string" ? problem.code : `http_${statusCode}`;
-    super(`${code} (${statusCode}): ${problem.detail ?? problem.title ?? "no details"}`);
+    const detail = problem.detail ?? problem.title ?? "no details";
+    super(`${code} (${statusCode}): ${detail}`);
+    this.detail = detail;
     this.statusCode = statusCode;
     this.code = code;
     this.requestId = problem.requestId ?? headers.get("x-request-id") ?? undefined;

@@ -10,6 +10,8 @@ export interface ClientOptions {
   apiKey?: string | undefined;
   /** A JWT, or what gives one: it is asked before every request, so it may renew it. */
   token?: string | (() => string | Promise<string>) | undefined;
+  /** In a page of the server itself: the browser's session speaks for the caller, and the page holds no credential. */
+  session?: boolean | undefined;
   /** The workspace where a call names none. */
   workspaceId?: string | undefined;
   /** The pod where a call names none. */
@@ -68,8 +70,8 @@ export class Transport {
     if (!/^https?:\/\/[^/]/.test(options?.baseUrl)) {
       throw new SluicegateError("baseUrl must be the server's address, such as https://sluicegate.example.com");
     }
-    if ((options.apiKey === undefined) === (options.token === undefined)) {
-      throw new SluicegateError("give one of apiKey and token");
+    if ([options.apiKey !== undefined, options.token !== undefined, options.session === true].filter(Boolean).length !== 1) {
+      throw new SluicegateError("give one of apiKey and token, or session in a page of the server itself");
     }
     this.#options = options;
     this.requestTimeout = options.requestTimeout ?? 30_000;
@@ -90,10 +92,10 @@ export class Transport {
   async send(method: string, path: string, options: RequestOptions): Promise<Response> {
     const { apiKey, token } = this.#options;
     const headers: Record<string, string> = { accept: "application/json", ...options.headers };
-    if (apiKey === undefined) {
-      headers["authorization"] = `Bearer ${typeof token === "function" ? await token() : token}`;
-    } else {
+    if (apiKey !== undefined) {
       headers["x-api-key"] = apiKey;
+    } else if (token !== undefined) {
+      headers["authorization"] = `Bearer ${typeof token === "function" ? await token() : token}`;
     }
     const init: RequestInit = { method, headers };
     if (options.body !== undefined) {

@@ -1,7 +1,8 @@
 /** The shapes that the API takes and gives, under short names. They are generated; see src/generated/. */
 import type { components, operations } from "./generated/schemas.js";
 
-type Schemas = components["schemas"];
+/** Every shape of the API, by its name in the API's description. */
+export type Schemas = components["schemas"];
 type Query<Operation extends keyof operations> = operations[Operation] extends { parameters: { query?: infer Of } }
   ? NonNullable<Of>
   : never;

@@ -149,7 +149,7 @@ where
         let named = id_in_path::<WorkspaceId>(parts).await?;
         let not_found = || Problem::not_found(WorkspaceId::THING);
         let (principal, workspace_id, role);
-        if let Some(known) = state.auth.principal(&parts.headers).await? {
+        if let Some(known) = state.auth.principal(parts).await? {
             workspace_id = named.ok_or_else(not_found)?;
             role = role_in(&state, workspace_id, &known).await?;
             principal = known;

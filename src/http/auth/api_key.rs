@@ -97,11 +97,15 @@ impl KeyCache {
 
     /// Whose key this is.
     pub(super) async fn principal(&self, secret: &str) -> Result<Principal, Problem> {
-        let refused = || challenge(Code::InvalidCredentials, "the API key is unknown, revoked or expired");
         if !has_form(secret) {
             return Err(challenge(Code::InvalidCredentials, "that is not an API key of this server"));
         }
-        let digest = digest(secret);
+        self.principal_by_digest(digest(secret)).await
+    }
+
+    /// Whose key has this digest.
+    pub(super) async fn principal_by_digest(&self, digest: Vec<u8>) -> Result<Principal, Problem> {
+        let refused = || challenge(Code::InvalidCredentials, "the API key is unknown, revoked or expired");
         let now = self.clock.now();
         let key = match self.cached(&digest, now) {
             Some(key) => key,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{KEY_PREFIX, Principal, challenge, jwks::Jwks};
 use crate::{
-    clock::Clock,
+    clock::{Clock, Instant},
     config::{ConfigError, JwtConfig, JwtKeys},
     http::error::{Code, Problem},
 };
@@ -51,8 +51,8 @@ impl Verifier {
         Ok(Self { keys, issuer: config.issuer.clone(), audience: config.audience.clone(), clock })
     }
 
-    /// Whose token this is.
-    pub(super) async fn principal(&self, token: &str) -> Result<Principal, Problem> {
+    /// Whose token this is, and when it ends.
+    pub(super) async fn principal(&self, token: &str) -> Result<(Principal, Instant), Problem> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(refusal("the token is too long"));
         }
@@ -76,7 +76,8 @@ impl Verifier {
         if !is_name {
             return Err(refusal("the token's `sub` is not a user's id"));
         }
-        Ok(Principal::user(subject))
+        // What is beyond the end of time is cut off there.
+        Ok((Principal::user(subject), Instant((claims.exp * 1_000.0) as i64)))
     }
 
     fn decode_with_any(&self, token: &str, secrets: &[DecodingKey]) -> Result<Claims, Problem> {

@@ -1,4 +1,4 @@
-//! Who calls: API keys, bearer tokens (JWT), stream tokens. What they may do is decided in [`access`].
+//! Who calls: API keys, bearer tokens (JWT), sessions of the dashboard, stream tokens. What they may do is decided in [`access`].
 
 mod access;
 pub mod api_key;
@@ -7,6 +7,7 @@ mod jwks;
 mod jwt;
 pub mod lease_token;
 pub mod seal;
+pub mod session;
 pub mod stream_token;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use super::{
     state::AppState,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Instant},
     config::{Config, ConfigError},
     domain::{
         identity::{ApiKey, Role},
@@ -63,6 +64,11 @@ impl Principal {
             kind: PrincipalKind::ApiKey,
             key_grant: Some((key.workspace_id, key.role)),
         }
+    }
+
+    /// The id of an API key.
+    pub fn key_id(&self) -> Option<ApiKeyId> {
+        self.id.strip_prefix(KEY_PREFIX)?.parse().ok().map(ApiKeyId)
     }
 
     /// The workspace that an API key opens.
@@ -105,6 +111,7 @@ pub struct Authenticator {
     stream_tokens: stream_token::Signer,
     lease_tokens: lease_token::Signer,
     artifact_links: artifact_link::Signer,
+    sessions: session::Sessions,
 }
 
 impl Authenticator {
@@ -120,6 +127,7 @@ impl Authenticator {
             jwt: jwt::Verifier::new(&config.jwt, clock.clone())?,
             lease_tokens: lease_token::Signer::new(stream_token_key),
             artifact_links: artifact_link::Signer::new(stream_token_key, clock.clone()),
+            sessions: session::Sessions::new(stream_token_key, clock.clone(), config.public_url.as_deref()),
             stream_tokens: stream_token::Signer::new(stream_token_key, clock),
         })
     }
@@ -139,12 +147,45 @@ impl Authenticator {
         &self.artifact_links
     }
 
-    /// Who the credentials in the headers are of; none without any.
-    pub async fn principal(&self, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+    /// Sessions of the dashboard.
+    pub fn sessions(&self) -> &session::Sessions {
+        &self.sessions
+    }
+
+    /// Begins a session for whoever a credential is of: its cookie, and when it ends.
+    pub async fn sign_in(&self, credential: &str) -> Result<(Principal, HeaderValue, Instant), Problem> {
+        let (principal, holder, ends_at);
+        if credential.starts_with(api_key::PREFIX) {
+            // Its end is looked at with each request, as whether it was revoked.
+            principal = self.keys.principal(credential).await?;
+            (holder, ends_at) = (session::Holder::of_key(&api_key::digest(credential)), None);
+        } else {
+            let (known, end) = self.jwt.principal(credential).await?;
+            (holder, ends_at) = (session::Holder::User(known.id.clone()), Some(end));
+            principal = known;
+        }
+        let (cookie, expires_at) = self.sessions.begin(holder, ends_at);
+        Ok((principal, cookie, expires_at))
+    }
+
+    async fn principal_of_session(&self, parts: &Parts) -> Result<Option<Principal>, Problem> {
+        let Some(session) = self.sessions.of(parts)? else { return Ok(None) };
+        match session.holder {
+            session::Holder::User(id) => Ok(Some(Principal::user(id))),
+            session::Holder::Key(digest) => {
+                let digest = session::Session::key_digest(&digest).unwrap_or_default();
+                self.keys.principal_by_digest(digest).await.map(Some)
+            }
+        }
+    }
+
+    /// Who the credentials of a request are of; none without any. What a header says comes before a session.
+    pub async fn principal(&self, parts: &Parts) -> Result<Option<Principal>, Problem> {
+        let headers = &parts.headers;
         let api_key = single(headers, "x-api-key")?;
         let authorization = single(headers, header::AUTHORIZATION.as_str())?;
         let secret = match (api_key, authorization) {
-            (None, None) => return Ok(None),
+            (None, None) => return self.principal_of_session(parts).await,
             (Some(_), Some(_)) => {
                 return Err(challenge(
                     Code::InvalidCredentials,
@@ -159,7 +200,7 @@ impl Authenticator {
         if api_key.is_some() || secret.starts_with(api_key::PREFIX) {
             self.keys.principal(secret).await.map(Some)
         } else {
-            self.jwt.principal(secret).await.map(Some)
+            Ok(Some(self.jwt.principal(secret).await?.0))
         }
     }
 
@@ -188,7 +229,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let state = AppState::from_ref(state);
-        let principal = state.auth.principal(&parts.headers).await?.ok_or_else(no_credentials)?;
+        let principal = state.auth.principal(parts).await?.ok_or_else(no_credentials)?;
         parts.extensions.insert(Caller { principal: principal.clone(), workspace_id: None });
         Ok(principal)
     }

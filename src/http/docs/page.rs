@@ -6,13 +6,6 @@ use serde_json::{Map, Value};
 
 use crate::http::error::Code;
 
-/// The page at `/`.
-pub const INDEX: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-content=\"width=device-width,initial-scale=1\"><title>Sluicegate</title><style>:root{color-scheme:light dark}body{font:16px/1.6 \
-system-ui,sans-serif;max-width:40rem;margin:15vh auto;padding:0 1rem}</style></head><body><h1>Sluicegate</h1><p>A real-time \
-streaming workflow server with suspend and resume. It runs.</p><p><a href=\"/docs\">API reference</a> · <a \
-href=\"/openapi.yaml\">openapi.yaml</a> · <a href=\"/healthz\">health</a></p></body></html>";
-
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8884;--soft:#8881;--dim:#666;--get:#0a6b3d;--post:#0b57a4;--patch:#8a5a00;--delete:#b3261e}
 @media(prefers-color-scheme:dark){:root{--dim:#a5a5a5;--get:#6fd8a4;--post:#8ab8f5;--patch:#e6b450;--delete:#ff8a80}}

@@ -695,6 +695,13 @@ class CreateSchedule(_CreateSchedule, total=False):
     """The time zone that the expression is read in, by its IANA name."""
 
 
+class CreateSession(TypedDict):
+    """What a browser signs in with."""
+
+    credential: str
+    """An API key (`slg_...`) or a JWT. It is not kept."""
+
+
 class CreateStreamToken(TypedDict):
     """Which stream a token shall open."""
 
@@ -2205,6 +2212,26 @@ class Schedule(_Schedule, total=False):
     """No slot is before this."""
     waitingSlot: Union[Instant, None]
     """The slot that waits for an execution of the schedule to end (`overlap: queue`)."""
+
+
+class _SessionView(TypedDict):
+    kind: Literal["user", "api_key"]
+    """A person or a program."""
+    principalId: str
+    """The user's id, or `key:<id>`: what `createdBy` and the like hold."""
+
+
+class SessionView(_SessionView, total=False):
+    """Who the caller is."""
+
+    expiresAt: Union[Instant, None]
+    """When the session ends; missing where the caller sent a credential."""
+    name: Union[str, None]
+    """The name of an API key."""
+    role: Union[Role, None]
+    """The role of an API key."""
+    workspaceId: Union[WorkspaceId, None]
+    """The workspace that an API key opens. A person may be a member of several."""
 
 
 class Settings(TypedDict, total=False):

@@ -987,6 +987,11 @@ export interface components {
             /** @description The workflow to start; in this pod. What is started is the version that is deployed at the time. */
             workflowId: components["schemas"]["WorkflowId"];
         };
+        /** @description What a browser signs in with. */
+        CreateSession: {
+            /** @description An API key (`slg_...`) or a JWT. It is not kept. */
+            credential: string;
+        };
         /** @description Which stream a token shall open. */
         CreateStreamToken: {
             /**
@@ -2365,6 +2370,18 @@ export interface components {
          * @description A schedule.
          */
         ScheduleId: string;
+        /** @description Who the caller is. */
+        SessionView: {
+            expiresAt?: null | components["schemas"]["Instant"];
+            /** @description A person or a program. */
+            kind: "user" | "api_key";
+            /** @description The name of an API key. */
+            name?: string | null;
+            /** @description The user's id, or `key:<id>`: what `createdBy` and the like hold. */
+            principalId: string;
+            role?: null | components["schemas"]["Role"];
+            workspaceId?: null | components["schemas"]["WorkspaceId"];
+        };
         /** @description Settings of every execution of a workflow. */
         Settings: {
             concurrency?: null | components["schemas"]["Concurrency"];

@@ -1,0 +1,83 @@
+/** Where the nodes of a definition are drawn: where people put them, or left to right by layers (dagre). */
+import dagre from "@dagrejs/dagre";
+import type { Definition } from "@sluicegate/sdk";
+
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export const NODE = { width: 208, height: 60 } as const;
+/** Room around what is inside a loop, and for its title. */
+const PADDING = 24;
+const TITLE = 44;
+
+type Nodes = Definition["nodes"];
+type Edges = NonNullable<Definition["edges"]>;
+
+/**
+ * Boxes by node id. A box inside a loop is relative to the loop's, as React Flow wants it. `fresh` moves also what somebody has
+ * placed.
+ */
+export function layout(definition: Definition, { fresh = false }: { fresh?: boolean } = {}): Map<string, Box> {
+  const boxes = new Map<string, Box>();
+  place(definition.nodes, definition.edges ?? [], undefined, fresh, boxes);
+  return boxes;
+}
+
+function place(nodes: Nodes, edges: Edges, parentId: string | undefined, fresh: boolean, boxes: Map<string, Box>): Box {
+  const here = nodes.filter((node) => (node.parentId ?? undefined) === parentId);
+  // Loops are as large as what is in them, so the inside comes first.
+  for (const node of here) {
+    const inner = nodes.some((other) => other.parentId === node.id) ? place(nodes, edges, node.id, fresh, boxes) : undefined;
+    const width = inner ? Math.max(NODE.width, inner.width + 2 * PADDING) : NODE.width;
+    const height = inner ? inner.height + TITLE + PADDING : NODE.height;
+    boxes.set(node.id, { x: 0, y: 0, width, height });
+  }
+  const kept = !fresh && here.every((node) => node.position);
+  if (kept) {
+    for (const node of here) {
+      Object.assign(boxes.get(node.id) as Box, { x: node.position?.x ?? 0, y: node.position?.y ?? 0 });
+    }
+  } else {
+    byLayers(here, edges, boxes);
+  }
+  const all = here.map((node) => boxes.get(node.id) as Box);
+  const left = Math.min(...all.map((box) => box.x));
+  const top = Math.min(...all.map((box) => box.y));
+  if (parentId !== undefined) {
+    for (const box of all) {
+      box.x += PADDING - left;
+      box.y += TITLE - top;
+    }
+  }
+  const right = Math.max(...all.map((box) => box.x + box.width));
+  const bottom = Math.max(...all.map((box) => box.y + box.height));
+  return parentId === undefined
+    ? { x: left, y: top, width: right - left, height: bottom - top }
+    : { x: 0, y: 0, width: right - PADDING, height: bottom - TITLE };
+}
+
+function byLayers(nodes: Nodes, edges: Edges, boxes: Map<string, Box>): void {
+  const graph = new dagre.graphlib.Graph({ multigraph: true });
+  graph.setGraph({ rankdir: "LR", nodesep: 28, ranksep: 72, marginx: 0, marginy: 0 });
+  graph.setDefaultEdgeLabel(() => ({}));
+  for (const { id } of nodes) {
+    const { width, height } = boxes.get(id) as Box;
+    graph.setNode(id, { width, height });
+  }
+  for (const edge of edges) {
+    if (graph.hasNode(edge.source) && graph.hasNode(edge.target)) {
+      graph.setEdge(edge.source, edge.target, {}, edge.id);
+    }
+  }
+  dagre.layout(graph);
+  for (const { id } of nodes) {
+    const { x, y } = graph.node(id);
+    const box = boxes.get(id) as Box;
+    box.x = Math.round(x - box.width / 2);
+    box.y = Math.round(y - box.height / 2);
+  }
+}
