@@ -24,14 +24,17 @@ export function useSession() {
 
 export async function signIn(credential: string): Promise<Session> {
   const session = await call<Session>("POST", "/session", { body: { credential }, retries: 0 });
-  queryClient.clear();
-  queryClient.setQueryData(["session"], session);
+  change(session);
   return session;
+}
+
+/** What was read belongs to whoever was signed in. */
+function change(session: Session | null): void {
+  queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
+  queryClient.setQueryData(["session"], session);
 }
 
 export async function signOut(): Promise<void> {
   await call("DELETE", "/session");
-  // What was on the screen was this person's.
-  queryClient.clear();
-  queryClient.setQueryData(["session"], null);
+  change(null);
 }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { createServer, type ViteDevServer } from "vite";
+import { type PreviewServer, preview } from "vite";
 
 const BINARY = resolve(process.env["SLUICEGATE_BIN"] ?? "../target/debug/sluicegate");
 
@@ -25,22 +25,21 @@ export class Server {
   #api = "";
   #folder = "";
   #process: ChildProcess | undefined;
-  #vite: ViteDevServer | undefined;
+  #vite: PreviewServer | undefined;
 
   static async start(): Promise<Server> {
     const server = new Server();
     server.#folder = await mkdtemp(join(tmpdir(), "sluicegate-dashboard-"));
     await server.#spawn("127.0.0.1:0");
     if (process.env["SLUICEGATE_TEST_VITE"]) {
-      // While working on it: the sources as they are, not what was built into the binary.
+      // While working on it: what `npm run test:sources` has built a moment ago, not what is in the binary.
       const api = { target: server.#api, changeOrigin: false };
-      server.#vite = await createServer({
+      server.#vite = await preview({
         logLevel: "error",
-        cacheDir: join(server.#folder, "vite"),
-        server: { host: "127.0.0.1", port: 0, hmr: false, proxy: { "/v1": api, "/docs": api, "/respond": api } },
+        build: { outDir: "dist" },
+        preview: { host: "127.0.0.1", port: 0, proxy: { "/v1": api, "/docs": api, "/respond": api } },
       });
-      await server.#vite.listen();
-      const address = server.#vite.httpServer?.address();
+      const address = server.#vite.httpServer.address();
       server.url = `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`;
     } else {
       server.url = server.#api;
