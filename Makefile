@@ -5,7 +5,8 @@
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-dev: ## build and run the server with the embedded store and the examples (ARGS="--listen 127.0.0.1:9000")
+dev: ## build and run the server with the dashboard, the embedded store and the examples (ARGS="--listen 127.0.0.1:9000")
+	@scripts/build-dashboard.sh || echo "going on without the dashboard" >&2
 	cargo run --locked -- dev $(ARGS)
 
 test: ## run every test on both databases; installs what they need

@@ -16,6 +16,7 @@ export default defineConfig({
     // Everything comes from files: the server's policy allows no data: scripts, and a small picture is not worth one.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 700,
   },
   server: { proxy: { "/v1": api, "/docs": api, "/openapi.yaml": api, "/respond": api } },
 });

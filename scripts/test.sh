@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: the server's against both databases, then those of the SDKs against the server that was built for them.
+# Runs every test: the server's against both databases, then those of the SDKs and of the dashboard against the server that was
+# built for them.
 # Arguments go to the test runner of the server, and then nothing else runs (`scripts/test.sh floors::`). The summaries are
 # the last thing printed; one that failed makes the script fail.
 set -euo pipefail
@@ -10,6 +11,7 @@ command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
 export PATH
 
 scripts/install-test-tools.sh
+[ "$#" -gt 0 ] || scripts/build-dashboard.sh
 if [ -z "${SLUICEGATE_TEST_POSTGRES_URL:-}" ]; then
     trap 'scripts/test-postgres.sh stop >/dev/null 2>&1 || true' EXIT
     SLUICEGATE_TEST_POSTGRES_URL=$(scripts/test-postgres.sh url)
@@ -46,6 +48,13 @@ for sdk in typescript python; do
     fi
     summary+=("$sdk SDK: $(tail -n 1 "$logs/$sdk")")
 done
+if scripts/test-dashboard.sh >"$logs/dashboard" 2>&1; then
+    summary+=("dashboard: $(tail -n 1 "$logs/dashboard" | sed 's/^ *//')")
+else
+    status=1
+    cat "$logs/dashboard" >&2
+    summary+=("dashboard: failed")
+fi
 rm -rf "$logs"
 printf '%s\n' "${summary[@]}" >&2
 exit "$status"

@@ -158,16 +158,21 @@ fn write(path: &Path, kept: &Kept) -> anyhow::Result<()> {
 fn welcome(url: &str, kept: &Kept) -> String {
     let Kept { api_key, workspace_id, pod_id, workflows } = kept;
     let id = |key: &str| workflows.get(key).map(ToString::to_string).unwrap_or_default();
-    let (linear, approval, http) = (id("linear"), id("approval"), id("http"));
+    let (linear, approval, http, task) = (id("linear"), id("approval"), id("http"), id("task"));
     // As it was called: a program that was built from a checkout is in no PATH.
     let program = std::env::current_exe().map_or_else(|_| "sluicegate".to_owned(), |path| path.display().to_string());
     format!(
         r#"
 Sluicegate is ready at {url}   (API reference: {url}/docs)
 
+Dashboard; this link signs you in:
+
+  {url}/sign-in#{api_key}
+
 workflows  linear    {linear}
            approval  {approval}
            http      {http}
+           task      {task}
 
 Paste into another terminal. Once:
 

@@ -28,10 +28,11 @@ impl Example {
 }
 
 /// All of them.
-pub(super) const EXAMPLES: [Example; 3] = [
+pub(super) const EXAMPLES: [Example; 4] = [
     Example { key: "linear", yaml: include_str!("../../examples/linear.yaml") },
     Example { key: "approval", yaml: include_str!("../../examples/approval.yaml") },
     Example { key: "http", yaml: include_str!("../../examples/http.yaml") },
+    Example { key: "task", yaml: include_str!("../../examples/task.yaml") },
 ];
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub fn files() -> Router<AppState> {
 ///
 /// Executions, inbox, workflows and settings, for people. It uses this API and nothing else.
 #[utoipa::path(
-    get, path = "/", tag = "server", security(()),
+    get, path = "/", tag = "server",
     responses((status = 200, description = "The page", body = String, content_type = "text/html")),
 )]
 async fn get_dashboard() -> Response {

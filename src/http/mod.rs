@@ -35,6 +35,7 @@ mod dashboard;
 mod events;
 mod execution_actions;
 mod execution_compare;
+mod execution_counts;
 mod execution_events;
 mod execution_fields;
 pub(crate) mod execution_logs;
@@ -115,6 +116,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(execution_actions::routes())
         .merge(bulk_jobs::routes())
         .merge(execution_compare::routes())
+        .merge(execution_counts::routes())
         .merge(execution_events::routes())
         .merge(execution_logs::routes())
         .merge(artifacts::routes())

@@ -31,9 +31,13 @@ in UTC with milliseconds; ids are UUIDs of version 7. Unknown fields are refused
 newest first unless said otherwise; where there is more, the header `Link` has the address of the next page. Failures are \
 problem documents (RFC 9457) with a stable `code` and the `requestId` of the server's log.";
 
+/// What begins and ends sessions: the credential is in the body.
+const SIGNS_IN: [&str; 2] = ["create_session", "delete_session"];
+
 /// Operations that store nothing, so that there is no reply to repeat, or that say it in their own way.
 const NOTHING_STORED: &[&str] = &[
     "validate_workflow",
+    "create_session",
     "create_stream_token",
     "create_artifact_url",
     "redeliver_notification",
@@ -141,6 +145,11 @@ pub(super) fn base() -> OpenApi {
     let bearer =
         Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("A token (JWT) of a person, or an API key"));
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+    let session = "The dashboard's session, which `POST /v1/session` gives; for requests of this server's own pages";
+    components.add_security_scheme(
+        "session",
+        SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description("sluicegate_session", session))),
+    );
     let token = "For streams alone: a token that opens one stream for five minutes";
     components.add_security_scheme(
         "streamToken",
@@ -241,10 +250,11 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
         let is_stream = operation.responses.responses.values().any(
             |response| matches!(response, RefOr::T(response) if response.content.contains_key("text/event-stream")),
         );
-        let schemes: &[&str] = match (is_resource && !is_secret, is_stream) {
-            (true, true) => &["apiKey", "bearer", "streamToken"],
-            (true, false) => &["apiKey", "bearer"],
-            (false, _) => &[],
+        let is_open = is_secret || !is_resource || SIGNS_IN.contains(&id.as_str());
+        let schemes: &[&str] = match (is_open, is_stream) {
+            (true, _) => &[],
+            (false, true) => &["apiKey", "bearer", "session", "streamToken"],
+            (false, false) => &["apiKey", "bearer", "session"],
         };
         let of = |scheme: &&str| SecurityRequirement::new::<_, [&str; 0], &str>(*scheme, []);
         // Without a requirement: an empty list says that everybody may call it.

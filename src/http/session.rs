@@ -98,7 +98,7 @@ async fn view(
 /// seven days at most and never longer than the credential itself. The cookie counts for requests of this server's own pages
 /// only; programs send their credential with each request.
 #[utoipa::path(
-    post, path = "/session", tag = "server", request_body = CreateSession, security(()),
+    post, path = "/session", tag = "server", request_body = CreateSession,
     responses((status = 201, description = "Who signed in; the cookie is in `Set-Cookie`", body = SessionView)),
 )]
 async fn create_session(
@@ -135,7 +135,7 @@ async fn get_session(
 ///
 /// Takes the cookie back. Without one nothing happens.
 #[utoipa::path(
-    delete, path = "/session", tag = "server", security(()),
+    delete, path = "/session", tag = "server",
     responses((status = 204, description = "The session is over")),
 )]
 async fn delete_session(State(auth): State<Arc<Authenticator>>) -> Response {

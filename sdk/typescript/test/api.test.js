@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import test from "node:test";
-import { SluicegateApiError, SluicegateExecutionError, SluicegateTimeoutError } from "@sluicegate/sdk";
+import { SluicegateApiError, SluicegateClient, SluicegateExecutionError, SluicegateTimeoutError } from "@sluicegate/sdk";
 import { row, Server } from "./support/server.js";
 
 const gate = { id: "ask", type: "approval-gate", data: { message: "Go on?" } };
@@ -235,4 +235,21 @@ test("stream tokens, and what has no method", async (t) => {
   const { token, expiresAt } = await client.createStreamToken(w, `/v1/workspaces/${server.workspaceId}/suspensions/events`);
   assert.ok(token && Date.parse(expiresAt) > Date.now());
   assert.ok((await client.request("GET", "/node-types")).some(({ type }) => type === "loop"));
+});
+
+test("a page of the server calls with the browser's session, and lists what has no method", async (t) => {
+  const { server, client } = await start(t);
+  const sent = [];
+  const fetch = async (url, init) => {
+    sent.push(init.headers);
+    return await globalThis.fetch(url, { ...init, headers: { ...init.headers, "x-api-key": server.apiKey } });
+  };
+  const page = new SluicegateClient({ baseUrl: server.url, session: true, fetch });
+  const pods = await collect(page.list(`/workspaces/${server.workspaceId}/pods`, { limit: 1 }));
+  assert.ok(pods.some(({ id }) => id === server.podId));
+  assert.ok(sent.length > 0 && sent.every((headers) => !("x-api-key" in headers) && !("authorization" in headers)));
+  assert.throws(() => new SluicegateClient({ baseUrl: server.url, session: true, apiKey: "slg_x" }), /give one of/);
+  assert.throws(() => new SluicegateClient({ baseUrl: server.url }), /give one of/);
+  const refused = await client.request("GET", "/nothing").catch((error) => error);
+  assert.equal(refused.message, `${refused.code} (404): ${refused.detail}`);
 });

@@ -94,7 +94,8 @@ impl Sessions {
         let session =
             session.ok_or_else(|| challenge(Code::InvalidCredentials, "the session has ended: sign in again"))?;
         if !self.is_own_page(parts) {
-            let detail = "a session counts for requests of the dashboard's own pages only: send an API key in `x-api-key`";
+            let detail =
+                "a session counts for requests of the dashboard's own pages only: send an API key in `x-api-key`";
             return Err(Problem::new(Code::Forbidden, detail));
         }
         Ok(Some(session))

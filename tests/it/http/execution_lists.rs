@@ -12,6 +12,7 @@ on_both! {
     executions_are_filtered_by_everything_that_is_offered,
     pages_cover_the_list_once_while_it_grows,
     bad_filters_are_refused_by_name,
+    executions_are_counted_by_status,
 }
 
 async fn ids(client: &Client, path: &str) -> Vec<String> {
@@ -118,4 +119,26 @@ async fn bad_filters_are_refused_by_name(backend: Backend) {
         let refused = scene.ann.get(&format!("{}?{query}", scene.executions())).await.problem(400, "invalid_query");
         assert_eq!(error_paths(&refused), [name], "{query}");
     }
+}
+
+async fn executions_are_counted_by_status(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let counts = format!("{}/counts", scene.executions());
+    let none = scene.ann.get(&counts).await.expect(200);
+    assert_eq!(none["counts"].as_object().unwrap().len(), 9, "every status is there");
+    assert!(none["counts"].as_object().unwrap().values().all(|count| count == 0));
+
+    let gate = scene.workflow(gate()).await;
+    let done = scene.run(line([]), json!(null)).await;
+    done.end().await;
+    for _ in 0..3 {
+        scene.trigger(&gate, json!(null)).await.until_status("suspended").await;
+    }
+    let all = scene.ann.get(&counts).await.expect(200);
+    assert_eq!((&all["counts"]["suspended"], &all["counts"]["completed"]), (&json!(3), &json!(1)));
+    let of_gate = scene.ann.get(&format!("{counts}?workflowId={gate}&filter=status%20ne%20'failed'")).await.expect(200);
+    assert_eq!((&of_gate["counts"]["suspended"], &of_gate["counts"]["completed"]), (&json!(3), &json!(0)));
+    assert!(of_gate["atMost"].as_i64().unwrap() >= 1_000);
+    scene.ann.get(&format!("{counts}?filter=nope%20eq%201")).await.problem(400, "invalid_query");
+    scene.ann.get(&format!("{counts}?status=failed")).await.problem(400, "invalid_query");
 }

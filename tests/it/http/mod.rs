@@ -40,6 +40,7 @@ mod schedule_clocks;
 mod schedule_slots;
 mod schedules;
 mod server;
+mod sessions;
 mod stream_tokens;
 mod subject_reprocess;
 mod subjects;

@@ -51,6 +51,7 @@ fn matrix(workspace: &str, pod: &str, workflow: &str) -> Vec<(&'static str, Stri
         ("GET", format!("{workflow}/versions"), none.clone(), "viewer"),
         ("GET", format!("{workflow}/versions/1"), none.clone(), "viewer"),
         ("POST", format!("{workflow}/versions/1/restore"), json!({}), "editor"),
+        ("GET", format!("{pod}/executions/counts"), none.clone(), "viewer"),
         ("POST", format!("{pod}/events"), json!({"type": "x"}), "editor"),
         ("POST", format!("{pod}/subjects"), json!({"path": "x"}), "editor"),
         ("GET", format!("{pod}/subjects"), none.clone(), "viewer"),

@@ -36,7 +36,7 @@ async fn a_token_opens_its_stream_and_nothing_else() {
     let place = app.workspace("ann").await;
     let workspace_id = place.workspace_id.parse().unwrap();
     let path = format!("/probe{}/events", place.pod());
-    let principal = app.state.auth.principal(&headers(&app)).await.unwrap().unwrap();
+    let principal = app.state.auth.principal(&parts(&app)).await.unwrap().unwrap();
     let (token, expires_at) = app.state.auth.stream_tokens().issue(workspace_id, &path, &principal);
     assert_eq!(expires_at.ms_since(app.clock.now()), 300_000);
 
@@ -52,10 +52,10 @@ async fn a_token_opens_its_stream_and_nothing_else() {
     assert_eq!(probe(&app, &format!("{path}?token={token}")).await.0, 401);
 }
 
-fn headers(app: &TestApp) -> axum::http::HeaderMap {
+fn parts(app: &TestApp) -> axum::http::request::Parts {
     let token = crate::support::app::token_of(&json!({"sub": "ann"}), app.clock.now());
-    let value = format!("Bearer {token}").parse().unwrap();
-    axum::http::HeaderMap::from_iter([(axum::http::header::AUTHORIZATION, value)])
+    let request = axum::http::Request::builder().header("authorization", format!("Bearer {token}"));
+    request.body(()).unwrap().into_parts().0
 }
 
 #[tokio::test]

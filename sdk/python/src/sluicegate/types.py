@@ -1040,6 +1040,15 @@ class Execution(_Execution, total=False):
     """The schedule, webhook or event that started it."""
 
 
+class ExecutionCounts(TypedDict):
+    """How many executions there are."""
+
+    atMost: int
+    """No count is higher: one that is equal means "so many or more"."""
+    counts: dict[str, int]
+    """By status; every status is there."""
+
+
 class _ExecutionStats(TypedDict):
     agentActions: int
     """Actions of agents."""

@@ -176,6 +176,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspaceId}/pods/{podId}/executions/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["count_executions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspaceId}/pods/{podId}/executions/{executionId}": {
         parameters: {
             query?: never;
@@ -1340,6 +1356,18 @@ export interface components {
             workflowVersion: number;
             /** @description The workspace it is in. */
             workspaceId: components["schemas"]["WorkspaceId"];
+        };
+        /** @description How many executions there are. */
+        ExecutionCounts: {
+            /**
+             * Format: int64
+             * @description No count is higher: one that is equal means "so many or more".
+             */
+            atMost: number;
+            /** @description By status; every status is there. */
+            counts: {
+                [key: string]: number;
+            };
         };
         /**
          * Format: uuid
@@ -3600,6 +3628,33 @@ export interface operations {
                 limit?: number;
                 /** @description Where to go on, from the `Link` header of the page before. */
                 cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    count_executions: {
+        parameters: {
+            query?: {
+                /** @description Of this workflow. */
+                workflowId?: components["schemas"]["WorkflowId"];
+                /** @description Started so. */
+                triggeredBy?: components["schemas"]["TriggeredBy"];
+                /** @description About this subject. */
+                subject?: string;
+                /** @description Replays and retries of this execution. */
+                replayOf?: components["schemas"]["ExecutionId"];
+                /** @description Children of this execution. */
+                parentExecutionId?: components["schemas"]["ExecutionId"];
+                /** @description Triggered after this instant. */
+                createdAfter?: components["schemas"]["Instant"];
+                /** @description Triggered before this instant. */
+                createdBefore?: components["schemas"]["Instant"];
+                /** @description A filter, as for the list; may be repeated. */
+                filter?: string[];
             };
             header?: never;
             path?: never;
