@@ -32,6 +32,7 @@ use serde_json::Value;
 
 pub use duration::parse_duration;
 pub use error::{CompileError, EvaluateError, EvaluateErrorKind};
+pub use functions::read_instant;
 pub use json_template::JsonTemplate;
 pub use path::{PathSegment, Scope};
 pub use template::Template;
@@ -65,6 +66,11 @@ impl Expression {
     /// else is an error that names the type.
     pub fn test(&self, scope: &dyn Scope) -> Result<bool, EvaluateError> {
         self.program.test(scope, &Meter::new()).map_err(EvaluateError::from)
+    }
+
+    /// The same, paid for from a shared budget.
+    pub fn test_within(&self, scope: &dyn Scope, budget: &Budget) -> Result<bool, EvaluateError> {
+        self.program.test(scope, &budget.0).map_err(EvaluateError::from)
     }
 
     /// The text that the expression was compiled from.

@@ -46,6 +46,8 @@ pub(super) struct Ports {
     pub(super) aliases: &'static [(&'static str, &'static str)],
     /// Whether the node can fail, and so has the ports `error` and `timeout`.
     pub(super) fails: bool,
+    /// Whether the named ports are taken all at once: they are names of the default port.
+    pub(super) at_once: bool,
 }
 
 /// What an edge means that names no port.
@@ -62,7 +64,7 @@ pub(super) enum Unnamed {
 impl Ports {
     /// The default port, `error`, and `timeout` where there is a time limit.
     pub(super) fn plain() -> Self {
-        Self { unnamed: Unnamed::Default, named: Vec::new(), required: &[], aliases: &[], fails: true }
+        Self { unnamed: Unnamed::Default, named: Vec::new(), required: &[], aliases: &[], fails: true, at_once: false }
     }
 
     /// Only the default port: the node can't fail.

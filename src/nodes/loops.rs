@@ -166,7 +166,7 @@ impl Loop {
         let mut results = Vec::with_capacity(items.len());
         let mut errors = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            let scope = ItemScope { outer, item, index: Value::from(index) };
+            let scope = ItemScope::new(outer, item, index);
             match expression.evaluate_within(&scope, &budget) {
                 Ok(value) => results.push(value),
                 // What is spent stays spent: every further item would fail for the same reason.
@@ -206,11 +206,17 @@ fn failed_item(index: usize, error: &EvaluateError) -> Failure {
     Failure::new(FailureCode::ItemFailed, message).with_details(json!({ "index": index, "error": failure }))
 }
 
-/// The scope of the loop with `item` and `index` in front.
-struct ItemScope<'a> {
+/// The scope of a node with `item` and `index` in front.
+pub(super) struct ItemScope<'a> {
     outer: &'a dyn Scope,
     item: &'a Value,
     index: Value,
+}
+
+impl<'a> ItemScope<'a> {
+    pub(super) fn new(outer: &'a dyn Scope, item: &'a Value, index: usize) -> Self {
+        Self { outer, item, index: Value::from(index) }
+    }
 }
 
 impl Scope for ItemScope<'_> {

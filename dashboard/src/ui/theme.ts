@@ -14,10 +14,24 @@ const water: MantineColorsTuple = [
   "#06373d",
 ];
 
+/** Greys with the water's hue, so that fields and menus belong to the page behind them. */
+const dark: MantineColorsTuple = [
+  "#d5dbe1",
+  "#b4bec8",
+  "#8d99a4",
+  "#6c7884",
+  "#3a444d",
+  "#303940",
+  "#222a31",
+  "#171d22",
+  "#12171b",
+  "#0c1013",
+];
+
 const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
 
 export const theme = createTheme({
-  colors: { water },
+  colors: { water, dark },
   primaryColor: "water",
   primaryShade: { light: 7, dark: 6 },
   fontFamily: SANS,

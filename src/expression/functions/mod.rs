@@ -19,6 +19,7 @@ use super::limits::{Meter, Purse};
 use super::value::{Datum, NULL, Numeric, type_name};
 
 pub(super) use pattern::Pattern;
+pub use time::read as read_instant;
 
 /// The function whose literal second argument is compiled with the expression.
 pub(super) const MATCHES: &str = "matches";

@@ -86,8 +86,9 @@ fn instant(arguments: &Arguments<'_>, zone: Tz) -> Result<DateTime<Utc>, Failure
         .ok_or_else(|| arguments.invalid("the value is not an instant such as `2026-05-01T10:00:00Z`"))
 }
 
-/// A local time that occurs twice is the earlier one; one that is skipped by a clock change does not exist.
-fn read(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+/// An instant in ISO 8601; without an offset it is local time. A local time that occurs twice is the earlier one; one that is
+/// skipped by a clock change does not exist.
+pub fn read(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.to_utc());
     }

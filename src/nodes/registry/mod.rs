@@ -29,7 +29,7 @@ use crate::expression::Template;
 use super::{
     Common, CompiledConcurrency, CompiledNode, CompiledWorkflow, RunIf, approval_gate, ask_human, callback, common,
     config::{Compiled, Config},
-    end, forms, http, if_else, loops, merge, note, router, run_if,
+    datetime, end, filter, forms, guardrails, http, if_else, loops, merge, note, parallel, router, run_if,
     schema::{self, Schema, shorten},
     start, subscriptions, subworkflow, task, transform, wait,
 };
@@ -39,8 +39,12 @@ const KINDS: &[Kind] = &[
     start::KIND,
     end::KIND,
     transform::KIND,
+    filter::KIND,
+    datetime::KIND,
+    guardrails::KIND,
     if_else::KIND,
     router::KIND,
+    parallel::KIND,
     merge::KIND,
     loops::KIND,
     wait::KIND,

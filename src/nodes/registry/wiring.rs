@@ -98,7 +98,8 @@ fn canonical(draft: &Draft, port: Option<&str>) -> Result<Option<String>, String
         port => ports.named.iter().any(|named| named == port),
     };
     if exists {
-        return Ok(Some(port.to_owned()));
+        let is_of_all = ports.at_once && ports.named.iter().any(|named| named == port);
+        return Ok((!is_of_all).then(|| port.to_owned()));
     }
     if port == "timeout" && ports.fails {
         return Err("the port `timeout` exists where `timeoutMs` is set".to_owned());

@@ -13,6 +13,8 @@ on_both! {
     start_transform_and_end_hand_values_on,
     an_if_else_takes_one_way_and_skips_the_other,
     a_router_takes_the_first_true_route,
+    named_branches_begin_together_over_data_nodes,
+    a_guardrail_stops_what_must_not_pass,
     a_merge_brings_branches_together,
     an_any_join_goes_on_with_the_first_branch,
     a_terminating_end_stops_the_other_branches,
@@ -116,6 +118,38 @@ async fn a_router_takes_the_first_true_route(backend: Backend) {
         assert_eq!(run.output().await, expected);
         assert_eq!(last_update(&run.log().await, "way")["output"]["route"], expected);
     }
+}
+
+async fn named_branches_begin_together_over_data_nodes(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let later = json!({"operation": "add", "value": "{{ input.at }}", "amount": {"days": 1}, "zone": "Europe/Berlin"});
+    let nodes = [
+        node("both", "parallel", json!({"branches": [{"id": "large"}, {"id": "later", "label": "Tomorrow"}]})),
+        node("keep", "filter", json!({"items": "input.n", "condition": "item > 10"})),
+        node("day", "datetime", later),
+        node("join", "merge", json!({"mode": "object"})),
+        value("pick", "[join.keep.items, join.day.local]"),
+    ];
+    let edges = "begin>both both:large>keep both:later>day keep>join day>join join>pick pick>finish";
+    let run = scene.run(graph(nodes, edges), json!({"n": [5, 20, 11], "at": "2026-03-28T12:00"})).await;
+    assert_eq!(run.output().await, json!([[20, 11], "2026-03-29T12:00:00.000+02:00"]));
+}
+
+async fn a_guardrail_stops_what_must_not_pass(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let nodes = [
+        node("guard", "guardrails", json!({"value": "{{ input.text }}", "personalData": ["email"]})),
+        value("fine", "guard.value"),
+        value("stopped", "guard.findings[0].rule"),
+    ];
+    let workflow =
+        scene.workflow(graph(nodes, "begin>guard guard>fine guard:block>stopped fine>finish stopped>finish")).await;
+    let clean = scene.trigger(&workflow, json!({"text": "hello"})).await;
+    assert_eq!(clean.output().await, "hello");
+    let leaky = scene.trigger(&workflow, json!({"text": "to ann@example.org"})).await;
+    assert_eq!(leaky.output().await, "email");
+    let told = last_update(&leaky.log().await, "guard");
+    assert!(!told["output"].to_string().contains("ann@"), "{told}");
 }
 
 async fn a_merge_brings_branches_together(backend: Backend) {
