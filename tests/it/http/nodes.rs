@@ -148,7 +148,8 @@ async fn a_guardrail_stops_what_must_not_pass(backend: Backend) {
     assert_eq!(clean.output().await, "hello");
     let leaky = scene.trigger(&workflow, json!({"text": "to ann@example.org"})).await;
     assert_eq!(leaky.output().await, "email");
-    let told = last_update(&leaky.log().await, "guard");
+    let log = leaky.log().await;
+    let told = last_update(&log, "guard");
     assert!(!told["output"].to_string().contains("ann@"), "{told}");
 }
 
