@@ -1,3 +1,5 @@
+//! Each rule on texts that fit it and texts that nearly do, and what the output tells.
+
 use proptest::prelude::*;
 
 use super::*;
