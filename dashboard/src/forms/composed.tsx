@@ -125,8 +125,8 @@ export function List({ control, value, onChange, path, label, description, error
           </Group>
         ))}
         <div>
-          <Button size="xs" variant="default" leftSection={<Plus size={14} aria-hidden />} disabled={disabled} onClick={add}>
-            Add {label.charAt(0).toLowerCase() + label.slice(1)}
+          <Button size="xs" variant="default" leftSection={<Plus size={14} aria-hidden />} disabled={disabled} onClick={add} aria-label={`Add to ${label}`}>
+            Add
           </Button>
         </div>
         {error && (

@@ -133,7 +133,7 @@ export function controlOf(root: Schema, schema: Schema, depth = 0): Control {
     case "object":
     case undefined:
       return isObject(properties) && Object.keys(properties).length > 0 && depth < MAX_DEPTH
-        ? { kind: "object", properties: propertiesOf(schema, properties) }
+        ? { kind: "object", properties: propertiesOf(root, schema, properties, depth) }
         : { kind: "json" };
     case "array": {
       if (!isObject(schema["items"]) || depth >= MAX_DEPTH) {
@@ -175,10 +175,12 @@ function textControl(schema: Schema): Control {
   return { kind: "text", input, isLong };
 }
 
-/** A schema's members have no order on the server; what must be filled in comes first. `x-order` says otherwise. */
-function propertiesOf(schema: Schema, properties: Record<string, unknown>): Property[] {
+/** Members come in no order; what must be filled in is first, and what has several fields is last. `x-order` says otherwise. */
+function propertiesOf(root: Schema, schema: Schema, properties: Record<string, unknown>, depth: number): Property[] {
   const required = Array.isArray(schema["required"]) ? (schema["required"] as unknown[]) : [];
-  const place = ({ schema, isRequired }: Property) => (typeof schema["x-order"] === "number" ? schema["x-order"] : isRequired ? 1e6 : 2e6);
+  const isPlain = (written: Schema) => !["object", "list", "json"].includes(controlOf(root, resolve(root, written), depth + 1).kind);
+  const place = ({ schema, isRequired }: Property) =>
+    typeof schema["x-order"] === "number" ? schema["x-order"] : (isPlain(schema) ? 1e6 : 3e6) + (isRequired ? 0 : 1e6);
   return Object.entries(properties)
     .map(([name, schema]) => ({ name, schema: asSchema(schema), isRequired: required.includes(name) }))
     .sort((one, other) => place(one) - place(other));

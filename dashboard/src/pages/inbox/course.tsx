@@ -11,6 +11,8 @@ import { actionLabel, sayApprovers, useNames } from "./who";
 
 type Update = Extract<Schemas["Event"], { type: "suspension_update" }>;
 
+const moment = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
 interface Step {
   key: string;
   at: string;
@@ -62,7 +64,7 @@ function Line({ step: { at, icon: Icon, text, quote }, now, isAhead }: { step: S
       <div>
         {text}{" "}
         <time dateTime={at} title={formatInstant(at)} className="dim number">
-          · {formatAgo(at, now)}
+          · {isAhead ? `${moment.format(new Date(at))} (${formatAgo(at, now)})` : formatAgo(at, now)}
         </time>
         {quote && <blockquote className={classes["quote"]}>{quote}</blockquote>}
       </div>
@@ -112,25 +114,25 @@ function aheadOf(step: Schemas["TimelineStep"], place: number, suspension: Suspe
     case "escalate":
       return { ...common, icon: ArrowUpRight, text: <>It is also put to {sayApprovers(step.to, name)}</> };
     default:
-      return { ...common, icon: Clock, text: expiryOf(suspension) };
+      return { ...common, icon: Clock, text: <>Nobody has answered: {expiryOf(suspension)}</> };
   }
 }
 
 /** What happens when nobody answers in time. */
 export function expiryOf({ interrupt: { onExpiry, defaultAnswer } }: Suspension): string {
   if (typeof onExpiry === "object" && onExpiry !== null) {
-    return `It expires and goes on by “${onExpiry.port}”`;
+    return `it goes on by “${onExpiry.port}”`;
   }
   switch (onExpiry) {
     case "reject":
-      return "It is rejected";
+      return "it is rejected";
     case "approve":
-      return "It is approved";
+      return "it is approved";
     case "cancel":
-      return "The execution is cancelled";
+      return "the execution is cancelled";
     case "default":
-      return typeof defaultAnswer === "string" ? `“${defaultAnswer}” is taken as the answer` : "The default answer is taken";
+      return typeof defaultAnswer === "string" ? `“${defaultAnswer}” is taken as the answer` : "the default answer is taken";
     default:
-      return "The step fails";
+      return "the step fails";
   }
 }

@@ -85,6 +85,7 @@ function Known({ suspension, inbox, isAlone, back, next, onVoted }: DetailProps 
   }, [isAlone, title]);
   const hasContext = interrupt.context !== undefined && interrupt.context !== null;
   const { policy } = interrupt;
+  const handling = <Handling suspension={suspension} onChanged={inbox.merge} onStale={refresh} />;
   return (
     <article className={classes["detail"]} aria-label={title}>
       {isAlone && (
@@ -99,7 +100,7 @@ function Known({ suspension, inbox, isAlone, back, next, onVoted }: DetailProps 
               <StatusBadge status={state} label={isOpen ? "Waiting" : undefined!} />
               {isOpen && interrupt.expiresAt && <Expiry at={interrupt.expiresAt} />}
             </Group>
-            <Handling suspension={suspension} onChanged={inbox.merge} onStale={refresh} />
+            {!isAlone && handling}
           </Group>
           <Title order={isAlone ? 1 : 2} size="h3" ref={heading} tabIndex={-1} className={classes["title"]!}>
             {title}
@@ -144,6 +145,7 @@ function Known({ suspension, inbox, isAlone, back, next, onVoted }: DetailProps 
             </Group>
           </>
         )}
+        {isAlone && handling}
         <Section title={isOpen ? "What has happened, and what will" : "What has happened"}>
           <Course suspension={suspension} />
         </Section>

@@ -3,7 +3,7 @@ import { Hand, Hourglass } from "lucide-react";
 import { Link } from "wouter";
 
 import { StatusIcon } from "../../ui/status";
-import { Ago, formatAgo, formatInstant, useNow } from "../../ui/time";
+import { Ago, formatDuration, formatInstant, useNow } from "../../ui/time";
 import classes from "./inbox.module.css";
 import type { Suspension } from "./mailbox";
 import { endingStatus, sayEnding } from "./outcome";
@@ -66,7 +66,7 @@ export function Expiry({ at }: { at: string }) {
   const left = Date.parse(at) - now;
   return (
     <span className={classes["mark"]} data-status={left < SOON_MS ? "failed" : "skipped"} title={formatInstant(at)}>
-      <Hourglass size={12} aria-hidden /> {left <= 0 ? "Expiring now" : `Expires ${formatAgo(at, now)}`}
+      <Hourglass size={12} aria-hidden /> {left <= 0 ? "Expiring now" : `Expires in ${formatDuration(left)}`}
     </span>
   );
 }

@@ -117,5 +117,5 @@ export function headingOf({ interrupt }: Suspension): { title: string; message: 
   }
   const [first = "", ...rest] = message.trim().split("\n");
   const isLong = first.length > 140;
-  return { title: first || (interrupt.type === "callback" ? "Waits for a callback" : interrupt.nodeId), message: isLong || rest.length > 0 ? message : "" };
+  return { title: first || (interrupt.type === "callback" ? "Waits for a callback" : interrupt.nodeId), message: isLong ? message : rest.join("\n").trim() };
 }
