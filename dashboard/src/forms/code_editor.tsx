@@ -7,18 +7,7 @@ import { Decoration, type DecorationSet, EditorView, keymap, lineNumbers, MatchD
 import { getNonce } from "get-nonce";
 import { useEffect, useRef } from "react";
 
-interface CodeEditorProps {
-  value: string;
-  onChange: (text: string) => void;
-  label: string;
-  describedBy: string | undefined;
-  /** The line with this place is marked. */
-  problemAt: number | undefined;
-  isInvalid: boolean;
-  disabled: boolean;
-  minRows: number;
-  maxRows: number;
-}
+import type { EditorProps } from "./json_editor";
 
 // No token of JSON goes over lines, so matching does: colours are the page's own, which know light and dark.
 const tokens = new MatchDecorator({
@@ -83,7 +72,7 @@ const wrongLine = StateField.define<DecorationSet>({
   provide: (field) => EditorView.decorations.from(field),
 });
 
-export default function CodeEditor(props: CodeEditorProps) {
+export default function CodeEditor(props: EditorProps) {
   const { value, label, describedBy, problemAt, isInvalid, disabled, minRows, maxRows } = props;
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);

@@ -3,7 +3,7 @@
  * field does the same.
  */
 import { Box, Input, Textarea } from "@mantine/core";
-import { Component, lazy, type ReactNode, Suspense, useId } from "react";
+import { type ComponentType, lazy, type ReactNode, Suspense, useId } from "react";
 
 import { parseJson, sayProblem } from "./json_text";
 
@@ -21,19 +21,27 @@ export interface JsonEditorProps {
   maxRows?: number;
 }
 
-const Code = lazy(() => import("./code_editor"));
+export interface EditorProps {
+  value: string;
+  onChange: (text: string) => void;
+  label: string;
+  describedBy: string | undefined;
+  /** The line with this place is marked. */
+  problemAt: number | undefined;
+  isInvalid: boolean;
+  disabled: boolean;
+  minRows: number;
+  maxRows: number;
+}
 
-export function JsonEditor(props: JsonEditorProps) {
-  const { value, onChange, label, description, required = false, disabled = false, minRows = 5, maxRows = 24 } = props;
-  const id = useId();
-  const { problem } = parseJson(value);
-  const error = problem ? sayProblem(problem) : props.error;
-  const described = [description && `${id}-description`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
-  const plain = (
+const CodeEditor = lazy((): Promise<{ default: ComponentType<EditorProps> }> => import("./code_editor").catch(() => ({ default: PlainEditor })));
+
+function PlainEditor({ value, onChange, label, describedBy, isInvalid, disabled, minRows, maxRows }: EditorProps) {
+  return (
     <Textarea
       aria-label={label}
-      aria-describedby={described}
-      aria-invalid={!!error}
+      aria-describedby={describedBy}
+      aria-invalid={isInvalid}
       value={value}
       onChange={(event) => onChange(event.currentTarget.value)}
       disabled={disabled}
@@ -44,6 +52,15 @@ export function JsonEditor(props: JsonEditorProps) {
       classNames={{ input: "mono" }}
     />
   );
+}
+
+export function JsonEditor(props: JsonEditorProps) {
+  const { value, onChange, label, description, required = false, disabled = false, minRows = 5, maxRows = 24 } = props;
+  const id = useId();
+  const { problem } = parseJson(value);
+  const error = problem ? sayProblem(problem) : props.error;
+  const describedBy = [description && `${id}-description`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
+  const editor = { value, onChange, label, describedBy, problemAt: problem?.offset, isInvalid: !!error, disabled, minRows, maxRows };
   return (
     <Box>
       {/* An editor is no field that a label can name: it has the name itself. */}
@@ -55,11 +72,9 @@ export function JsonEditor(props: JsonEditorProps) {
           {description}
         </Input.Description>
       )}
-      <Otherwise fallback={plain}>
-        <Suspense fallback={plain}>
-          <Code value={value} onChange={onChange} label={label} describedBy={described} problemAt={problem?.offset} isInvalid={!!error} disabled={disabled} minRows={minRows} maxRows={maxRows} />
-        </Suspense>
-      </Otherwise>
+      <Suspense fallback={<PlainEditor {...editor} />}>
+        <CodeEditor {...editor} />
+      </Suspense>
       {error && (
         <Input.Error component="div" mt={5} id={`${id}-error`} role="alert">
           {error}
@@ -67,15 +82,4 @@ export function JsonEditor(props: JsonEditorProps) {
       )}
     </Box>
   );
-}
-
-/** Shows something else where the editor can't be loaded. */
-class Otherwise extends Component<{ fallback: ReactNode; children: ReactNode }, { hasFailed: boolean }> {
-  override state = { hasFailed: false };
-  static getDerivedStateFromError() {
-    return { hasFailed: true };
-  }
-  override render() {
-    return this.state.hasFailed ? this.props.fallback : this.props.children;
-  }
 }

@@ -103,10 +103,14 @@ export function join(parts: readonly string[]): string {
   return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts[parts.length - 1]}`;
 }
 
-/** The text of an action's button. */
+const USUAL: Record<string, string> = { approved: "Approved", rejected: "Rejected", answered: "Answered", expired: "Expired" };
+/** What the buttons say where the workflow names no actions. */
+const USUAL_BUTTONS = ["Approve", "Reject"];
+
+/** What was chosen: in words where it is usual, else what the button says. */
 export function actionLabel({ interrupt }: Suspension, action: string): string {
   const named = interrupt.actions?.find(({ id }) => id === action)?.label;
-  return named ?? { approved: "Approved", rejected: "Rejected", answered: "Answered", expired: "Expired" }[action] ?? action;
+  return named && !USUAL_BUTTONS.includes(named) ? `“${named}”` : (USUAL[action] ?? named ?? action);
 }
 
 /** The heading of a question, and what is left to say below it. */
