@@ -170,6 +170,7 @@ function Answer({ suspension, onDecided, onStale }: DecisionFormProps) {
                 type="button"
                 variant={style === "primary" ? "filled" : "default"}
                 className={style === "danger" ? classes["danger"]! : ""}
+                classNames={{ root: classes["action"]!, label: classes["actionLabel"]! }}
                 data-key={id === REJECTED ? "r" : id === "approved" || (place === 0 && !actions.some(({ id }) => id === "approved")) ? "a" : undefined}
                 data-needs-reason={(id === REJECTED && interrupt.requireReason && remark.trim() === "") || undefined}
                 loading={sending === id}

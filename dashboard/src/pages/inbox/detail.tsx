@@ -133,8 +133,8 @@ function Known({ suspension, inbox, isAlone, back, next, onVoted }: DetailProps 
             <Outcome suspension={suspension} />
             <Group gap="xs">
               {next && (
-                <Button component={Link} href={next.to} data-next rightSection={<ArrowRight size={16} aria-hidden />} className={classes["next"]!}>
-                  Next: {next.title}
+                <Button component={Link} href={next.to} data-next rightSection={<ArrowRight size={16} aria-hidden />} classNames={{ root: classes["action"]!, label: classes["actionLabel"]! }}>
+                  Next: {next.title.length > 80 ? `${next.title.slice(0, 80)}…` : next.title}
                 </Button>
               )}
               {(isAlone || !next) && (

@@ -7,7 +7,7 @@ import { call, listAll, type Schemas } from "../../api/client";
 import { usePlace } from "../../app/place";
 import { notifyProblem, Problem } from "../../ui/problem";
 import { StatusBadge } from "../../ui/status";
-import { Ago } from "../../ui/time";
+import { Ago, useNow } from "../../ui/time";
 import classes from "./inbox.module.css";
 import { Section } from "./section";
 import type { Suspension } from "./mailbox";
@@ -20,13 +20,14 @@ const OCCASIONS = { opened: "when it was asked", reminder: "as a reminder", esca
 
 export function Told({ suspension: { id, state, stepsDone } }: { suspension: Suspension }) {
   const { workspace, can } = usePlace();
+  const now = useNow();
   const path = workspace("suspensions", id, "notifications");
   const { data, error, refetch } = useQuery({
     queryKey: ["notifications", id, state, stepsDone],
     queryFn: () => listAll<Notification>(path, {}, 200),
     placeholderData: (before) => before,
-    // Until nothing is on its way any more.
-    refetchInterval: ({ state }) => (state.data?.some((each) => each.state === "pending") ? 3_000 : false),
+    // Until nothing is on its way any more; what is planned for later is not.
+    refetchInterval: ({ state }) => (state.data?.some((each) => each.state === "pending" && Date.parse(each.dueAt) <= Date.now()) ? 5_000 : false),
   });
   if (error) {
     return <Problem error={error} />;
@@ -48,6 +49,7 @@ export function Told({ suspension: { id, state, stepsDone } }: { suspension: Sus
         {data.map((notification) => {
           const Icon = ICONS[notification.type];
           const last = notification.attempts[notification.attempts.length - 1];
+          const isPlanned = notification.state === "pending" && !last && Date.parse(notification.dueAt) > now;
           return (
             <li key={notification.id}>
               <Group gap="xs" wrap="nowrap" justify="space-between">
@@ -57,10 +59,16 @@ export function Told({ suspension: { id, state, stepsDone } }: { suspension: Sus
                     {notification.to}
                   </Text>
                 </Group>
-                <StatusBadge status={STATUS[notification.state]} label={LABELS[notification.state]} />
+                <StatusBadge status={STATUS[notification.state]} label={isPlanned ? "Planned" : LABELS[notification.state]} />
               </Group>
               <Text size="xs" className="dim" component="div">
                 {OCCASIONS[notification.occasion]}
+                {isPlanned && (
+                  <>
+                    {" · "}
+                    <Ago at={notification.dueAt} />
+                  </>
+                )}
                 {last && (
                   <>
                     {" · "}
