@@ -39,14 +39,16 @@ export function SchemaForm({ schema: written, value, onChange, errors = [], onRe
       tell.current?.(unreadable.current.size === 0);
     }
   }, []);
-  const form = useMemo(() => ({ root, errors, disabled, mark }), [written, errors, disabled, mark]);
+  // By what they say: the same list may come anew with every letter that is written.
+  const told = errors.map(({ path, message }) => `${path} ${message}`).join("\n");
+  const form = useMemo(() => ({ root, errors, disabled, mark }), [written, told, disabled, mark]);
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // Who has sent the form sees and hears at once what is wrong.
-    if (errors.length > 0) {
+    if (told) {
       place.current?.querySelector<HTMLElement>('[aria-invalid="true"], [data-invalid="true"] input')?.focus();
     }
-  }, [errors]);
+  }, [told]);
   return (
     <FormContext value={form}>
       <Stack gap="md" ref={place}>

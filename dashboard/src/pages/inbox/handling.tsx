@@ -60,7 +60,7 @@ export function Handling({ suspension, onChanged, onStale }: HandlingProps) {
           Reassign
         </Button>
       )}
-      <Modal opened={isOpen} onClose={close} title="Put it to others" centered>
+      <Modal opened={isOpen} onClose={close} title="Put it to others" closeButtonProps={{ "aria-label": "Close" }} centered>
         <ReassignForm
           suspension={suspension}
           onDone={(changed) => {

@@ -75,7 +75,7 @@ export function InboxKeys(actions: KeyActions) {
           <Keyboard size={16} />
         </ActionIcon>
       </Tooltip>
-      <Modal opened={isShown} onClose={() => setShown(false)} title="Keyboard shortcuts" centered>
+      <Modal opened={isShown} onClose={() => setShown(false)} title="Keyboard shortcuts" closeButtonProps={{ "aria-label": "Close" }} centered>
         <Stack gap="sm">
           <Table withRowBorders={false}>
             <Table.Tbody>
