@@ -117,7 +117,7 @@ test("a rejection needs its reason, and goes by the keyboard alone", async ({ pa
   await expect(help).toContainText("Next one in the list");
   await expectAccessible(page);
   // Letters can be switched off.
-  await help.getByText("Keys that are letters").click();
+  await help.getByRole("switch", { name: "Keys that are letters" }).press("Space");
   await page.keyboard.press("Escape");
   await expect(help).toHaveCount(0);
   await page.keyboard.press("?");

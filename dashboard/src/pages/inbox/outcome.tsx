@@ -40,9 +40,11 @@ export function Outcome({ suspension, isVote }: { suspension: Suspension; isVote
       <Group gap="sm" wrap="nowrap" align="flex-start">
         <StatusIcon status={ending} size={22} />
         <Stack gap={6} flex={1} miw={0}>
-          <Title order={3} size="h5">
-            <span role="status">{sayEnding(suspension, name)}</span>
-          </Title>
+          <div role="status">
+            <Title order={3} size="h5">
+              {sayEnding(suspension, name)}
+            </Title>
+          </div>
           <Text size="sm" className="dim" component="div">
             {closedAt && <Ago at={closedAt} />}
             {source && ` · ${source}`}
