@@ -17,8 +17,8 @@ const PAGES: [path: string, Page: ComponentType][] = [
   ["/executions", page(() => import("../pages/executions/executions"))],
   ["/executions/:executionId", page(() => import("../pages/execution/execution"))],
   ["/executions/:executionId/compare/:otherId", page(() => import("../pages/execution/compare"))],
-  ["/inbox", page(() => import("../pages/inbox/inbox"))],
-  ["/inbox/:suspensionId", page(() => import("../pages/inbox/inbox"))],
+  // One page, whichever of its items is open: its list and its stream stay.
+  ["/inbox/:suspensionId?", page(() => import("../pages/inbox/inbox"))],
   ["/workflows", page(() => import("../pages/workflows/workflows"))],
   ["/workflows/:workflowId", page(() => import("../pages/editor/editor"))],
   ["/workflows/:workflowId/versions", page(() => import("../pages/workflows/versions"))],
@@ -121,7 +121,7 @@ function Inside({ workspaceId, podId }: { workspaceId: string; podId: string }) 
             {PAGES.map(([path, Page]) => (
               <Route key={path} path={base + path}>
                 {/* One page per address: nothing of the last one stays. */}
-                {(parameters) => <Page key={Object.values(parameters).join("/")} />}
+                {(parameters) => <Page key={path.endsWith("?") ? path : Object.values(parameters).join("/")} />}
               </Route>
             ))}
             <Route>

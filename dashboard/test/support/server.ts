@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type PreviewServer, preview } from "vite";
+import { type HttpProxy, type PreviewServer, preview } from "vite";
 
 const BINARY = resolve(process.env["SLUICEGATE_BIN"] ?? "../target/debug/sluicegate");
 
@@ -33,7 +33,19 @@ export class Server {
     await server.#spawn("127.0.0.1:0");
     if (process.env["SLUICEGATE_TEST_VITE"]) {
       // While working on it: what `npm run test:sources` has built a moment ago, not what is in the binary.
-      const api = { target: server.#api, changeOrigin: false };
+      const api = {
+        target: server.#api,
+        changeOrigin: false,
+        // Who is behind a proxy learns that the server has died as well: Vite's keeps the connection.
+        configure: (proxy: HttpProxy.ProxyServer) =>
+          void proxy.on("proxyRes", (upstream, _request, response) =>
+            upstream.on("close", () => {
+              if (!upstream.complete) {
+                response.destroy();
+              }
+            }),
+          ),
+      };
       server.#vite = await preview({
         logLevel: "error",
         build: { outDir: "dist" },
