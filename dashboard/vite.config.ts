@@ -17,5 +17,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/v1": api, "/docs": api, "/openapi.yaml": api, "/respond": api } },
+  server: { proxy: { "/v1": api, "/docs": api, "/openapi.yaml": api, "/respond": api, "/healthz": api } },
 });
