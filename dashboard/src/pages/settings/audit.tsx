@@ -78,7 +78,7 @@ export function Audit() {
                 <span className="mono">{record.action}</span>
               </Cell>
               <Cell label="To">
-                <UnstyledButton className="mono" c="var(--mantine-color-anchor)" fz={13} title={record.subject} aria-label={`Only records about ${record.subject}`} onClick={() => setSubject(record.subject)}>
+                <UnstyledButton className="mono" c="var(--mantine-color-anchor)" fz={13} title={`Only records about ${record.subject}`} onClick={() => setSubject(record.subject)}>
                   {isId(record.subject) ? shortId(record.subject) : record.subject}
                 </UnstyledButton>
               </Cell>
