@@ -22,7 +22,7 @@ export interface DialogProps {
 export function Dialog({ opened, onClose, title, action, submit, onSubmit, canSubmit = true, size = "md", children }: DialogProps) {
   const isPhone = useMediaQuery("(max-width: 36em)");
   return (
-    <Modal opened={opened} onClose={onClose} title={title} size={size} fullScreen={!!isPhone} centered={!isPhone} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened={opened} onClose={onClose} title={title} size={size} fullScreen={!!isPhone} centered={!isPhone} closeButtonProps={{ "aria-label": "Close" }} styles={{ title: { fontWeight: 650 } }}>
       <form
         noValidate
         onSubmit={(event) => {

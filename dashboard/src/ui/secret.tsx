@@ -39,7 +39,7 @@ export interface SecretDialogProps {
 /** Closes only by its button: a click beside it would lose the secret. */
 export function SecretDialog({ opened, title, onClose, children }: SecretDialogProps) {
   return (
-    <Modal opened={opened} onClose={onClose} title={title} size="lg" centered closeOnClickOutside={false} closeOnEscape={false} withCloseButton={false}>
+    <Modal opened={opened} onClose={onClose} title={title} size="lg" centered closeOnClickOutside={false} closeOnEscape={false} withCloseButton={false} styles={{ title: { fontWeight: 650 } }}>
       <Stack gap="md">
         <Alert color="yellow" icon={<TriangleAlert size={18} />} variant="default">
           <Text size="sm" fw={600}>

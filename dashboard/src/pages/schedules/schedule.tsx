@@ -1,5 +1,5 @@
 /** One schedule: its definition, the slots to come, and the ledger of those that came. */
-import { Alert, Anchor, Button, Tabs } from "@mantine/core";
+import { Alert, Anchor, Button, Stack, Tabs } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Pencil, Play, TriangleAlert } from "lucide-react";
 import { useState } from "react";
@@ -66,45 +66,47 @@ function Known({ schedule }: { schedule: Schemas["Schedule"] }) {
         </Alert>
       )}
       <div className={classes["grid"]}>
-        <Facts>
-          <Fact name="Workflow">
-            <Anchor component={Link} href={place.to("workflows", schedule.workflowId)} size="sm">
-              {workflow?.name ?? shortId(schedule.workflowId)}
-            </Anchor>
-            {workflow && workflow.state !== "deployed" && " · not deployed"}
-          </Fact>
-          <Fact name="Cron expression">
-            <span className="mono">{schedule.cronExpression}</span>
-          </Fact>
-          <Fact name="Last run">{schedule.lastRunAt ? <Ago at={schedule.lastRunAt} /> : "Never"}</Fact>
-          <Fact name="While one has not ended">{OVERLAPS[schedule.overlap][0]}</Fact>
-          <Fact name="Slots to make up for">{CATCH_UPS[schedule.catchUp][0]}</Fact>
-          {schedule.jitterSeconds > 0 && <Fact name="Spread over">{formatDuration(schedule.jitterSeconds * 1_000)}</Fact>}
-          {schedule.startAt && <Fact name="Not before">{formatInstant(schedule.startAt)}</Fact>}
-          {schedule.endAt && <Fact name="Not after">{formatInstant(schedule.endAt)}</Fact>}
-          {schedule.waitingSlot && (
-            <Fact name="Slot that waits">
-              <Ago at={schedule.waitingSlot} />
+        <Stack gap="md">
+          <Facts>
+            <Fact name="Workflow">
+              <Anchor component={Link} href={place.to("workflows", schedule.workflowId)} size="sm">
+                {workflow?.name ?? shortId(schedule.workflowId)}
+              </Anchor>
+              {workflow && workflow.state !== "deployed" && " · not deployed"}
             </Fact>
+            <Fact name="Cron expression">
+              <span className="mono">{schedule.cronExpression}</span>
+            </Fact>
+            <Fact name="Last run">{schedule.lastRunAt ? <Ago at={schedule.lastRunAt} /> : "Never"}</Fact>
+            <Fact name="While one has not ended">{OVERLAPS[schedule.overlap][0]}</Fact>
+            <Fact name="Slots to make up for">{CATCH_UPS[schedule.catchUp][0]}</Fact>
+            {schedule.jitterSeconds > 0 && <Fact name="Spread over">{formatDuration(schedule.jitterSeconds * 1_000)}</Fact>}
+            {schedule.startAt && <Fact name="Not before">{formatInstant(schedule.startAt)}</Fact>}
+            {schedule.endAt && <Fact name="Not after">{formatInstant(schedule.endAt)}</Fact>}
+            {schedule.waitingSlot && (
+              <Fact name="Slot that waits">
+                <Ago at={schedule.waitingSlot} />
+              </Fact>
+            )}
+            <Fact name="Id">
+              <Copyable text={schedule.id} shown={shortId(schedule.id)} label="the schedule's id" />
+            </Fact>
+            <Fact name="Made">
+              <Ago at={schedule.createdAt} />
+            </Fact>
+          </Facts>
+          {schedule.input != null && (
+            <Section title="Input">
+              <Json value={schedule.input} label="Input" open={4} />
+            </Section>
           )}
-          <Fact name="Id">
-            <Copyable text={schedule.id} shown={shortId(schedule.id)} label="the schedule's id" />
-          </Fact>
-          <Fact name="Made">
-            <Ago at={schedule.createdAt} />
-          </Fact>
-        </Facts>
+        </Stack>
         <div className={`panel ${classes["box"]}`}>
           <Section title={schedule.enabled ? "Next slots" : "Slots it would have"}>
             <ComingSlots schedule={schedule} />
           </Section>
         </div>
       </div>
-      {schedule.input != null && (
-        <Section title="Input">
-          <Json value={schedule.input} label="Input" />
-        </Section>
-      )}
       <Tabs value={tab} onChange={setTab} keepMounted={false}>
         <Tabs.List mb="sm">
           <Tabs.Tab value="slots">Ledger of slots</Tabs.Tab>

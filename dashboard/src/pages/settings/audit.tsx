@@ -14,7 +14,7 @@ import { Section } from "../../ui/section";
 import { Cell, More, Row, Table } from "../../ui/table";
 import { Ago } from "../../ui/time";
 
-const COLUMNS = [{ title: "No.", isNarrow: true }, { title: "When" }, { title: "Who" }, { title: "Did" }, { title: "To" }, { title: "More" }];
+const COLUMNS = [{ title: "Did" }, { title: "When" }, { title: "Who" }, { title: "To" }, { title: "More" }];
 
 const isId = (text: string) => /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(text);
 
@@ -65,7 +65,10 @@ export function Audit() {
         <Table label="Audit log" columns={COLUMNS}>
           {records.items.map((record) => (
             <Row key={record.seq}>
-              <Cell label="No." isNarrow>
+              <Cell>
+                <Text component="span" size="sm" fw={600}>
+                  {record.action}
+                </Text>{" "}
                 <span className="number dim">{record.seq}</span>
               </Cell>
               <Cell label="When">
@@ -73,9 +76,6 @@ export function Audit() {
               </Cell>
               <Cell label="Who">
                 <span title={record.actor}>{record.actor.startsWith("key:") ? `key ${shortId(record.actor)}` : record.actor}</span>
-              </Cell>
-              <Cell label="Did">
-                <span className="mono">{record.action}</span>
               </Cell>
               <Cell label="To">
                 <UnstyledButton className="mono" c="var(--mantine-color-anchor)" fz={13} title={`Only records about ${record.subject}`} onClick={() => setSubject(record.subject)}>

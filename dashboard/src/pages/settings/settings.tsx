@@ -1,6 +1,6 @@
 /** What belongs to the workspace and its people. Each section has an address of its own; who may not see one is not led there. */
-import { Boxes, Building2, Info, KeyRound, Palette, ScrollText, UserRound, UsersRound, Lock } from "lucide-react";
-import type { ComponentType } from "react";
+import { Boxes, Building2, Info, KeyRound, Lock, Palette, ScrollText, UserRound, UsersRound } from "lucide-react";
+import { type ComponentType, useEffect, useRef } from "react";
 import { Link, useParams } from "wouter";
 
 import { NotFound } from "../../app/not_found";
@@ -31,6 +31,14 @@ export default function Settings() {
   const { section: path = "workspace" } = useParams<{ section?: string }>();
   const place = usePlace();
   const section = SECTIONS.find((each) => each.path === path);
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the sections are a strip: the one that is shown is in its middle.
+    const [strip, link] = [nav.current, nav.current?.querySelector<HTMLElement>("[aria-current]")];
+    if (strip && link) {
+      strip.scrollLeft = link.offsetLeft - strip.offsetLeft - (strip.clientWidth - link.clientWidth) / 2;
+    }
+  }, [path]);
   if (!section) {
     return <NotFound what="section of the settings" />;
   }
@@ -38,7 +46,7 @@ export default function Settings() {
   return (
     <Page title="Settings">
       <div className={classes["layout"]}>
-        <nav aria-label="Settings" className={classes["nav"]}>
+        <nav aria-label="Settings" className={classes["nav"]} ref={nav}>
           <ul className={classes["list"]}>
             {SECTIONS.filter((each) => place.can(each.role)).map(({ path: to, title, icon: Icon }) => (
               <li key={to}>

@@ -87,7 +87,7 @@ function Delivery({ webhook, deliveryId, onDone }: { webhook: Schemas["Webhook"]
         </Fact>
       </Facts>
       <Section title="Body" lead={bodyLead(delivery)}>
-        {delivery.body != null && <Json value={bodyValue(delivery)} label="Body" />}
+        {delivery.body != null && <Json value={bodyValue(delivery)} label="Body" open={4} />}
       </Section>
       <Section title="Headers" lead="Without those that sound like credentials.">
         <Json value={delivery.headers} label="Headers" />
