@@ -33,7 +33,7 @@ test("a key of a viewer shows no buttons, and ends with its revocation", async (
   const other = await context.newPage();
   await other.goto(server.page("/settings"));
   const sections = other.getByRole("navigation", { name: "Settings" });
-  await expect(sections.getByRole("link", { name: "Members" })).toBeVisible();
+  await expect(sections.getByRole("link", { name: "Members" })).toBeVisible({ timeout: 45_000 });
   await expect(sections.getByRole("link", { name: "API keys" })).toHaveCount(0);
   await expect(sections.getByRole("link", { name: "Audit log" })).toHaveCount(0);
   await expect(other.getByRole("button", { name: "Save" })).toHaveCount(0);
@@ -53,7 +53,7 @@ test("a key of a viewer shows no buttons, and ends with its revocation", async (
   await page.getByRole("button", { name: "Revoke it" }).click();
   await expect(row).toHaveCount(0);
   // The other page reads its list again, and is told.
-  await expect(other.getByRole("button", { name: "Sign in" })).toBeVisible();
+  await expect(other.getByRole("button", { name: "Sign in" })).toBeVisible({ timeout: 45_000 });
   await context.close();
 
   await page.getByRole("link", { name: "Audit log" }).click();
