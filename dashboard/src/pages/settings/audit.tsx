@@ -14,7 +14,7 @@ import { Section } from "../../ui/section";
 import { Cell, More, Row, Table } from "../../ui/table";
 import { Ago } from "../../ui/time";
 
-const COLUMNS = [{ title: "Did" }, { title: "When" }, { title: "Who" }, { title: "To" }, { title: "More" }];
+const COLUMNS = [{ title: "Did", isNarrow: true }, { title: "When", isNarrow: true }, { title: "Who" }, { title: "To", isNarrow: true }, { title: "More" }];
 
 const isId = (text: string) => /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(text);
 
@@ -65,21 +65,21 @@ export function Audit() {
         <Table label="Audit log" columns={COLUMNS}>
           {records.items.map((record) => (
             <Row key={record.seq}>
-              <Cell>
+              <Cell isNarrow>
                 <Text component="span" size="sm" fw={600}>
                   {record.action}
                 </Text>{" "}
                 <span className="number dim">{record.seq}</span>
               </Cell>
-              <Cell label="When">
+              <Cell label="When" isNarrow>
                 <Ago at={record.at} />
               </Cell>
               <Cell label="Who">
-                <span title={record.actor}>{record.actor.startsWith("key:") ? `key ${shortId(record.actor)}` : record.actor}</span>
+                <span title={record.actor} style={{ display: "inline-block", minWidth: 96 }}>{record.actor.startsWith("key:") ? `key ${shortId(record.actor)}` : record.actor}</span>
               </Cell>
-              <Cell label="To">
+              <Cell label="To" isNarrow>
                 <UnstyledButton className="mono" c="var(--mantine-color-anchor)" fz={13} title={`Only records about ${record.subject}`} onClick={() => setSubject(record.subject)}>
-                  {isId(record.subject) ? shortId(record.subject) : record.subject}
+                  {isId(record.subject) ? shortId(record.subject) : record.subject.length > 24 ? `${record.subject.slice(0, 24)}…` : record.subject}
                 </UnstyledButton>
               </Cell>
               <Cell label="More">
