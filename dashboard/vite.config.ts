@@ -18,5 +18,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 700,
   },
-  server: { proxy: { "/v1": api, "/docs": api, "/openapi.yaml": api, "/respond": api } },
+  server: { proxy: { "/v1": api, "/docs": api, "/openapi.yaml": api, "/respond": api, "/healthz": api } },
 });

@@ -10,7 +10,7 @@ export function shortId(id: string): string {
 /** A text in fixed width with a button that copies it. */
 export function Copyable({ text, label, shown }: { text: string; label: string; shown?: string }) {
   return (
-    <Group gap={4} wrap="nowrap" display="inline-flex">
+    <Group gap={4} wrap="nowrap" display="inline-flex" maw="100%">
       <span className="mono truncate" title={text}>
         {shown ?? text}
       </span>

@@ -49,10 +49,10 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
 /** Tells of a failure of something that was asked for by a button. */
 export function notifyProblem(error: unknown, title = "That did not work"): void {
   const fields = fieldErrorsOf(error).map((field) => `${field.path}: ${field.message}`);
-  notifications.show({ color: "red", title, message: [messageOf(error), ...fields].join(" · "), autoClose: 10_000 });
+  notifications.show({ color: "red", title, message: [messageOf(error), ...fields].join(" · "), autoClose: 10_000, closeButtonProps: { "aria-label": "Dismiss" } });
 }
 
 /** Tells that something was done. */
 export function notifyDone(message: string): void {
-  notifications.show({ message, autoClose: 3_500 });
+  notifications.show({ message, autoClose: 3_500, closeButtonProps: { "aria-label": "Dismiss" } });
 }

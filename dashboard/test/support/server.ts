@@ -49,7 +49,7 @@ export class Server {
       server.#vite = await preview({
         logLevel: "error",
         build: { outDir: "dist" },
-        preview: { host: "127.0.0.1", port: 0, proxy: { "/v1": api, "/docs": api, "/respond": api } },
+        preview: { host: "127.0.0.1", port: 0, proxy: { "/v1": api, "/docs": api, "/respond": api, "/healthz": api } },
       });
       const address = server.#vite.httpServer.address();
       server.url = `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`;
