@@ -40,6 +40,9 @@ pub struct Dev {
     /// How long one event stream may last [default: 10m]
     #[arg(long, env = "SLUICEGATE_STREAM_MAX_DURATION", value_name = "DURATION")]
     stream_max_duration: Option<crate::config::Span>,
+    /// How close the slots of a schedule may lie [default: 1m]
+    #[arg(long, env = "SLUICEGATE_SCHEDULE_MIN_INTERVAL", value_name = "DURATION")]
+    schedule_min_interval: Option<crate::config::Span>,
     /// Print one line of JSON when ready
     #[arg(long)]
     json: bool,
@@ -66,6 +69,7 @@ impl Dev {
             store: Some(Secret::new(format!("sqlite:{}", self.data.join("sluicegate.db").display()))),
             public_url: Some(url.clone()),
             stream_max_duration: self.stream_max_duration,
+            schedule_min_interval: self.schedule_min_interval,
             // The example with http calls this very server.
             outbound_networks: Some(vec!["127.0.0.1".to_owned(), "::1".to_owned()]),
             log: Some("warn".to_owned()),

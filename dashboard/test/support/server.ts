@@ -61,7 +61,7 @@ export class Server {
 
   async #spawn(listen: string): Promise<void> {
     const args = ["dev", "--json", "--listen", listen, "--data", this.#folder];
-    const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, SLUICEGATE_STREAM_MAX_DURATION: "10m" } });
+    const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, SLUICEGATE_SCHEDULE_MIN_INTERVAL: "1s" } });
     this.#process = child;
     const ready = await new Promise<Ready>((resolve, reject) => {
       let text = "";
