@@ -17,26 +17,32 @@ const TITLE = 44;
 type Nodes = Definition["nodes"];
 type Edges = NonNullable<Definition["edges"]>;
 
-/**
- * Boxes by node id. A box inside a loop is relative to the loop's, as React Flow wants it. `fresh` moves also what somebody has
- * placed.
- */
-export function layout(definition: Definition, { fresh = false }: { fresh?: boolean } = {}): Map<string, Box> {
+export interface LayoutOptions {
+  /** Moves also what somebody has placed. */
+  fresh?: boolean;
+  /** How high a card is, where it shows more than its title. */
+  heightOf?: (node: Nodes[number]) => number;
+}
+
+/** Boxes by node id. A box inside a loop is relative to the loop's, as React Flow wants it. */
+export function layout(definition: Definition, options: LayoutOptions = {}): Map<string, Box> {
   const boxes = new Map<string, Box>();
-  place(definition.nodes, definition.edges ?? [], undefined, fresh, boxes);
+  if (definition.nodes.length > 0) {
+    place(definition.nodes, definition.edges ?? [], undefined, options, boxes);
+  }
   return boxes;
 }
 
-function place(nodes: Nodes, edges: Edges, parentId: string | undefined, fresh: boolean, boxes: Map<string, Box>): Box {
+function place(nodes: Nodes, edges: Edges, parentId: string | undefined, options: LayoutOptions, boxes: Map<string, Box>): Box {
   const here = nodes.filter((node) => (node.parentId ?? undefined) === parentId);
   // Loops are as large as what is in them, so the inside comes first.
   for (const node of here) {
-    const inner = nodes.some((other) => other.parentId === node.id) ? place(nodes, edges, node.id, fresh, boxes) : undefined;
+    const inner = nodes.some((other) => other.parentId === node.id) ? place(nodes, edges, node.id, options, boxes) : undefined;
     const width = inner ? Math.max(NODE.width, inner.width + 2 * PADDING) : NODE.width;
-    const height = inner ? inner.height + TITLE + PADDING : NODE.height;
+    const height = inner ? inner.height + TITLE + PADDING : (options.heightOf?.(node) ?? NODE.height);
     boxes.set(node.id, { x: 0, y: 0, width, height });
   }
-  const kept = !fresh && here.every((node) => node.position);
+  const kept = !options.fresh && here.every((node) => node.position);
   if (kept) {
     for (const node of here) {
       Object.assign(boxes.get(node.id) as Box, { x: node.position?.x ?? 0, y: node.position?.y ?? 0 });
