@@ -4,8 +4,7 @@ import { TriangleAlert } from "lucide-react";
 import { memo } from "react";
 
 import { NODE } from "../../graph/layout";
-import { NodeIcon } from "../../graph/node_icon";
-import { StatusBadge } from "../../ui/status";
+import { NodeCard, type NodeStanding } from "../../graph/node_card";
 import classes from "./card.module.css";
 import type { PortView } from "./ports";
 
@@ -24,7 +23,7 @@ export interface CardData extends Record<string, unknown> {
   hasEntry: boolean;
   isLoop: boolean;
   problems: string;
-  status: string | undefined;
+  standing: NodeStanding | undefined;
   /** How it differs from another version. */
   mark: "added" | "removed" | "changed" | undefined;
 }
@@ -61,25 +60,12 @@ export const Card = memo(function Card({ data, selected }: NodeProps<CardNode>) 
       data-category={data.category}
       data-selected={selected}
       data-problem={data.problems !== ""}
-      data-status={data.status}
+      data-status={data.standing?.status}
       data-mark={data.mark}
     >
       {data.hasEntry && <Handle className={classes["handle"]} type="target" id={ENTRY} position={Position.Left} style={{ top: data.isLoop ? 20 : 29 }} />}
       <div className={classes["head"]}>
-        <span className={classes["icon"]}>
-          <NodeIcon type={data.type} size={data.isLoop ? 15 : 18} />
-        </span>
-        <span className={classes["names"]}>
-          <span className={classes["title"]} title={data.title} style={{ display: "block" }}>
-            {data.title}
-          </span>
-          {!data.isLoop && (
-            <span className={classes["type"]} style={{ display: "block" }}>
-              {data.typeTitle}
-            </span>
-          )}
-        </span>
-        {data.status && <StatusBadge status={data.status} />}
+        <NodeCard type={data.type} name={data.title} note={data.typeTitle} standing={data.standing} />
       </div>
       {hasDefault && <Handle className={classes["handle"]} type="source" id="default" position={Position.Right} style={{ top: data.isLoop ? 20 : 29 }} />}
       {rows.map((port) => (

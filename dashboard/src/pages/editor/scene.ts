@@ -4,6 +4,7 @@ import { type Edge, MarkerType } from "@xyflow/react";
 import { useMemo, useRef } from "react";
 
 import { type Box, layout } from "../../graph/layout";
+import { type NodeStanding, nodeLabel } from "../../graph/node_card";
 import { type CardData, type CardNode, ENTRY, heightOf } from "./card";
 import { edgeKeys, type Selection } from "./model";
 import { hasEntry, type NodeDefinition, type NodeType, portOf, portsOf, titleOf, typeOf } from "./ports";
@@ -17,7 +18,7 @@ export interface SceneProps {
   /** Sentences by node id. */
   nodeProblems?: ReadonlyMap<string, readonly string[]> | undefined;
   edgeProblems?: ReadonlyMap<string, readonly string[]> | undefined;
-  statuses?: ReadonlyMap<string, string> | undefined;
+  standings?: ReadonlyMap<string, NodeStanding> | undefined;
   marks?: ReadonlyMap<string, Mark> | undefined;
   edgeMarks?: ReadonlyMap<string, Mark> | undefined;
 }
@@ -48,7 +49,7 @@ function wiring(definition: Definition, types: ReadonlyMap<string, NodeType>): M
 const NONE: ReadonlySet<string> = new Set();
 
 export function useScene(props: SceneProps): Scene {
-  const { definition, types, selection, nodeProblems, edgeProblems, statuses, marks, edgeMarks } = props;
+  const { definition, types, selection, nodeProblems, edgeProblems, standings, marks, edgeMarks } = props;
   const wired = useMemo(() => wiring(definition, types), [definition.nodes, definition.edges, types]);
   const ports = useMemo(
     () => new Map(definition.nodes.map((node) => [node.id, portsOf(node, types.get(typeOf(node)), wired.get(node.id))])),
@@ -91,7 +92,7 @@ export function useScene(props: SceneProps): Scene {
         hasEntry: hasEntry(typeOf(node)),
         isLoop: bodies.has(node.id),
         problems: nodeProblems?.get(node.id)?.join("\n") ?? "",
-        status: statuses?.get(node.id),
+        standing: standings?.get(node.id),
         mark: marks?.get(node.id),
       };
       const selected = selection.nodes.has(node.id);
@@ -120,14 +121,14 @@ export function useScene(props: SceneProps): Scene {
               ...(node.parentId && boxes.has(node.parentId) ? { parentId: node.parentId } : {}),
               data: kept,
               selected,
-              ariaLabel: `${data.title}, ${data.typeTitle}${data.status ? `, ${data.status}` : ""}.${problems}`,
+              ariaLabel: `${nodeLabel(data.title, data.typeTitle, data.standing)}${data.mark ? `, ${data.mark}` : ""}.${problems}`,
               ...(data.isLoop ? { zIndex: -1 } : {}),
             },
       );
     }
     known.current = next;
     return [...next.values()];
-  }, [definition.nodes, boxes, types, ports, wired, selection.nodes, nodeProblems, statuses, marks]);
+  }, [definition.nodes, boxes, types, ports, wired, selection.nodes, nodeProblems, standings, marks]);
 
   const edges = useMemo(() => {
     const byId = new Map(definition.nodes.map((node) => [node.id, node]));
@@ -142,7 +143,7 @@ export function useScene(props: SceneProps): Scene {
       const port = portOf(edge, source, types.get(typeOf(source)));
       const mark = edgeMarks?.get(key);
       const selected = selection.edges.has(key);
-      const isRunning = statuses?.get(edge.target) === "running";
+      const isRunning = standings?.get(edge.target)?.status === "running";
       const kind = mark ?? (edgeProblems?.has(key) ? "problem" : port === "error" || port === "timeout" ? "failure" : "plain");
       const color = selected ? "var(--mantine-primary-color-filled)" : COLORS[kind];
       return [
@@ -161,7 +162,7 @@ export function useScene(props: SceneProps): Scene {
         },
       ];
     });
-  }, [definition.nodes, definition.edges, types, selection.edges, edgeProblems, edgeMarks, statuses]);
+  }, [definition.nodes, definition.edges, types, selection.edges, edgeProblems, edgeMarks, standings]);
 
   return { nodes, edges, boxes, heightOf: height };
 }
