@@ -22,6 +22,8 @@ export interface LayoutOptions {
   fresh?: boolean;
   /** How high a card is, where it shows more than its title. */
   heightOf?: (node: Nodes[number]) => number;
+  /** Whether places that somebody chose for smaller cards are drawn apart; they are unless said otherwise. */
+  spread?: boolean;
 }
 
 /** Boxes by node id. A box inside a loop is relative to the loop's, as React Flow wants it. */
@@ -47,6 +49,9 @@ function place(nodes: Nodes, edges: Edges, parentId: string | undefined, options
     for (const node of here) {
       Object.assign(boxes.get(node.id) as Box, { x: node.position?.x ?? 0, y: node.position?.y ?? 0 });
     }
+    if (options.spread !== false) {
+      drawApart(here.map((node) => boxes.get(node.id) as Box));
+    }
   } else {
     byLayers(here, edges, boxes);
   }
@@ -64,6 +69,30 @@ function place(nodes: Nodes, edges: Edges, parentId: string | undefined, options
   return parentId === undefined
     ? { x: left, y: top, width: right - left, height: bottom - top }
     : { x: 0, y: 0, width: right - PADDING, height: bottom - TITLE };
+}
+
+/** Stretches what overlaps, as little as it takes; the arrangement stays. */
+function drawApart(boxes: readonly Box[]): void {
+  let [across, down] = [1, 1];
+  for (const [index, one] of boxes.entries()) {
+    for (const other of boxes.slice(index + 1)) {
+      const [left, right] = one.x <= other.x ? [one, other] : [other, one];
+      const [upper, lower] = one.y <= other.y ? [one, other] : [other, one];
+      const [dx, dy] = [right.x - left.x, lower.y - upper.y];
+      if (dx < left.width && dy < upper.height) {
+        const [wide, high] = [(left.width + 56) / dx, (upper.height + 24) / dy];
+        if (wide <= high) {
+          across = Math.max(across, Math.min(wide, 4));
+        } else {
+          down = Math.max(down, Math.min(high, 4));
+        }
+      }
+    }
+  }
+  for (const box of boxes) {
+    box.x = Math.round(box.x * across);
+    box.y = Math.round(box.y * down);
+  }
 }
 
 function byLayers(nodes: Nodes, edges: Edges, boxes: Map<string, Box>): void {

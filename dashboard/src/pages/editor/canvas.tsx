@@ -16,7 +16,7 @@ import {
   SelectionMode,
   useReactFlow,
 } from "@xyflow/react";
-import { type DragEvent, type ReactNode, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useState, type Ref } from "react";
+import { type DragEvent, type ReactNode, type Ref, useCallback, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
 
 import type { Box } from "../../graph/layout";
 import classes from "./canvas.module.css";
@@ -28,6 +28,8 @@ import type { Scene } from "./scene";
 export const DRAGGED = "application/x-sluicegate-node-type";
 
 const NODE_TYPES = { card: Card };
+/** Below this nothing can be read. */
+const READABLE = 0.7;
 const FIT = { padding: 0.15, maxZoom: 1.1, minZoom: 0.05 };
 
 export interface CanvasHandle {
@@ -49,6 +51,8 @@ export interface CanvasProps {
   onConnect?: (source: string, port: string, target: string) => void;
   onDropType?: (type: string, at: { x: number; y: number }, into: string | null) => void;
   mayConnect?: (source: string, target: string) => boolean;
+  /** What to begin with, in place of the whole. */
+  focus?: string[];
   children?: ReactNode;
 }
 
@@ -70,10 +74,11 @@ function toggled(old: ReadonlySet<string>, changes: { id: string; selected: bool
 
 const selections = (changes: (NodeChange<CardNode> | EdgeChange)[]) => changes.filter((change) => change.type === "select");
 
-function Inner({ scene, label, ref, onSelection, onMove, onConnect, onDropType, mayConnect, children }: CanvasProps) {
+function Inner({ scene, label, ref, onSelection, onMove, onConnect, onDropType, mayConnect, focus, children }: CanvasProps) {
   const flow = useReactFlow<CardNode>();
   const scheme = useComputedColorScheme("light");
   const [nodes, setNodes] = useState(scene.nodes);
+  const frame = useRef<HTMLElement>(null);
   const isEditable = onMove !== undefined;
 
   // What is in a hand stays there while the definition changes below it.
@@ -95,7 +100,7 @@ function Inner({ scene, label, ref, onSelection, onMove, onConnect, onDropType, 
       show: (ids) => requestAnimationFrame(() => void flow.fitView({ nodes: ids.map((id) => ({ id })), duration: 250, maxZoom: Math.max(flow.getZoom(), 0.9), minZoom: 0.05, padding: 0.4 })),
       zoom: (factor) => void flow.zoomTo(flow.getZoom() * factor, { duration: 150 }),
       middle: () => {
-        const { left, top, width, height } = document.querySelector(`.${classes["canvas"]}`)?.getBoundingClientRect() ?? new DOMRect();
+        const { left, top, width, height } = frame.current?.getBoundingClientRect() ?? new DOMRect();
         return flow.screenToFlowPosition({ x: left + width / 2, y: top + height / 2 });
       },
     }),
@@ -169,13 +174,24 @@ function Inner({ scene, label, ref, onSelection, onMove, onConnect, onDropType, 
     }
   };
 
-  // Once the frame has its final size.
-  useEffect(() => {
-    void flow.fitView(FIT);
-  }, [flow]);
+  // A large graph begins where it begins, at a size that can be read, or with what is to be looked at.
+  const begin = () => {
+    const { width } = frame.current?.getBoundingClientRect() ?? { width: 0 };
+    const bounds = flow.getNodesBounds(flow.getNodes());
+    if (focus && focus.length > 0) {
+      void flow.fitView({ nodes: focus.map((id) => ({ id })), padding: 0.35, maxZoom: 0.9, minZoom: 0.2 });
+    } else if (width > 0 && (width / bounds.width) * (1 - FIT.padding) < READABLE) {
+      const first = scene.nodes.find((node) => node.data.type === "start") ?? scene.nodes[0];
+      const height = frame.current?.clientHeight ?? 0;
+      const y = (first?.position.y ?? 0) + (first?.height ?? 0) / 2;
+      void flow.setViewport({ x: 40 - (first?.position.x ?? 0) * READABLE, y: height / 2 - y * READABLE, zoom: READABLE });
+    } else {
+      void flow.fitView(FIT);
+    }
+  };
 
   return (
-    <section className={classes["canvas"]} aria-label={label}>
+    <section ref={frame} className={classes["canvas"]} aria-label={label}>
       <ReactFlow<CardNode>
         nodes={nodes}
         edges={scene.edges}
@@ -204,8 +220,7 @@ function Inner({ scene, label, ref, onSelection, onMove, onConnect, onDropType, 
         deleteKeyCode={null}
         minZoom={0.05}
         maxZoom={2}
-        fitView
-        fitViewOptions={FIT}
+        onInit={begin}
         proOptions={{ hideAttribution: true }}
       >
         <Background variant={BackgroundVariant.Dots} gap={16} size={1.4} />

@@ -63,7 +63,7 @@ export const Card = memo(function Card({ data, selected }: NodeProps<CardNode>) 
       data-status={data.standing?.status}
       data-mark={data.mark}
     >
-      {data.hasEntry && <Handle className={classes["handle"]} type="target" id={ENTRY} position={Position.Left} style={{ top: data.isLoop ? 20 : 29 }} />}
+      {data.hasEntry && <Handle className={`${classes["handle"]} ${classes["entry"]}`} type="target" id={ENTRY} position={Position.Left} style={{ top: data.isLoop ? 20 : 29 }} />}
       <div className={classes["head"]}>
         <NodeCard type={data.type} name={data.title} note={data.typeTitle} standing={data.standing} />
       </div>

@@ -57,22 +57,22 @@ export function HeaderActions({ latest, base, isDirty, isEditable, isSaving, onS
   };
   return (
     <>
-      <Button variant="default" size="sm" component={Link} href={place.to("workflows", base.id, "versions")} leftSection={<History size={15} />}>
+      <Button variant="default" size="xs" component={Link} href={place.to("workflows", base.id, "versions")} leftSection={<History size={15} />}>
         Versions
       </Button>
       {place.can("admin") && isEditable && (
         <Tooltip label={isDirty ? "Save first: versions are what is deployed" : isDeployed ? `Version ${base.version} is what triggers start` : `Schedules, webhooks and events will start version ${base.version}`}>
-          <Button variant="default" size="sm" loading={isDeploying} data-disabled={isDirty || isDeployed} aria-disabled={isDirty || isDeployed} leftSection={<Rocket size={15} />} onClick={() => !isDirty && !isDeployed && void deploy()}>
+          <Button variant="default" size="xs" loading={isDeploying} data-disabled={isDirty || isDeployed} aria-disabled={isDirty || isDeployed} leftSection={<Rocket size={15} />} onClick={() => !isDirty && !isDeployed && void deploy()}>
             {isDeployed ? "Deployed" : "Deploy"}
           </Button>
         </Tooltip>
       )}
       {isEditable && (
         <>
-          <Button variant={isDirty ? "filled" : "default"} size="sm" loading={isSaving} disabled={!isDirty} leftSection={<Save size={15} />} onClick={onSave}>
+          <Button variant={isDirty ? "filled" : "default"} size="xs" loading={isSaving} disabled={!isDirty} leftSection={<Save size={15} />} onClick={onSave}>
             Save
           </Button>
-          <Button variant={isDirty ? "default" : "filled"} size="sm" leftSection={<Play size={15} />} onClick={onRun}>
+          <Button variant={isDirty ? "default" : "filled"} size="xs" leftSection={<Play size={15} />} onClick={onRun}>
             {isDirty ? "Save and run" : "Run"}
           </Button>
         </>

@@ -1,7 +1,7 @@
 /** A definition as React Flow draws it. What has not changed stays the same object, so that only what has is drawn anew. */
 import type { Definition } from "@sluicegate/sdk";
 import { type Edge, MarkerType } from "@xyflow/react";
-import { useMemo, useRef } from "react";
+import { useMemo, useRef, useState } from "react";
 
 import { type Box, layout } from "../../graph/layout";
 import { type NodeStanding, nodeLabel } from "../../graph/node_card";
@@ -62,8 +62,11 @@ export function useScene(props: SceneProps): Scene {
     definition.nodes.map((node) => [node.id, node.parentId, node.position, height(node)]),
     (definition.edges ?? []).map((edge) => [edge.source, edge.target]),
   ]);
+  // What was placed for smaller cards is drawn apart until somebody moves something here: then it is as they want it.
+  const places = JSON.stringify(definition.nodes.map(({ position }) => position));
+  const [loaded] = useState(places);
   // biome-ignore lint: the shape is what of them matters
-  const boxes = useMemo(() => layout(definition, { heightOf: height }), [shape]);
+  const boxes = useMemo(() => layout(definition, { heightOf: height, spread: places === loaded }), [shape]);
 
   const known = useRef(new Map<string, CardNode>());
   const nodes = useMemo(() => {
@@ -157,7 +160,7 @@ export function useScene(props: SceneProps): Scene {
           animated: isRunning,
           label: edge.label ?? undefined,
           style: { stroke: color, strokeWidth: selected || mark ? 2.5 : 1.6, ...(kind === "removed" || kind === "failure" ? { strokeDasharray: "6 4" } : {}) },
-          markerEnd: { type: MarkerType.ArrowClosed, color: color ?? "", width: 16, height: 16 },
+          markerEnd: { type: MarkerType.ArrowClosed, color: color ?? "", width: 15, height: 15 },
           ariaLabel: `From ${edge.source}${port === "default" ? "" : ` by ${port}`} to ${edge.target}`,
         },
       ];

@@ -1,10 +1,8 @@
 /** The row above the canvas: undo, arrange, find, problems, settings. */
 import { ActionIcon, Alert, Button, Group, Select, Text, Tooltip } from "@mantine/core";
 import type { Definition, Workflow } from "@sluicegate/sdk";
-import { Braces, CircleCheck, CircleHelp, LayoutDashboard, type LucideIcon, Maximize, Plus, Redo2, Settings2, TriangleAlert, Undo2 } from "lucide-react";
-import type { RefObject } from "react";
+import { Braces, CircleCheck, CircleHelp, LayoutDashboard, type LucideIcon, Plus, Redo2, Settings2, TriangleAlert, Undo2 } from "lucide-react";
 
-import type { CanvasHandle } from "./canvas";
 import type { Commands } from "./commands";
 import classes from "./editor.module.css";
 import type { History } from "./history";
@@ -16,7 +14,6 @@ import type { Problems } from "./problems";
 export interface ToolsProps {
   history: History<Draft>;
   commands: Commands;
-  canvas: RefObject<CanvasHandle | null>;
   problems: Problems;
   panel: PanelName | null;
   onPanel: (name: PanelName) => void;
@@ -34,7 +31,7 @@ export interface ToolsProps {
 function Tool({ icon: Icon, label, onClick, disabled = false, pressed }: { icon: LucideIcon; label: string; onClick: () => void; disabled?: boolean; pressed?: boolean }) {
   return (
     <Tooltip label={label}>
-      <ActionIcon variant={pressed ? "light" : "subtle"} color={pressed ? "water" : "gray"} size="lg" aria-label={label} aria-pressed={pressed} onClick={onClick} disabled={disabled}>
+      <ActionIcon className={classes["tool"]} variant={pressed ? "light" : "subtle"} color={pressed ? "water" : "gray"} size="lg" aria-label={label} aria-pressed={pressed} onClick={onClick} disabled={disabled}>
         <Icon size={17} />
       </ActionIcon>
     </Tooltip>
@@ -42,7 +39,7 @@ function Tool({ icon: Icon, label, onClick, disabled = false, pressed }: { icon:
 }
 
 export function Tools(props: ToolsProps) {
-  const { history, commands, canvas, problems, panel, onPanel, onJson, onHelp, onFind, onAdd, isEditable, selection, definition, types } = props;
+  const { history, commands, problems, panel, onPanel, onJson, onHelp, onFind, onAdd, isEditable, selection, definition, types } = props;
   const count = problems.list.length;
   return (
     <div className={classes["tools"]} role="toolbar" aria-label="Editing">
@@ -58,10 +55,9 @@ export function Tools(props: ToolsProps) {
           <Tool icon={LayoutDashboard} label="Arrange all nodes" onClick={commands.arrange} />
         </Group>
       )}
-      <Tool icon={Maximize} label="Show everything" onClick={() => canvas.current?.fit()} />
       <Select
         size="xs"
-        w={150}
+        w={132}
         aria-label="Find a node"
         placeholder="Find a node"
         searchable

@@ -155,7 +155,6 @@ export function Workbench({ latest, types: list }: { latest: Workflow; types: re
           <Tools
             history={history}
             commands={commands}
-            canvas={canvas}
             problems={problems}
             panel={panel}
             onPanel={(name) => setPanel(panel === name ? null : name)}

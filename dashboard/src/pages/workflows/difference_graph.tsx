@@ -23,5 +23,5 @@ export default function DifferenceGraph({ before, after, difference }: { before:
     }));
   }, [definition, difference]);
   const scene = useScene({ definition, types, selection: NOTHING, marks, edgeMarks });
-  return list ? <Canvas scene={scene} label="Changes on the graph" /> : null;
+  return list ? <Canvas scene={scene} label="Changes on the graph" focus={difference.nodes.map(({ id }) => id)} /> : null;
 }

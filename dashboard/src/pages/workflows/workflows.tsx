@@ -197,7 +197,7 @@ function Row({ workflow, runs, onRun }: { workflow: Workflow; runs: Schemas["Exe
 function Runs({ runs }: { runs: Schemas["Execution"][] }) {
   const place = usePlace();
   return runs.length === 0 ? (
-    <Text size="sm" className="dim" component="span">
+    <Text size="sm" className={`dim ${classes["none"]}`} component="span">
       None lately
     </Text>
   ) : (
