@@ -88,6 +88,7 @@ function ActionButton(props: BulkBarProps & (typeof ACTIONS)[number]) {
       title={`${label} ${number}execution${count === 1 ? "" : "s"}?`}
       action={`${label} ${count === undefined ? "them" : count.toLocaleString()}`}
       onConfirm={begin}
+      {...(action === "cancel" ? {} : { color: "water" })}
       button={{ size: "compact-sm", disabled: isNothing, leftSection: <Icon size={14} aria-hidden /> }}
     >
       {selection.isAll ? (

@@ -63,7 +63,8 @@ function OfPod() {
           <List list={list} view={view} selection={selection} canSelect={place.can("editor")} isNarrow={isNarrow} nameOf={names.nameOf} />
         ) : isFilterWrong ? (
           <Empty icon={SearchX} title="This filter can't be read">
-            Nothing is shown until it can. {clearButton}
+            <div>Nothing is shown until it can.</div>
+            {clearButton}
           </Empty>
         ) : error !== undefined ? null : isFiltered(filter) ? (
           <Empty icon={SearchX} title="Nothing matches">

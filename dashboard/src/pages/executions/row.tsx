@@ -7,7 +7,7 @@ import { Link } from "wouter";
 import { usePlace } from "../../app/place";
 import { shortId } from "../../ui/copy";
 import { StatusBadge } from "../../ui/status";
-import { Ago, Elapsed, formatInstant } from "../../ui/time";
+import { Ago, Elapsed } from "../../ui/time";
 import { TRIGGERS } from "./filter";
 import classes from "./list.module.css";
 
@@ -176,7 +176,7 @@ function Trigger({ row: { triggeredBy } }: { row: Execution }) {
 /** When it began; before that, when it will. */
 function Started({ row }: { row: Execution }) {
   if (!row.startedAt && row.runAt && row.status === "pending") {
-    return <span title={formatInstant(row.runAt)}>due <Ago at={row.runAt} /></span>;
+    return <Ago at={row.runAt} />;
   }
   return <Ago at={row.startedAt ?? row.createdAt} />;
 }

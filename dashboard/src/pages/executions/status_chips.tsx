@@ -6,6 +6,9 @@ import { type Counts, countText } from "./counts";
 import { type PageFilter, STATUSES } from "./filter";
 import classes from "./page.module.css";
 
+/** Shown only while there are some. */
+const SELDOM: readonly string[] = ["cancelling", "skipped"];
+
 export interface StatusChipsProps {
   filter: PageFilter;
   counts: Counts | undefined;
@@ -18,6 +21,9 @@ export function StatusChips({ filter, counts, onChange }: StatusChipsProps) {
       {STATUSES.map((status) => {
         const isChosen = filter.status.includes(status);
         const count = counts?.counts[status];
+        if (count === 0 && !isChosen && SELDOM.includes(status)) {
+          return null;
+        }
         const next = isChosen ? filter.status.filter((each) => each !== status) : [...filter.status, status];
         return (
           <UnstyledButton
