@@ -14,8 +14,11 @@ export function edgeId(edge: Edge, index: number): string {
   return edge.id ?? `${index} ${edge.source} ${edge.sourceHandle ?? ""} ${edge.target}`;
 }
 
-/** The port's name where edges may leave it out. */
+/** The port's one name: edges may leave it out, or use another word for it. */
 function portName(node: Node | undefined, port: string | null | undefined): string {
+  if (node?.type === "if-else" && (port === "true" || port === "false")) {
+    return port === "true" ? "if" : "else";
+  }
   return port || (node?.type === "approval-gate" ? "approved" : "default");
 }
 

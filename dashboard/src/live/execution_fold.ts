@@ -83,6 +83,8 @@ export interface ExecutionState {
   actions: EventOf<"node_action">[];
   artifacts: EventOf<"node_artifact">[];
   events: ExecutionEvent[];
+  /** Its states so far. */
+  statuses: EventOf<"execution_status">[];
   /** The event that ended it. */
   terminal: ExecutionEvent | undefined;
   error: Schemas["Failure"] | undefined;
@@ -104,6 +106,7 @@ export function emptyState(): ExecutionState {
     actions: [],
     artifacts: [],
     events: [],
+    statuses: [],
     terminal: undefined,
     error: undefined,
     output: undefined,
@@ -138,6 +141,7 @@ export function fold(state: ExecutionState, event: StreamEvent): void {
   const isOld = event.seq <= state.snapshotSeq;
   switch (event.type) {
     case "execution_status":
+      state.statuses.push(event);
       if (!isOld) {
         state.status = event.status;
         state.error = event.error ?? state.error;

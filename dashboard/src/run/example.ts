@@ -57,22 +57,6 @@ export function exampleOf(schema: unknown, depth = 0): unknown {
   }
 }
 
-/** What the form begins with: the defaults of what is there, nothing invented. */
-export function defaultsOf(schema: unknown, depth = 0): unknown {
-  if (typeof schema !== "object" || schema === null || depth > 6) {
-    return undefined;
-  }
-  const { type, properties, default: given } = schema as Schema;
-  if (given !== undefined) {
-    return given;
-  }
-  if (properties && (type === undefined || type === "object")) {
-    const members = Object.entries(properties).map(([name, member]) => [name, defaultsOf(member, depth + 1)] as const);
-    return Object.fromEntries(members.filter(([, value]) => value !== undefined));
-  }
-  return undefined;
-}
-
 /** The input as text to begin with. */
 export function beginning(definition: Definition | null | undefined): unknown {
   const schema = inputSchemaOf(definition);

@@ -15,7 +15,7 @@ export function recallInput(principalId: string, workflowId: string): unknown {
 
 export function rememberInput(principalId: string, workflowId: string, input: unknown): void {
   try {
-    const text = JSON.stringify(input);
+    const text = JSON.stringify(input ?? null);
     if (text.length <= LONGEST) {
       sessionStorage.setItem(keyOf(principalId, workflowId), text);
     }

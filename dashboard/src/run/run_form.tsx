@@ -10,11 +10,12 @@ import { client } from "../api/client";
 import { queryClient } from "../api/query";
 import { usePlace } from "../app/place";
 import { useSession } from "../app/session";
-import { SchemaForm } from "../forms/schema_form";
+import { JsonEditor } from "../forms/json_editor";
+import { parseJson } from "../forms/json_text";
+import { initialValue, SchemaForm } from "../forms/schema_form";
 import { Loading } from "../ui/page";
 import { fieldErrorsOf, messageOf, Problem } from "../ui/problem";
-import { beginning, defaultsOf, inputSchemaOf, membersRead } from "./example";
-import { JsonField, readJson } from "./json_field";
+import { beginning, inputSchemaOf, membersRead } from "./example";
 import { recallInput, rememberInput } from "./remembered";
 import { type Choices, NO_CHOICES, RunOptions, readChoices } from "./run_options";
 
@@ -64,26 +65,29 @@ function Filled({ workflow, definition, version, onVersion, input: given, onClos
   const first = useMemo(() => given ?? recallInput(principalId, workflow.id), [given, principalId, workflow.id]);
 
   const [mode, setMode] = useState(schema ? "form" : "json");
-  const [value, setValue] = useState<unknown>(() => first ?? (schema ? defaultsOf(schema) ?? {} : {}));
+  const [value, setValue] = useState<unknown>(() => first ?? (schema ? initialValue(schema) : {}));
   const [text, setText] = useState(() => JSON.stringify(first ?? beginning(definition), null, 2));
   const [choices, setChoices] = useState<Choices>(NO_CHOICES);
   const [failure, setFailure] = useState<unknown>();
   const [mistakes, setMistakes] = useState<Record<string, string>>({});
   const [isBusy, setBusy] = useState(false);
+  const [isReadable, setReadable] = useState(true);
+  const canSend = mode === "json" ? !parseJson(text).problem : isReadable;
 
   const switchTo = (next: string) => {
     setFailure(undefined);
     if (next === "json") {
       setText(JSON.stringify(value ?? {}, null, 2));
     } else {
-      const read = readJson(text);
-      if ("problem" in read) {
-        setMistakes({ ...mistakes, input: read.problem });
+      const read = parseJson(text);
+      if (read.problem) {
+        // The editor says what is wrong; a form can't show it.
         return;
       }
       setValue(read.value);
     }
     setMistakes({});
+    setReadable(true);
     setMode(next);
   };
 
@@ -91,12 +95,11 @@ function Filled({ workflow, definition, version, onVersion, input: given, onClos
     event.preventDefault();
     // A form in a dialog is inside the page's in React's eyes.
     event.stopPropagation();
-    const input = mode === "json" ? readJson(text) : { value };
+    const input = mode === "json" ? parseJson(text) : { value };
     const more = readChoices(choices);
-    const found = { ...more.mistakes, ...("problem" in input ? { input: input.problem } : {}) };
-    setMistakes(found);
+    setMistakes(more.mistakes);
     setFailure(undefined);
-    if ("problem" in input || Object.keys(found).length > 0) {
+    if (input.problem || Object.keys(more.mistakes).length > 0) {
       return;
     }
     setBusy(true);
@@ -120,9 +123,13 @@ function Filled({ workflow, definition, version, onVersion, input: given, onClos
     }
   };
 
-  const inputErrors = fieldErrorsOf(failure)
-    .filter(({ path }) => isOfInput(path))
-    .map(({ path, message }) => ({ path: path.replace(/^\/?input/, ""), message }));
+  const inputErrors = useMemo(
+    () =>
+      fieldErrorsOf(failure)
+        .filter(({ path }) => isOfInput(path))
+        .map(({ path, message }) => ({ path: path.replace(/^\/?input/, ""), message })),
+    [failure],
+  );
   const reads = membersRead(definition);
   return (
     <form onSubmit={(event) => void submit(event)} noValidate>
@@ -144,13 +151,15 @@ function Filled({ workflow, definition, version, onVersion, input: given, onClos
           />
         )}
         {mode === "form" && schema ? (
-          <SchemaForm schema={schema} value={value} onChange={setValue} errors={inputErrors} />
+          <SchemaForm schema={schema} value={value} onChange={setValue} errors={inputErrors} onReadable={setReadable} />
         ) : (
-          <JsonField
-            text={text}
+          <JsonEditor
+            label="Input"
+            value={text}
             onChange={setText}
-            problem={mistakes["input"] ?? inputErrors.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ")}
-            description={!schema && reads.length > 0 ? `This workflow reads ${reads.map((name) => `input.${name}`).join(", ")}.` : undefined}
+            maxRows={18}
+            description={!schema && reads.length > 0 ? `JSON. This workflow reads ${reads.map((name) => `input.${name}`).join(", ")}.` : "JSON"}
+            error={inputErrors.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ") || undefined}
           />
         )}
         <RunOptions workflow={workflow} choices={choices} onChange={setChoices} mistakes={mistakes} version={version} onVersion={onVersion} />
@@ -162,7 +171,7 @@ function Filled({ workflow, definition, version, onVersion, input: given, onClos
             <Button variant="default" onClick={onClose}>
               Back
             </Button>
-            <Button type="submit" loading={isBusy} leftSection={<Play size={15} aria-hidden />}>
+            <Button type="submit" loading={isBusy} disabled={!canSend} leftSection={<Play size={15} aria-hidden />}>
               Run
             </Button>
           </Group>
