@@ -164,7 +164,7 @@ test("versions are compared, restored and deployed", async ({ page, server }) =>
 
   await page.getByRole("button", { name: "Restore version 1" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Restore" }).click();
-  await expect(page.getByText("Version 3", { exact: true })).toBeVisible();
+  await expect(page.getByRole("region", { name: "Versions" }).getByText("Version 3", { exact: true })).toBeVisible();
   expect((await read(server, id)).version).toBe(3);
   expect((await read(server, id)).definition.nodes.map(({ id }) => id)).toEqual(["start", "sum", "end"]);
 

@@ -188,7 +188,7 @@ export function Workbench({ latest, types: list }: { latest: Workflow; types: re
         </div>
         {side && (isNarrow ? <SidePanel onClose={() => setPanel(null)}>{side}</SidePanel> : <aside className={classes["side"]} aria-label="Details">{side}</aside>)}
       </Box>
-      <Drawer opened={isPaletteOpen} onClose={paletteDrawer.close} position="bottom" size="75%" title="Add a node" classNames={{ body: classes["drawer"] ?? "" }}>
+      <Drawer opened={isPaletteOpen} onClose={paletteDrawer.close} position="bottom" size="75%" title="Add a node" closeButtonProps={{ "aria-label": "Close" }} classNames={{ body: classes["drawer"] ?? "" }}>
         {palette}
       </Drawer>
       <Modal opened={isHelpOpen} onClose={helpDialog.close} title="Keys of the editor" centered>
