@@ -89,7 +89,7 @@ test("a workflow is made from an example, or from JSON", async ({ page, server }
   await dialog.getByRole("radio", { name: /^Approval/ }).click();
   await dialog.getByRole("button", { name: "Create" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "From an example" })).toBeVisible();
-  await expect(page.getByText("Ask finance")).toBeVisible();
+  await expect(page.locator(".react-flow__node").getByText("Ask finance")).toBeVisible();
   await expect(page.getByRole("button", { name: "No problems" })).toBeVisible();
 
   await page.goto(server.page("/workflows"));

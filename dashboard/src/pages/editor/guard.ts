@@ -2,6 +2,8 @@
 import { useCallback, useEffect, useState } from "react";
 import { useLocation } from "wouter";
 
+import { beforeBack } from "../../app/leaving";
+
 export interface Guard {
   /** Where somebody wants to go; null while nobody does. */
   wanted: string | null;
@@ -43,12 +45,12 @@ export function useGuard(isDirty: boolean): Guard {
       }
     };
     const onUnload = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("popstate", onBack, true);
+    beforeBack(onBack);
     window.addEventListener("beforeunload", onUnload);
     return () => {
       history.pushState = pushState;
       history.replaceState = replaceState;
-      window.removeEventListener("popstate", onBack, true);
+      beforeBack(null);
       window.removeEventListener("beforeunload", onUnload);
     };
   }, [asksFirst]);

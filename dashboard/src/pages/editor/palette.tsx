@@ -46,7 +46,7 @@ export function Palette({ types, onAdd, hasStart }: PaletteProps) {
         }}
         data-palette-search
       />
-      <ScrollArea flex={1} type="auto" scrollbarSize={6}>
+      <ScrollArea flex={1} mih={0} type="auto" scrollbarSize={6}>
         <Stack gap={10} p="xs" pt={4}>
           {categories.map((category) => {
             const here = byName.filter((type) => type.category === category);

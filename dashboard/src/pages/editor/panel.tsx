@@ -55,7 +55,7 @@ export function Panel({ name, node, draft, types, problems, isEditable, change, 
           <CloseButton aria-label="Close the panel" onClick={onClose} />
         </Group>
       </div>
-      <ScrollArea className={classes["sideBody"]} type="auto" scrollbarSize={8}>
+      <ScrollArea className={classes["sideBody"]} type="auto" scrollbarSize={8} viewportProps={{ tabIndex: 0, "aria-label": title, role: "group" }}>
         {name === "problems" && (
           <div style={{ padding: 12 }}>
             <ProblemList problems={problems} onGo={onGo} />
@@ -85,8 +85,11 @@ export function Panel({ name, node, draft, types, problems, isEditable, change, 
 /** The panel where there is no room beside the canvas. */
 export function SidePanel({ children, onClose }: { children: ReactNode; onClose: () => void }) {
   return (
-    <Drawer opened onClose={onClose} position="bottom" size="70%" withCloseButton={false} padding={0} aria-label="Details" keepMounted>
-      {children}
-    </Drawer>
+    <Drawer.Root opened onClose={onClose} position="bottom" size="70%" padding={0}>
+      <Drawer.Overlay />
+      <Drawer.Content aria-label="Details">
+        <div className={classes["inDrawer"]}>{children}</div>
+      </Drawer.Content>
+    </Drawer.Root>
   );
 }

@@ -84,7 +84,9 @@ export function labelOf(name: string): string {
 
 /** Required and already set ones first, then those of the example, then the others. */
 export function arrange(schema: Schema, data: Record<string, unknown>, example: Record<string, unknown>): { first: string[]; more: string[]; common: string[] } {
-  const names = Object.keys(schema.properties ?? {}).filter((name) => !HIDDEN.includes(name));
+  // Other names for the same member: only where somebody has used them.
+  const isAlias = (name: string) => data[name] === undefined && /^Another name of/.test(schema.properties?.[name]?.description ?? "");
+  const names = Object.keys(schema.properties ?? {}).filter((name) => !HIDDEN.includes(name) && !isAlias(name));
   const required = new Set(schema.required ?? []);
   const isFirst = (name: string) => required.has(name) || data[name] !== undefined || example[name] !== undefined;
   const own = names.filter((name) => !COMMON.includes(name));
