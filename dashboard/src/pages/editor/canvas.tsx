@@ -29,7 +29,7 @@ export const DRAGGED = "application/x-sluicegate-node-type";
 
 const NODE_TYPES = { card: Card };
 /** Below this nothing can be read. */
-const READABLE = 0.7;
+const READABLE = 0.6;
 const FIT = { padding: 0.15, maxZoom: 1.1, minZoom: 0.05 };
 
 export interface CanvasHandle {

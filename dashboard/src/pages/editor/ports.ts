@@ -17,6 +17,10 @@ export interface PortView {
 
 /** Names that edges may use for a port, beside its own. */
 const ALIASES: Record<string, Record<string, string>> = { "if-else": { true: "if", false: "else" } };
+/** Which member of `data` names the ports that a type leaves to its node. */
+const LISTS: Record<string, string> = { "<route id>": "routes", "<action id>": "actions", "<branch id>": "branches" };
+/** The ports that an edge without a name may mean; each type has one of them. */
+const DEFAULTS = ["default", "approved", "pass"];
 const FAILURES = new Set(["error", "timeout"]);
 
 /** The type of a node: what `data.nodeType` says counts where `type` is missing. */
@@ -52,13 +56,10 @@ export function portsOf(node: NodeDefinition, type: NodeType | undefined, wired:
   const expiryPort = typeof expiry === "object" && expiry !== null ? (expiry as { port?: unknown }).port : undefined;
   const known = type?.ports ?? [{ id: "default", description: "The node is done.", required: false }];
   for (const port of known) {
-    if (port.id === "<route id>") {
-      for (const route of named(data["routes"])) {
-        add(route.id, route.label, port.description);
-      }
-    } else if (port.id === "<action id>") {
-      for (const action of actions) {
-        add(action.id, action.label, port.description);
+    const list = LISTS[port.id];
+    if (list) {
+      for (const { id, label } of named(data[list])) {
+        add(id, label, port.description);
       }
     } else if ((port.id === "approved" || port.id === "rejected") && actions.length > 0) {
       // The actions stand in place of these two.
@@ -90,7 +91,7 @@ export function portOf(edge: EdgeDefinition, source: NodeDefinition | undefined,
     return source ? portName(source, edge.sourceHandle) : edge.sourceHandle;
   }
   const known = type?.ports.map(({ id }) => id) ?? [];
-  return !type || known.includes("default") ? "default" : known.includes("approved") ? "approved" : "default";
+  return DEFAULTS.find((id) => known.includes(id)) ?? "default";
 }
 
 /** Whether edges may enter a node of this type. */
