@@ -111,6 +111,13 @@ export function Workbench({ latest, types: list }: { latest: Workflow; types: re
     toFields: () => focus("[data-node-name]"),
   });
 
+  const closePanel = () => {
+    setPanel(null);
+    // So that the same node can be chosen again.
+    if (panel === "node") {
+      setSelection(NOTHING);
+    }
+  };
   const add = (type: string) => {
     paletteDrawer.close();
     commands.add(type);
@@ -130,12 +137,7 @@ export function Workbench({ latest, types: list }: { latest: Workflow; types: re
       onGo={goTo}
       onSelect={(id) => select({ nodes: new Set([id]), edges: new Set() })}
       onAddInside={(loopId, type) => commands.addInside(loopId, type)}
-      onClose={() => {
-        setPanel(null);
-        if (panel === "node") {
-          setSelection(NOTHING);
-        }
-      }}
+      onClose={closePanel}
       commands={commands}
     />
   );
@@ -186,7 +188,7 @@ export function Workbench({ latest, types: list }: { latest: Workflow; types: re
               : {})}
           />
         </div>
-        {side && (isNarrow ? <SidePanel onClose={() => setPanel(null)}>{side}</SidePanel> : <aside className={classes["side"]} aria-label="Details">{side}</aside>)}
+        {side && (isNarrow ? <SidePanel onClose={closePanel}>{side}</SidePanel> : <aside className={classes["side"]} aria-label="Details">{side}</aside>)}
       </Box>
       <Drawer opened={isPaletteOpen} onClose={paletteDrawer.close} position="bottom" size="75%" title="Add a node" closeButtonProps={{ "aria-label": "Close" }} classNames={{ body: classes["drawer"] ?? "" }}>
         {palette}
