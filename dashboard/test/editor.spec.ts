@@ -153,6 +153,7 @@ test("nothing is needed but a keyboard", async ({ page, server }) => {
   // The next one follows by the first port that is free.
   await node(page, "if-else").focus();
   await page.keyboard.press("n");
+  await expect(page.getByLabel("Search node types")).toBeFocused();
   await page.keyboard.press("ControlOrMeta+a");
   await page.keyboard.type("end");
   await page.keyboard.press("Enter");
