@@ -1,4 +1,5 @@
 /** Addresses and what is shown there. Each page is a file of its own that is loaded when it is needed. */
+import "./leaving"; // Before the router.
 import { Center, Loader } from "@mantine/core";
 import { type ComponentType, lazy, Suspense, useMemo } from "react";
 import { Redirect, Route, Switch, useLocation, useSearch } from "wouter";

@@ -83,6 +83,8 @@ export default function CodeEditor(props: EditorProps) {
   const told = () => [
     EditorView.contentAttributes.of({
       "aria-label": label,
+      // Focusable as it is; said for those who look for it in the markup.
+      tabindex: "0",
       "aria-invalid": String(isInvalid),
       ...(describedBy ? { "aria-describedby": describedBy } : {}),
     }),

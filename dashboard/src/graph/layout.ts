@@ -17,29 +17,40 @@ const TITLE = 44;
 type Nodes = Definition["nodes"];
 type Edges = NonNullable<Definition["edges"]>;
 
-/**
- * Boxes by node id. A box inside a loop is relative to the loop's, as React Flow wants it. `fresh` moves also what somebody has
- * placed.
- */
-export function layout(definition: Definition, { fresh = false }: { fresh?: boolean } = {}): Map<string, Box> {
+export interface LayoutOptions {
+  /** Moves also what somebody has placed. */
+  fresh?: boolean;
+  /** How high a card is, where it shows more than its title. */
+  heightOf?: (node: Nodes[number]) => number;
+  /** Whether places that somebody chose for smaller cards are drawn apart; they are unless said otherwise. */
+  spread?: boolean;
+}
+
+/** Boxes by node id. A box inside a loop is relative to the loop's, as React Flow wants it. */
+export function layout(definition: Definition, options: LayoutOptions = {}): Map<string, Box> {
   const boxes = new Map<string, Box>();
-  place(definition.nodes, definition.edges ?? [], undefined, fresh, boxes);
+  if (definition.nodes.length > 0) {
+    place(definition.nodes, definition.edges ?? [], undefined, options, boxes);
+  }
   return boxes;
 }
 
-function place(nodes: Nodes, edges: Edges, parentId: string | undefined, fresh: boolean, boxes: Map<string, Box>): Box {
+function place(nodes: Nodes, edges: Edges, parentId: string | undefined, options: LayoutOptions, boxes: Map<string, Box>): Box {
   const here = nodes.filter((node) => (node.parentId ?? undefined) === parentId);
   // Loops are as large as what is in them, so the inside comes first.
   for (const node of here) {
-    const inner = nodes.some((other) => other.parentId === node.id) ? place(nodes, edges, node.id, fresh, boxes) : undefined;
+    const inner = nodes.some((other) => other.parentId === node.id) ? place(nodes, edges, node.id, options, boxes) : undefined;
     const width = inner ? Math.max(NODE.width, inner.width + 2 * PADDING) : NODE.width;
-    const height = inner ? inner.height + TITLE + PADDING : NODE.height;
+    const height = inner ? inner.height + TITLE + PADDING : (options.heightOf?.(node) ?? NODE.height);
     boxes.set(node.id, { x: 0, y: 0, width, height });
   }
-  const kept = !fresh && here.every((node) => node.position);
+  const kept = !options.fresh && here.every((node) => node.position);
   if (kept) {
     for (const node of here) {
       Object.assign(boxes.get(node.id) as Box, { x: node.position?.x ?? 0, y: node.position?.y ?? 0 });
+    }
+    if (options.spread !== false) {
+      drawApart(here.map((node) => boxes.get(node.id) as Box));
     }
   } else {
     byLayers(here, edges, boxes);
@@ -58,6 +69,30 @@ function place(nodes: Nodes, edges: Edges, parentId: string | undefined, fresh: 
   return parentId === undefined
     ? { x: left, y: top, width: right - left, height: bottom - top }
     : { x: 0, y: 0, width: right - PADDING, height: bottom - TITLE };
+}
+
+/** Stretches what overlaps, as little as it takes; the arrangement stays. */
+function drawApart(boxes: readonly Box[]): void {
+  let [across, down] = [1, 1];
+  for (const [index, one] of boxes.entries()) {
+    for (const other of boxes.slice(index + 1)) {
+      const [left, right] = one.x <= other.x ? [one, other] : [other, one];
+      const [upper, lower] = one.y <= other.y ? [one, other] : [other, one];
+      const [dx, dy] = [right.x - left.x, lower.y - upper.y];
+      if (dx < left.width && dy < upper.height) {
+        const [wide, high] = [(left.width + 56) / dx, (upper.height + 24) / dy];
+        if (wide <= high) {
+          across = Math.max(across, Math.min(wide, 4));
+        } else {
+          down = Math.max(down, Math.min(high, 4));
+        }
+      }
+    }
+  }
+  for (const box of boxes) {
+    box.x = Math.round(box.x * across);
+    box.y = Math.round(box.y * down);
+  }
 }
 
 function byLayers(nodes: Nodes, edges: Edges, boxes: Map<string, Box>): void {

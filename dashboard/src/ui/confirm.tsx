@@ -17,9 +17,11 @@ export interface ConfirmProps {
   onConfirm: () => Promise<unknown>;
   button?: ButtonProps;
   ariaLabel?: string;
+  /** Of the button that does it: red, because what it does can't be taken back, unless said otherwise. */
+  color?: string;
 }
 
-export function Confirm({ label, title, children, action, onConfirm, button, ariaLabel }: ConfirmProps) {
+export function Confirm({ label, title, children, action, onConfirm, button, ariaLabel, color = "red" }: ConfirmProps) {
   const [isOpen, { open, close }] = useDisclosure(false);
   const [isBusy, setBusy] = useState(false);
   const confirm = async () => {
@@ -46,7 +48,7 @@ export function Confirm({ label, title, children, action, onConfirm, button, ari
           <Button variant="default" onClick={close}>
             Back
           </Button>
-          <Button color="red" loading={isBusy} onClick={() => void confirm()} data-autofocus>
+          <Button color={color} loading={isBusy} onClick={() => void confirm()} data-autofocus>
             {action}
           </Button>
         </Group>

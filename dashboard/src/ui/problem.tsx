@@ -46,13 +46,15 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
   );
 }
 
+const CLOSE = { "aria-label": "Close" };
+
 /** Tells of a failure of something that was asked for by a button. */
 export function notifyProblem(error: unknown, title = "That did not work"): void {
   const fields = fieldErrorsOf(error).map((field) => `${field.path}: ${field.message}`);
-  notifications.show({ color: "red", title, message: [messageOf(error), ...fields].join(" · "), autoClose: 10_000, closeButtonProps: { "aria-label": "Dismiss" } });
+  notifications.show({ color: "red", title, message: [messageOf(error), ...fields].join(" · "), autoClose: 10_000, closeButtonProps: CLOSE });
 }
 
 /** Tells that something was done. */
 export function notifyDone(message: string): void {
-  notifications.show({ message, autoClose: 3_500, closeButtonProps: { "aria-label": "Dismiss" } });
+  notifications.show({ message, autoClose: 3_500, closeButtonProps: CLOSE });
 }

@@ -30,6 +30,7 @@ export function useNow(): number {
 
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const exact = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 /** A whole instant: "22 Nov 2026, 14:03:09". */
@@ -39,8 +40,7 @@ export function formatInstant(at: string | number): string {
 
 /** The time of day, with milliseconds if asked: "14:03:09.120". */
 export function formatClock(at: string | number, withMs = false): string {
-  const date = new Date(at);
-  return withMs ? `${clock.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}` : clock.format(date);
+  return (withMs ? exact : clock).format(new Date(at));
 }
 
 /** A length of time, two units at most: "812 ms", "4.2 s", "3 min 5 s", "2 d 4 h". */

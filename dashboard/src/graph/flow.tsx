@@ -1,0 +1,217 @@
+/** The graph of a definition to look at, with how its nodes stand while an execution runs. */
+import "@xyflow/react/dist/base.css";
+
+import type { Definition } from "@sluicegate/sdk";
+import {
+  Background,
+  BackgroundVariant,
+  Controls,
+  type Edge as FlowEdge,
+  MarkerType,
+  MiniMap,
+  type Node as FlowNode,
+  Position,
+  ReactFlow,
+  type ReactFlowInstance,
+} from "@xyflow/react";
+import { type KeyboardEvent, memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+
+import type { NodeRuns } from "../live/execution_fold";
+import { type Edge, edgeId, edgeState } from "./edge_state";
+import classes from "./flow.module.css";
+import { CardNode, FlowStates, FlowStatesContext, LoopNode, type NodeNote, NoteNode } from "./flow_node";
+import { type Box, layout, NODE } from "./layout";
+import { neighbour } from "./neighbour";
+
+export type { NodeNote } from "./flow_node";
+export type NodeDefinition = Definition["nodes"][number];
+
+export interface FlowProps {
+  definition: Definition;
+  /** How the nodes stand, by id; without it the graph is a picture of the definition. */
+  states?: ReadonlyMap<string, NodeRuns> | undefined;
+  /** What changes with `states`: the map itself may be written to. */
+  stamp?: unknown;
+  /** Remarks on the cards. */
+  notes?: ReadonlyMap<string, NodeNote> | undefined;
+  selected?: string | null;
+  onSelect?: (nodeId: string) => void;
+  /** What is read out for the whole. */
+  label: string;
+}
+
+/** From here on there is a map, and what is outside the view is not drawn. */
+const LARGE = 40;
+const NODE_TYPES = { card: CardNode, loop: LoopNode, note: NoteNode };
+const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.35 } as const;
+
+export const Flow = memo(function Flow({ definition, states, stamp, notes, selected = null, onSelect, label }: FlowProps) {
+  const [shared] = useState(() => new FlowStates());
+  const frame = useRef<HTMLDivElement>(null);
+  const flow = useRef<ReactFlowInstance | null>(null);
+  const boxes = useMemo(() => layout(definition), [definition]);
+  const nodes = useMemo(() => flowNodes(definition, boxes), [definition, boxes]);
+  const edges = useEdges(definition, states, stamp);
+  const isLarge = definition.nodes.length > LARGE;
+
+  shared.onSelect = (nodeId) => onSelect?.(nodeId);
+  shared.onFocus = (nodeId) => show(flow.current, frame.current, definition, boxes, nodeId);
+  useLayoutEffect(() => shared.set(states, notes, selected), [shared, states, stamp, notes, selected]);
+  // What is chosen elsewhere is looked for here.
+  useEffect(() => {
+    if (selected) {
+      show(flow.current, frame.current, definition, boxes, selected);
+    }
+  }, [selected, definition, boxes]);
+  // What is focused beyond the edge makes browsers scroll the frame, which the canvas knows nothing of.
+  const keepScroll = useCallback(() => frame.current?.querySelectorAll(".react-flow, .react-flow__renderer").forEach((part) => part.scrollTo(0, 0)), []);
+
+  const move = (event: KeyboardEvent<HTMLDivElement>) => {
+    const from = (event.target as HTMLElement).dataset["node"];
+    const to = from && neighbour(definition, boxes, from, event.key);
+    if (to) {
+      event.preventDefault();
+      show(flow.current, frame.current, definition, boxes, to);
+      // It may have to be drawn first.
+      requestAnimationFrame(() => requestAnimationFrame(() => frame.current?.querySelector<HTMLElement>(`[data-node="${CSS.escape(to)}"]`)?.focus()));
+    }
+  };
+
+  return (
+    <FlowStatesContext value={shared}>
+      {/* biome-ignore lint: the keys move between the buttons in it */}
+      <div ref={frame} className={classes["frame"]} role="group" aria-label={label} onKeyDown={move} onScrollCapture={keepScroll}>
+        <ReactFlow
+          nodes={nodes}
+          edges={edges}
+          nodeTypes={NODE_TYPES}
+          onInit={(instance) => {
+            flow.current = instance;
+          }}
+          fitView
+          fitViewOptions={FIT}
+          minZoom={0.05}
+          maxZoom={1.75}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          elementsSelectable={false}
+          disableKeyboardA11y
+          zoomOnDoubleClick={false}
+          preventScrolling
+          onlyRenderVisibleElements={isLarge}
+        >
+          <Background variant={BackgroundVariant.Dots} gap={18} size={1.2} />
+          <Controls showInteractive={false} position="bottom-left" fitViewOptions={FIT} />
+          {isLarge && <Overview states={states} stamp={stamp} />}
+        </ReactFlow>
+      </div>
+    </FlowStatesContext>
+  );
+});
+
+const COLOURS: Record<string, string> = {
+  running: "var(--sg-run)",
+  retrying: "var(--sg-run)",
+  suspended: "var(--sg-wait)",
+  completed: "var(--sg-ok)",
+  failed: "var(--sg-fail)",
+};
+
+const Overview = memo(function Overview({ states, stamp }: Pick<FlowProps, "states" | "stamp">) {
+  const colour = useCallback((node: FlowNode) => COLOURS[states?.get(node.id)?.status ?? ""] ?? "var(--sg-stop)", [states, stamp]);
+  return <MiniMap pannable zoomable nodeColor={colour} nodeBorderRadius={24} ariaLabel="Overview of the graph" />;
+});
+
+function flowNodes(definition: Definition, boxes: Map<string, Box>): FlowNode[] {
+  const loops = new Set(definition.nodes.map((node) => node.parentId));
+  const depth = new Map<string, number>();
+  const byId = new Map(definition.nodes.map((node) => [node.id, node]));
+  for (const node of definition.nodes) {
+    let level = 0;
+    for (let parent = node.parentId; parent && level < 100; parent = byId.get(parent)?.parentId) {
+      level++;
+    }
+    depth.set(node.id, level);
+  }
+  // Whoever is around others is drawn before them.
+  const ordered = [...definition.nodes].sort((a, b) => (depth.get(a.id) ?? 0) - (depth.get(b.id) ?? 0));
+  return ordered.map((node) => {
+    const { x, y, width, height } = boxes.get(node.id) ?? { x: 0, y: 0, ...NODE };
+    const middle = { y: height / 2 - 3, width: 6, height: 6 };
+    return {
+      id: node.id,
+      type: node.type === "note" ? "note" : loops.has(node.id) ? "loop" : "card",
+      position: { x, y },
+      width,
+      height,
+      // Known in advance, so that edges to what is not drawn yet can be drawn.
+      handles: [
+        { type: "target", position: Position.Left, x: -3, ...middle },
+        { type: "source", position: Position.Right, x: width - 3, ...middle },
+      ],
+      ...(node.parentId ? { parentId: node.parentId } : {}),
+      data: { node },
+    };
+  });
+}
+
+/** The edges as React Flow wants them; those whose state is the same stay the same objects. */
+function useEdges(definition: Definition, states: FlowProps["states"], stamp: unknown): FlowEdge[] {
+  const known = useRef(new Map<string, FlowEdge>());
+  const last = useRef<FlowEdge[]>([]);
+  const byId = useMemo(() => new Map(definition.nodes.map((node) => [node.id, node])), [definition]);
+  return useMemo(() => {
+    const edges = (definition.edges ?? []).map((edge, index) => {
+      const state = edgeState(edge, byId, states);
+      const id = edgeId(edge, index);
+      const old = known.current.get(id);
+      const isSame = old && old.className === classes[state] && old.source === edge.source && old.target === edge.target;
+      const next = isSame ? old : flowEdge(edge, id, state);
+      known.current.set(id, next);
+      return next;
+    });
+    const isUnchanged = edges.length === last.current.length && edges.every((edge, index) => edge === last.current[index]);
+    last.current = isUnchanged ? last.current : edges;
+    return last.current;
+  }, [definition, byId, states, stamp]);
+}
+
+function flowEdge(edge: Edge, id: string, state: string): FlowEdge {
+  const label = edge.label ?? edge.sourceHandle;
+  return {
+    id,
+    source: edge.source,
+    target: edge.target,
+    className: classes[state] ?? "",
+    ...(label ? { label, labelBgPadding: [5, 2] as [number, number], labelBgBorderRadius: 5 } : {}),
+    markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--sg-stop)" },
+  };
+}
+
+/** Where a box is on the whole canvas. */
+function absolute(definition: Definition, boxes: Map<string, Box>, nodeId: string): Box | undefined {
+  const box = boxes.get(nodeId);
+  const parentId = definition.nodes.find((node) => node.id === nodeId)?.parentId;
+  const parent = parentId ? absolute(definition, boxes, parentId) : undefined;
+  return box && { ...box, x: box.x + (parent?.x ?? 0), y: box.y + (parent?.y ?? 0) };
+}
+
+/** Moves the view so that a node is in it. */
+function show(flow: ReactFlowInstance | null, frame: HTMLElement | null, definition: Definition, boxes: Map<string, Box>, nodeId: string): void {
+  const box = absolute(definition, boxes, nodeId);
+  if (!flow || !frame || !box) {
+    return;
+  }
+  const { x, y, zoom } = flow.getViewport();
+  const { clientWidth, clientHeight } = frame;
+  const isInside =
+    box.x * zoom + x >= 0 &&
+    box.y * zoom + y >= 0 &&
+    (box.x + NODE.width) * zoom + x <= clientWidth &&
+    (box.y + NODE.height) * zoom + y <= clientHeight;
+  if (!isInside) {
+    void flow.setCenter(box.x + NODE.width / 2, box.y + NODE.height / 2, { zoom: Math.max(zoom, 0.6) });
+  }
+}
