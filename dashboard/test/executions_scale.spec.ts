@@ -7,6 +7,9 @@ const TINY = { nodes: [{ id: "begin", type: "start" }, { id: "finish", type: "en
 const MANY = 10_000;
 const AT_ONCE = 64;
 
+// What records a test takes frames of its own.
+test.use({ trace: "off" });
+
 const grid = (page: Page) => page.getByRole("grid", { name: "Executions" });
 
 async function triggerMany(server: Server, workflowId: string, count: number): Promise<void> {
@@ -39,7 +42,12 @@ async function expectHead(page: Page, server: Server): Promise<void> {
 
 /** Goes through the list from frame to frame as fast as a wheel does, and tells how long frames took. */
 async function scrollThrough(page: Page, pixelsPerFrame: number, untilLoaded: number) {
-  return await grid(page).evaluate(
+  const session = await page.context().newCDPSession(page);
+  // The time that the page's thread had, whatever else the machine does.
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const taken = async () => (await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration")!.value * 1000;
+  const before = await taken();
+  const result = await grid(page).evaluate(
     async (scroller, [step, wanted]) => {
       const frames: number[] = [];
       let mostRows = 0;
@@ -63,6 +71,21 @@ async function scrollThrough(page: Page, pixelsPerFrame: number, untilLoaded: nu
     },
     [pixelsPerFrame, untilLoaded] as const,
   );
+  return { ...result, threadMsPerFrame: Math.round(((await taken()) - before) / result.frames) };
+}
+
+/** How long frames take in which nothing happens: a busy machine has no short ones. */
+async function idleFrame(page: Page): Promise<number> {
+  return await page.evaluate(async () => {
+    const frames: number[] = [];
+    let last = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
+    for (let count = 0; count < 120; count++) {
+      const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
+      frames.push(now - last);
+      last = now;
+    }
+    return frames.sort((a, b) => a - b)[113]!;
+  });
 }
 
 test("the first load of the page is small", async ({ page, server }) => {
@@ -99,11 +122,12 @@ test("ten thousand executions come while the page is open, and are scrolled thro
   expect(asked / seconds).toBeLessThan(8);
   await expectHead(page, server);
 
+  const idle = await idleFrame(page);
   const result = await scrollThrough(page, 600, MANY + 1);
-  console.log(`scrolling: ${JSON.stringify(result)}`);
+  console.log(`scrolling: ${JSON.stringify(result)}; p95 of idle frames: ${idle.toFixed(1)}`);
   expect(result.loaded).toBeGreaterThanOrEqual(MANY);
   expect(result.mostRows).toBeLessThan(60);
-  expect(result.p95).toBeLessThan(100);
+  expect(result.p95).toBeLessThan(Math.max(100, 3 * idle));
 
   // Everything is there, and once.
   await grid(page).press("End").catch(() => undefined);

@@ -6,7 +6,7 @@ import { Loader } from "@mantine/core";
 import type { Execution } from "@sluicegate/sdk";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowUp } from "lucide-react";
-import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
 
 import { usePlace } from "../../app/place";
@@ -42,8 +42,9 @@ export function List({ list, view, selection, canSelect, isNarrow, nameOf }: Lis
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => height,
-    getItemKey: (index) => rows[index]?.id ?? index,
+    // The same functions in every frame: with others all rows would be measured again.
+    estimateSize: useCallback(() => height, [height]),
+    getItemKey: useCallback((index: number) => rows[index]?.id ?? index, [rows]),
     overscan: 8,
     scrollPaddingStart: head,
   });
@@ -58,8 +59,7 @@ export function List({ list, view, selection, canSelect, isNarrow, nameOf }: Lis
     }
   }, [list, hasMore, lastShown, rows.length]);
 
-  const found = rows.findIndex(({ id }) => id === currentId);
-  const current = found < 0 ? 0 : found;
+  const current = useMemo(() => (currentId ? Math.max(0, rows.findIndex(({ id }) => id === currentId)) : 0), [rows, currentId]);
 
   const move = (to: number) => {
     const index = Math.max(0, Math.min(rows.length - 1, to));
