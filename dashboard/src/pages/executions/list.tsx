@@ -82,12 +82,16 @@ export function List({ list, view, selection, canSelect, isNarrow, nameOf }: Lis
   }, []);
   const open = useCallback(
     (row: Execution, event: MouseEvent) => {
-      // Links do it themselves, and who marks text wants no other page.
-      if (event.defaultPrevented || (event.target as Element).closest("a, label, input") || getSelection()?.toString()) {
+      const target = event.target as Element;
+      const link = target.closest("a");
+      const isElsewhere = event.metaKey || event.ctrlKey || event.shiftKey;
+      // Other tabs are the browser's, boxes are their own, and who marks text wants no other page.
+      if (target.closest("label, input") || (link && isElsewhere) || (!link && getSelection()?.toString())) {
         return;
       }
-      const address = place.to("executions", row.id);
-      if (event.metaKey || event.ctrlKey) {
+      const address = link?.getAttribute("href") ?? place.to("executions", row.id);
+      event.preventDefault();
+      if (isElsewhere) {
         window.open(address, "_blank", "noopener");
       } else {
         navigate(address);
