@@ -1,4 +1,5 @@
 /** The list of executions where there are many: what is loaded first, ten thousand rows, a storm of new ones. */
+import { availableParallelism, loadavg } from "node:os";
 import { gzipSync } from "node:zlib";
 import type { Page } from "@playwright/test";
 import { grid, TINY } from "./support/executions.ts";
@@ -72,20 +73,6 @@ async function scrollThrough(page: Page, pixelsPerFrame: number, untilLoaded: nu
   return { ...result, threadMsPerFrame: Math.round(((await taken()) - before) / result.frames) };
 }
 
-/** How long frames take in which nothing happens: a busy machine has no short ones. */
-async function idleFrame(page: Page): Promise<number> {
-  return await page.evaluate(async () => {
-    const frames: number[] = [];
-    let last = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
-    for (let count = 0; count < 120; count++) {
-      const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
-      frames.push(now - last);
-      last = now;
-    }
-    return frames.sort((a, b) => a - b)[113]!;
-  });
-}
-
 test("the first load of the page is small", async ({ page, server }) => {
   const sizes: Promise<[string, number]>[] = [];
   page.on("response", (response) => {
@@ -120,12 +107,16 @@ test("ten thousand executions come while the page is open, and are scrolled thro
   expect(asked / seconds).toBeLessThan(8);
   await expectHead(page, server);
 
-  const idle = await idleFrame(page);
   const result = await scrollThrough(page, 240, MANY + 1);
-  console.log(`scrolling: ${JSON.stringify(result)}; p95 of idle frames: ${idle.toFixed(1)}`);
+  console.log(`scrolling: ${JSON.stringify(result)}; load ${loadavg()[0]?.toFixed(1)}`);
   expect(result.loaded).toBeGreaterThanOrEqual(MANY);
   expect(result.mostRows).toBeLessThan(60);
-  expect(result.p95).toBeLessThan(Math.max(100, 3 * idle));
+  // What the page itself needs for a frame, painted without a graphics card.
+  expect(result.threadMsPerFrame).toBeLessThan(33);
+  // On a machine that much else wants, the wait for a processor is no matter of the page.
+  if ((loadavg()[0] ?? 0) < 2.5 * availableParallelism()) {
+    expect(result.p95).toBeLessThan(100);
+  }
 
   // Everything is there, and once.
   await grid(page).press("End").catch(() => undefined);
@@ -134,7 +125,7 @@ test("ten thousand executions come while the page is open, and are scrolled thro
 
   // In the middle: what comes does not move what is looked at.
   await grid(page).evaluate((scroller) => (scroller.scrollTop = scroller.scrollHeight / 2));
-  await expect.poll(async () => (await idsInSight(page))[0]?.[0]).toBeGreaterThan(1_000);
+  await expect.poll(async () => (await idsInSight(page))[0]?.[0]).toBeGreaterThan(MANY / 3);
   const inSight = () =>
     grid(page).evaluate((scroller) => {
       const top = scroller.getBoundingClientRect().top;
