@@ -49,6 +49,7 @@ test("an execution appears live, its status follows, and it ends as the API says
 });
 
 test("filters are in the address, and the list follows them live", async ({ page, server }) => {
+  test.slow();
   const asks = await server.createWorkflow("Filter asks", ASKING);
   const fails = await server.createWorkflow("Filter fails", FAILING);
   const failed = await server.trigger(fails, { by: 1 }, { subject: "f-1" });
