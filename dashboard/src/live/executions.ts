@@ -8,26 +8,10 @@
 import type { Execution, ExecutionsQuery, FeedStreamEvent } from "@sluicegate/sdk";
 
 import { client, isRefusal } from "../api/client";
+import { asTold, type ExecutionsFilter, type ExecutionsView, newer, statusAfter } from "./execution_rows";
 import { oncePerFrame } from "./frame";
 
-/** What chooses the executions of a list: the parameters of the API's list. */
-export type ExecutionsFilter = Omit<ExecutionsQuery, "limit" | "cursor">;
-
-/** What the page shows. */
-export interface ExecutionsView {
-  /** Newest first. */
-  rows: readonly Execution[];
-  /** Older ones can be loaded. */
-  hasMore: boolean;
-  /** The first page has not come yet. */
-  isLoading: boolean;
-  /** What the server last refused, or why it can't be reached. */
-  error: unknown;
-  /** How many rows have come since the reader left the top. */
-  news: number;
-  /** There are so many more that they are read only when the reader goes back to the top. */
-  isBehind: boolean;
-}
+export type { ExecutionsFilter, ExecutionsView } from "./execution_rows";
 
 const FIRST_PAGE = 100;
 const PAGE = 200;
@@ -38,16 +22,6 @@ const STORM = 3 * LOOK_UP;
 /** Between two looks, so that a busy pod costs its server a few requests per second and page. */
 const REST_MS = 300;
 const RETRY_MS = 2_000;
-
-const STATUS_BY_EVENT: Record<string, Execution["status"]> = {
-  execution_complete: "completed",
-  execution_failed: "failed",
-  execution_cancelled: "cancelled",
-  execution_skipped: "skipped",
-};
-
-/** The types of events that the list needs. */
-export const LIST_EVENTS = ["execution_status", "execution_complete", "execution_failed", "execution_cancelled", "execution_skipped"] as const;
 
 export class ExecutionList {
   readonly #workspaceId: string;
@@ -144,7 +118,7 @@ export class ExecutionList {
     }
     const { executionId: id, seq } = event;
     const row = this.#rows.get(id);
-    const status = event.type === "execution_status" ? event.status : STATUS_BY_EVENT[event.type];
+    const status = statusAfter(event);
     if (!status || (row && seq <= row.lastSeq)) {
       return;
     }
@@ -329,22 +303,4 @@ export class ExecutionList {
       listener();
     }
   }
-}
-
-/** The later of two states. */
-function newer(read: Execution, known: Execution | undefined): Execution {
-  return known && known.lastSeq > read.lastSeq ? known : read;
-}
-
-/** A row as an event tells of it, until the API has said the rest. */
-function asTold(row: Execution, status: Execution["status"], lastSeq: number, at: string): Execution {
-  const isOver = status === "completed" || status === "failed" || status === "cancelled" || status === "skipped";
-  return {
-    ...row,
-    status,
-    // The position of the event is the last that is known, but not all of what it changed is.
-    lastSeq,
-    startedAt: row.startedAt ?? (status === "running" ? at : null),
-    finishedAt: row.finishedAt ?? (isOver ? at : null),
-  };
 }

@@ -3,7 +3,8 @@ import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 
 import { client } from "../api/client";
 import { usePlace } from "../app/place";
-import { ExecutionList, type ExecutionsFilter, type ExecutionsView, LIST_EVENTS } from "./executions";
+import { type ExecutionsFilter, type ExecutionsView, LIST_EVENTS } from "./execution_rows";
+import { ExecutionList } from "./executions";
 import { useStream } from "./stream";
 
 /** `onChange` is told of every change in the pod, whether it is in the list or not. */

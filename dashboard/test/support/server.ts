@@ -85,6 +85,10 @@ export class Server {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.kill("SIGKILL");
       await ended;
+      // What was cut behind Vite it would keep open.
+      if (this.#vite && "closeAllConnections" in this.#vite.httpServer) {
+        this.#vite.httpServer.closeAllConnections();
+      }
     }
   }
 

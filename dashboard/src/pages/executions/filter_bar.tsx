@@ -1,5 +1,5 @@
 /** What chooses the rows: an expression, the usual choices beside it, and what is chosen as marks that can be taken away. */
-import { Anchor, Button, Group, Kbd, Popover, Select, Stack, UnstyledButton } from "@mantine/core";
+import { Anchor, Button, FocusTrap, Group, Kbd, Popover, Select, Stack, UnstyledButton } from "@mantine/core";
 import { SlidersHorizontal, X } from "lucide-react";
 import type { RefObject } from "react";
 
@@ -133,6 +133,8 @@ function More(props: FilterBarProps) {
       </Popover.Target>
       <Popover.Dropdown>
         <Stack gap="sm">
+          {/* The first field would open its list over the others. */}
+          {isNarrow && <FocusTrap.InitialFocus />}
           {isNarrow && <Choices {...props} />}
           <DraftInput label="Subject" value={filter.subject ?? ""} onCommit={(subject) => onChange({ subject })} />
           {time("createdAfter", "Created after")}

@@ -6,7 +6,7 @@ import { Loader } from "@mantine/core";
 import type { Execution } from "@sluicegate/sdk";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowUp } from "lucide-react";
-import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
 
 import { usePlace } from "../../app/place";
@@ -42,8 +42,9 @@ export function List({ list, view, selection, canSelect, isNarrow, nameOf }: Lis
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => height,
-    getItemKey: (index) => rows[index]?.id ?? index,
+    // The same functions in every frame: with others all rows would be measured again.
+    estimateSize: useCallback(() => height, [height]),
+    getItemKey: useCallback((index: number) => rows[index]?.id ?? index, [rows]),
     overscan: 8,
     scrollPaddingStart: head,
   });
@@ -58,8 +59,7 @@ export function List({ list, view, selection, canSelect, isNarrow, nameOf }: Lis
     }
   }, [list, hasMore, lastShown, rows.length]);
 
-  const found = rows.findIndex(({ id }) => id === currentId);
-  const current = found < 0 ? 0 : found;
+  const current = useMemo(() => (currentId ? Math.max(0, rows.findIndex(({ id }) => id === currentId)) : 0), [rows, currentId]);
 
   const move = (to: number) => {
     const index = Math.max(0, Math.min(rows.length - 1, to));
@@ -82,12 +82,16 @@ export function List({ list, view, selection, canSelect, isNarrow, nameOf }: Lis
   }, []);
   const open = useCallback(
     (row: Execution, event: MouseEvent) => {
-      // Links do it themselves, and who marks text wants no other page.
-      if (event.defaultPrevented || (event.target as Element).closest("a, label, input") || getSelection()?.toString()) {
+      const target = event.target as Element;
+      const link = target.closest("a");
+      const isElsewhere = event.metaKey || event.ctrlKey || event.shiftKey;
+      // Other tabs are the browser's, boxes are their own, and who marks text wants no other page.
+      if (target.closest("label, input") || (link && isElsewhere) || (!link && getSelection()?.toString())) {
         return;
       }
-      const address = place.to("executions", row.id);
-      if (event.metaKey || event.ctrlKey) {
+      const address = link?.getAttribute("href") ?? place.to("executions", row.id);
+      event.preventDefault();
+      if (isElsewhere) {
         window.open(address, "_blank", "noopener");
       } else {
         navigate(address);

@@ -1,13 +1,15 @@
-/** One row of the list: on wide screens columns, on narrow ones two lines. */
+/**
+ * One row of the list: on wide screens columns, on narrow ones two lines. Rows are made many times per second while somebody scrolls:
+ * they have plain links, which the list follows, and nothing that listens without need.
+ */
 import type { Execution } from "@sluicegate/sdk";
 import { CalendarClock, CornerDownRight, Hand, type LucideIcon, Radio, RefreshCw, RotateCcw, Terminal, Webhook, Workflow } from "lucide-react";
 import { type CSSProperties, memo, type MouseEvent } from "react";
-import { Link } from "wouter";
 
 import { usePlace } from "../../app/place";
 import { shortId } from "../../ui/copy";
 import { StatusBadge } from "../../ui/status";
-import { Ago, Elapsed } from "../../ui/time";
+import { Ago, Elapsed, formatDuration } from "../../ui/time";
 import { TRIGGERS } from "./filter";
 import classes from "./list.module.css";
 
@@ -149,9 +151,9 @@ function SelectCell({ row, index, workflowName, isSelected, canSelect, onSelect 
 function Name({ row, workflowName }: RowProps) {
   const place = usePlace();
   return (
-    <Link href={place.to("executions", row.id)} className={classes["name"]!} title={workflowName} tabIndex={-1}>
+    <a href={place.to("executions", row.id)} className={classes["name"]} title={workflowName} tabIndex={-1}>
       {workflowName}
-    </Link>
+    </a>
   );
 }
 
@@ -182,7 +184,14 @@ function Started({ row }: { row: Execution }) {
 }
 
 function Duration({ row: { startedAt, finishedAt } }: { row: Execution }) {
-  return startedAt ? <Elapsed from={startedAt} to={finishedAt} /> : <Nothing />;
+  if (!startedAt) {
+    return <Nothing />;
+  }
+  if (!finishedAt) {
+    return <Elapsed from={startedAt} />;
+  }
+  // What has ended needs no clock.
+  return <span className="number">{formatDuration(Date.parse(finishedAt) - Date.parse(startedAt))}</span>;
 }
 
 /** Where it comes from, and whether it was run again. */
@@ -198,9 +207,9 @@ function Lineage({ row }: { row: Execution }) {
 function Mark({ icon: Icon, label, to }: { icon: LucideIcon; label: string; to: string }) {
   const place = usePlace();
   return (
-    <Link href={place.to("executions", to)} className={classes["mark"]!} aria-label={label} title={label} tabIndex={-1} onClick={(event) => event.stopPropagation()}>
+    <a href={place.to("executions", to)} className={classes["mark"]} aria-label={label} title={label} tabIndex={-1}>
       <Icon size={14} aria-hidden />
-    </Link>
+    </a>
   );
 }
 
