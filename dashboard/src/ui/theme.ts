@@ -20,18 +20,32 @@ const dark: MantineColorsTuple = [
   "#b4bec8",
   "#8d99a4",
   "#6c7884",
-  "#3a444d",
-  "#303940",
-  "#222a31",
+  "#3b464e",
+  "#2c363d",
+  "#1d252b",
   "#171d22",
   "#12171b",
   "#0c1013",
 ];
 
+/** White on its filled shades has enough contrast (WCAG AA). */
+const red: MantineColorsTuple = [
+  "#fff1f0",
+  "#ffe0de",
+  "#ffbdb9",
+  "#ff9d95",
+  "#f7726a",
+  "#e8483f",
+  "#cc3028",
+  "#b3261e",
+  "#8f1c16",
+  "#6d1410",
+];
+
 const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
 
 export const theme = createTheme({
-  colors: { water, dark },
+  colors: { water, dark, red },
   primaryColor: "water",
   primaryShade: { light: 7, dark: 6 },
   fontFamily: SANS,

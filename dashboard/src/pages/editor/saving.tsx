@@ -123,7 +123,7 @@ export function ConflictDialog({ saving, draft, onTake }: { saving: Saving; draf
             <Button variant="default" onClick={() => onTake(conflict)}>
               Take theirs, drop mine
             </Button>
-            <Button color="red.9" loading={saving.isSaving} onClick={() => void saving.save(draft, conflict)}>
+            <Button color="red" loading={saving.isSaving} onClick={() => void saving.save(draft, conflict)}>
               Save mine over it
             </Button>
           </Group>

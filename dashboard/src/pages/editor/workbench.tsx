@@ -210,7 +210,7 @@ export function Workbench({ latest, types: list }: { latest: Workflow; types: re
           <Button variant="default" onClick={guard.stay} data-autofocus>
             Stay
           </Button>
-          <Button color="red.9" onClick={guard.leave}>
+          <Button color="red" onClick={guard.leave}>
             Leave
           </Button>
         </Group>

@@ -125,7 +125,7 @@ export function RowActions({ workflow, onRun }: { workflow: Workflow; onRun: () 
             Back
           </Button>
           <Button
-            color="red.9"
+            color="red"
             onClick={() => {
               setDeleting(false);
               void act(() => workflows.delete(workspaceId, podId, id), `${name} was deleted`);
