@@ -1,15 +1,18 @@
 /** What stands on the graph of an execution: cards, loops around their bodies, remarks. Each looks at its own state alone. */
 import { Handle, type NodeProps, Position } from "@xyflow/react";
-import type { NodeDefinition } from "./flow";
 import { createContext, memo, type ReactNode, useContext, useSyncExternalStore } from "react";
 
 import { isFinal, type NodeRuns } from "../live/execution_fold";
+import type { NodeDefinition } from "./flow";
 import classes from "./flow.module.css";
 import { NodeCard, nodeLabel, nodeName, type NodeStanding } from "./node_card";
 
-/** A remark on a card in place of its type, such as what a replay would do with it. */
+/** What is said of a node in place of how it stands, such as what a replay would do with it. */
 export interface NodeNote {
-  text: ReactNode;
+  text: string;
+  /** The sign at its side. */
+  sign: ReactNode;
+  /** Whose colours it has. */
   status: string;
 }
 
@@ -78,7 +81,7 @@ function useNode(id: string) {
   const note = useSyncExternalStore(states.subscribe, () => states.noteOf(id));
   const isSelected = useSyncExternalStore(states.subscribe, () => states.isSelected(id));
   const standing: NodeStanding | undefined = states.isLive ? standingOf(runs) : note && { status: note.status };
-  return { states, note, isSelected, standing };
+  return { states, note, isSelected, standing, label: (name: string, type: string) => (note ? `${name}, ${type}, ${note.text}` : nodeLabel(name, type, standing)) };
 }
 
 type FlowNodeProps = NodeProps & { data: { node: NodeDefinition } };
@@ -93,7 +96,7 @@ function Ports() {
 }
 
 export const CardNode = memo(function CardNode({ id, data: { node } }: FlowNodeProps) {
-  const { states, note, isSelected, standing } = useNode(id);
+  const { states, note, isSelected, standing, label } = useNode(id);
   const type = node.type ?? "";
   const name = nodeName(node);
   return (
@@ -103,11 +106,11 @@ export const CardNode = memo(function CardNode({ id, data: { node } }: FlowNodeP
         className={classes["button"]}
         data-node={id}
         aria-pressed={isSelected}
-        aria-label={nodeLabel(name, type, standing)}
+        aria-label={label(name, type)}
         onClick={() => states.onSelect(id)}
         onFocus={(event) => event.currentTarget.matches(":focus-visible") && states.onFocus(id)}
       >
-        <NodeCard type={type} name={name} standing={standing} isSelected={isSelected} note={note?.text} />
+        <NodeCard type={type} name={name} standing={standing} isSelected={isSelected} note={note?.text} sign={note?.sign} />
       </button>
       <Ports />
     </>
@@ -116,7 +119,7 @@ export const CardNode = memo(function CardNode({ id, data: { node } }: FlowNodeP
 
 /** A loop with a body: its card is the title of a box around what is in it. */
 export const LoopNode = memo(function LoopNode({ id, data: { node } }: FlowNodeProps) {
-  const { states, note, isSelected, standing } = useNode(id);
+  const { states, note, isSelected, standing, label } = useNode(id);
   const name = nodeName(node);
   return (
     <div className={classes["loop"]} data-status={standing?.status ?? "none"} data-selected={isSelected || undefined}>
@@ -125,11 +128,11 @@ export const LoopNode = memo(function LoopNode({ id, data: { node } }: FlowNodeP
         className={classes["title"]}
         data-node={id}
         aria-pressed={isSelected}
-        aria-label={nodeLabel(name, "loop", standing)}
+        aria-label={label(name, "loop")}
         onClick={() => states.onSelect(id)}
         onFocus={(event) => event.currentTarget.matches(":focus-visible") && states.onFocus(id)}
       >
-        <NodeCard type="loop" name={name} standing={standing} note={note?.text} />
+        <NodeCard type="loop" name={name} standing={standing} note={note?.text} sign={note?.sign} />
       </button>
       <Ports />
     </div>

@@ -31,6 +31,8 @@ export interface NodeCardProps {
   problem?: string | undefined;
   /** In place of the type. */
   note?: ReactNode;
+  /** In place of the status's sign. */
+  sign?: ReactNode;
 }
 
 /** A name for people. */
@@ -45,7 +47,7 @@ export function nodeLabel(name: string, type: string, standing: NodeStanding | u
   return `${name}, ${type}${standing ? `, ${statusLabel(standing.status)}${standing.reused ? ", reused" : ""}${runs}` : ""}`;
 }
 
-export const NodeCard = memo(function NodeCard({ type, name, standing, isSelected, problem, note }: NodeCardProps) {
+export const NodeCard = memo(function NodeCard({ type, name, standing, isSelected, problem, note, sign }: NodeCardProps) {
   const status = standing?.status ?? "none";
   return (
     <div className={classes["card"]} data-status={status} data-selected={isSelected || undefined} data-problem={problem ? true : undefined}>
@@ -58,7 +60,7 @@ export const NodeCard = memo(function NodeCard({ type, name, standing, isSelecte
         </span>
         <span className={classes["facts"]}>
           <span className="truncate">{note ?? type}</span>
-          {standing && <Facts standing={standing} />}
+          {standing && !note && <Facts standing={standing} />}
         </span>
       </span>
       {problem ? (
@@ -66,7 +68,7 @@ export const NodeCard = memo(function NodeCard({ type, name, standing, isSelecte
           <TriangleAlert size={16} aria-hidden />
         </span>
       ) : (
-        standing && standing.status !== "idle" && <StatusIcon status={standing.status} size={17} />
+        (sign ?? (standing && standing.status !== "idle" && <StatusIcon status={standing.status} size={17} />))
       )}
       {standing?.progress !== undefined && !standing.durationMs && (
         <span className={classes["progress"]} style={{ width: `${Math.min(100, Math.max(0, standing.progress * 100))}%` }} />

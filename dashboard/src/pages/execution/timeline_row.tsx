@@ -25,6 +25,8 @@ export const TimelineRow = memo(function TimelineRow({ row, name, type, scale, n
   const last = run.spans.at(-1);
   const took = run.spans.length > 0 ? (last?.to ?? now) - (run.spans[0]?.from ?? now) : undefined;
   const end = last ? scale.at(last.to ?? now) : 0;
+  const begin = scale.at(run.spans[0]?.from ?? now);
+  const side = end <= 0.85 ? "right" : begin > 0.15 ? "left" : "inside";
   const what = index === undefined ? name : `${name} ${index}`;
   return (
     <div className={classes["row"]} data-selected={isSelected || undefined}>
@@ -63,12 +65,13 @@ export const TimelineRow = memo(function TimelineRow({ row, name, type, scale, n
               data-kind={span.kind}
               data-status={status}
               data-reused={run.reused || undefined}
+              data-group={inside > 0 || undefined}
               style={{ left: `${left * 100}%`, width: `max(3px, ${(right - left) * 100}%)` }}
             />
           );
         })}
         {took !== undefined && (
-          <span className={classes["took"]} data-side={end > 0.85 ? "left" : "right"} style={end > 0.85 ? { right: `${(1 - scale.at(run.spans[0]?.from ?? now)) * 100}%` } : { left: `${end * 100}%` }}>
+          <span className={classes["took"]} data-side={side} style={side === "right" ? { left: `${end * 100}%` } : { right: `${(1 - (side === "inside" ? end : begin)) * 100}%` }}>
             {run.reused ? (run.pinned ? "pinned" : "reused") : formatDuration(took)}
           </span>
         )}
