@@ -45,7 +45,7 @@ const LARGE = 40;
 const NODE_TYPES = { card: CardNode, loop: LoopNode, note: NoteNode };
 const FIT = { padding: 0.1, maxZoom: 1 } as const;
 /** Names can be read from here on: a graph that is larger begins at what matters in it. */
-const READABLE = 0.62;
+const READABLE = 0.8;
 
 export const Flow = memo(function Flow({ definition, states, stamp, notes, selected = null, onSelect, label }: FlowProps) {
   const [shared] = useState(() => new FlowStates());
@@ -104,7 +104,7 @@ export const Flow = memo(function Flow({ definition, states, stamp, notes, selec
           onlyRenderVisibleElements={isLarge}
         >
           <Background variant={BackgroundVariant.Dots} gap={18} size={1.2} />
-          <Controls showInteractive={false} position="bottom-left" fitViewOptions={FIT} />
+          <Controls showInteractive={false} orientation="horizontal" position="bottom-left" fitViewOptions={FIT} />
           {isLarge && <Overview states={states} stamp={stamp} />}
         </ReactFlow>
       </div>
