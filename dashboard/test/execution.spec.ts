@@ -8,15 +8,15 @@ test("node states change while it runs, and end as the API has them", async ({ p
   await page.goto(server.page(`/executions/${id}`));
   await expect(page.getByRole("heading", { name: "Live order", level: 1 })).toBeVisible();
   await expect(page.getByText("order-A-1")).toBeVisible();
-  const ask = page.getByRole("button", { name: /^Ask finance, approval-gate, Waiting/ });
+  const ask = page.getByRole("button", { name: /^Ask finance approval-gate .*Waiting/ });
   await expect(ask).toBeVisible();
-  await expect(page.getByRole("button", { name: /^Take it, transform, Skipped/ })).toBeVisible();
-  await expect(page.getByRole("button", { name: /^Ship it, transform, Not begun/ })).toBeVisible();
-  await expect(page.getByRole("button", { name: /^Price a line, transform, Completed, 3 of 3 runs are over/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Take it transform Skipped/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Ship it transform Not begun/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Price a line transform 3 runs Completed/ })).toBeVisible();
   await expect(page.getByRole("group", { name: "It waits for an answer" })).toContainText("Ship order A-1?");
   await expectAccessible(page);
   await server.call("PATCH", server.pod(`/executions/${id}/respond`), { approved: true, comment: "Fine" });
-  await expect(page.getByRole("button", { name: /^Ship it, transform, Completed/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Ship it transform .*Completed/ })).toBeVisible();
   await expect(page.getByRole("main").getByText("Completed", { exact: true }).first()).toBeVisible();
   await expect(page.getByRole("group", { name: "It waits for an answer" })).toHaveCount(0);
   await expectTheSame(page, server, id);
@@ -27,7 +27,7 @@ test("all of an execution is in its tabs, also for the keyboard", async ({ page,
   const id = await server.trigger(workflowId, ORDER_INPUT);
   await server.waitFor(id, "suspended");
   await page.goto(server.page(`/executions/${id}`));
-  await expect(page.getByRole("button", { name: /^Ask finance, .*Waiting/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Ask finance .*Waiting/ })).toBeVisible();
 
   // From node to node by the arrow keys, and into its panel.
   await page.getByRole("button", { name: /^begin/ }).focus();
@@ -47,7 +47,7 @@ test("all of an execution is in its tabs, also for the keyboard", async ({ page,
   await expect(panel.getByRole("region", { name: "output" })).toContainText("4");
 
   await page.getByRole("tab", { name: "Timeline" }).click();
-  await expect(page.getByRole("button", { name: /^Ask finance, Waiting/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Ask finance Waiting/ })).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("tab", { name: /Events/ }).click();
   const { lastSeq } = await server.call<{ lastSeq: number }>("GET", server.pod(`/executions/${id}`));
@@ -98,7 +98,7 @@ test("a failure says what, where and how often", async ({ page, server }) => {
   await failure.getByRole("button", { name: "Show the node" }).click();
   const panel = page.getByRole("complementary", { name: "Node" });
   await expect(panel.getByText("Attempt 2, failed")).toBeVisible();
-  await expect(page.getByRole("button", { name: /^done, end, Skipped/ })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^done end Skipped/ })).toBeVisible();
   await expectAccessible(page);
   await page.emulateMedia({ colorScheme: "dark" });
   await expectAccessible(page);
@@ -162,7 +162,7 @@ test("a phone shows a node's panel from below, and nothing sticks out", async ({
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
   }
   await page.goto(server.page(`/executions/${id}`));
-  await page.getByRole("button", { name: /^Ask finance, approval-gate/ }).tap();
+  await page.getByRole("button", { name: /^Ask finance approval-gate/ }).tap();
   await expect(page.getByRole("dialog").getByRole("heading", { name: "Ask finance" })).toBeVisible();
   await expectAccessible(page);
   await context.close();

@@ -5,7 +5,7 @@ import { createContext, memo, type ReactNode, useContext, useSyncExternalStore }
 import { isFinal, type NodeRuns } from "../live/execution_fold";
 import type { NodeDefinition } from "./flow";
 import classes from "./flow.module.css";
-import { NodeCard, nodeLabel, nodeName, type NodeStanding } from "./node_card";
+import { NodeCard, nodeName, type NodeStanding } from "./node_card";
 
 /** What is said of a node in place of how it stands, such as what a replay would do with it. */
 export interface NodeNote {
@@ -81,7 +81,7 @@ function useNode(id: string) {
   const note = useSyncExternalStore(states.subscribe, () => states.noteOf(id));
   const isSelected = useSyncExternalStore(states.subscribe, () => states.isSelected(id));
   const standing: NodeStanding | undefined = states.isLive ? standingOf(runs) : note && { status: note.status };
-  return { states, note, isSelected, standing, label: (name: string, type: string) => (note ? `${name}, ${type}, ${note.text}` : nodeLabel(name, type, standing)) };
+  return { states, note, isSelected, standing };
 }
 
 type FlowNodeProps = NodeProps & { data: { node: NodeDefinition } };
@@ -96,7 +96,7 @@ function Ports() {
 }
 
 export const CardNode = memo(function CardNode({ id, data: { node } }: FlowNodeProps) {
-  const { states, note, isSelected, standing, label } = useNode(id);
+  const { states, note, isSelected, standing } = useNode(id);
   const type = node.type ?? "";
   const name = nodeName(node);
   return (
@@ -106,7 +106,6 @@ export const CardNode = memo(function CardNode({ id, data: { node } }: FlowNodeP
         className={classes["button"]}
         data-node={id}
         aria-pressed={isSelected}
-        aria-label={label(name, type)}
         onClick={() => states.onSelect(id)}
         onFocus={(event) => event.currentTarget.matches(":focus-visible") && states.onFocus(id)}
       >
@@ -119,7 +118,7 @@ export const CardNode = memo(function CardNode({ id, data: { node } }: FlowNodeP
 
 /** A loop with a body: its card is the title of a box around what is in it. */
 export const LoopNode = memo(function LoopNode({ id, data: { node } }: FlowNodeProps) {
-  const { states, note, isSelected, standing, label } = useNode(id);
+  const { states, note, isSelected, standing } = useNode(id);
   const name = nodeName(node);
   return (
     <div className={classes["loop"]} data-status={standing?.status ?? "none"} data-selected={isSelected || undefined}>
@@ -128,7 +127,6 @@ export const LoopNode = memo(function LoopNode({ id, data: { node } }: FlowNodeP
         className={classes["title"]}
         data-node={id}
         aria-pressed={isSelected}
-        aria-label={label(name, "loop")}
         onClick={() => states.onSelect(id)}
         onFocus={(event) => event.currentTarget.matches(":focus-visible") && states.onFocus(id)}
       >

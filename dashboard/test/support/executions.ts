@@ -61,12 +61,12 @@ const LABELS: Record<string, string> = {
 };
 const ORDER_OF_STATES = ["running", "retrying", "suspended", "failed", "cancelled", "completed", "skipped"];
 
-/** What the graph says of each node: the last but what follows it in its label. */
+/** What the graph says of each node by the sign on its card. */
 export function shownStates(page: Page): Promise<Record<string, string>> {
   return page
     .getByRole("group", { name: "Graph of the execution" })
     .locator("[data-node]")
-    .evaluateAll((nodes) => Object.fromEntries(nodes.map((node) => [node.getAttribute("data-node"), node.getAttribute("aria-label")?.split(", ")[2] ?? ""])));
+    .evaluateAll((nodes) => Object.fromEntries(nodes.map((node) => [node.getAttribute("data-node"), node.querySelector('[role="img"]')?.getAttribute("aria-label") ?? ""])));
 }
 
 /** What the API says of each node, in the same words. */

@@ -1,4 +1,5 @@
 /** One node run on the timeline. */
+import { VisuallyHidden } from "@mantine/core";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { memo } from "react";
 
@@ -43,12 +44,14 @@ export const TimelineRow = memo(function TimelineRow({ row, name, type, scale, n
           className={classes["name"]}
           onClick={onSelect}
           aria-pressed={isSelected}
-          aria-label={`${what}, ${statusLabel(run.status)}${took === undefined ? "" : `, ${formatDuration(took)}`}`}
           title={run.path ?? name}
         >
           <NodeIcon type={type} size={14} />
           <span className="truncate">{what}</span>
           {inside > 0 && <span className="dim number">×{inside}</span>}
+          <VisuallyHidden>
+            {statusLabel(run.status)} {took === undefined ? "" : formatDuration(took)}
+          </VisuallyHidden>
         </button>
         <StatusIcon status={run.status} size={14} />
       </div>

@@ -23,7 +23,7 @@ export function Waiting({ log, definition }: { log: ExecutionLog; definition: De
         <span className={classes["question"]}>
           <strong>{node ? nodeName(node) : interrupt.nodeId}</strong>: {interrupt.message}
         </span>
-        <Button component={Link} href={place.to("inbox", id)} size="xs" rightSection={<ArrowRight size={14} />} aria-label={`Decide: ${interrupt.message}`}>
+        <Button component={Link} href={place.to("inbox", id)} size="xs" rightSection={<ArrowRight size={14} />}>
           Decide
         </Button>
       </div>
