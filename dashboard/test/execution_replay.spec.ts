@@ -69,6 +69,7 @@ test("by the keyboard alone", async ({ page, server }) => {
   const from = dialog.getByRole("combobox", { name: "From" });
   await expect(from).toBeFocused();
   await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Control+a");
   await page.keyboard.type("Ship it");
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
