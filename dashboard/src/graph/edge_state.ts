@@ -3,8 +3,8 @@ import type { Definition } from "@sluicegate/sdk";
 
 import type { NodeRuns } from "../live/execution_fold";
 
-/** `active`: what it leads to is at work. `skipped`: its source is done and has not taken it. */
-export type EdgeState = "none" | "idle" | "taken" | "active" | "skipped";
+/** `active`: what it leads to is at work. `waiting`: it waits, perhaps for weeks. `skipped`: its source is done and has not taken it. */
+export type EdgeState = "none" | "idle" | "taken" | "active" | "waiting" | "skipped";
 
 type Node = Definition["nodes"][number];
 export type Edge = NonNullable<Definition["edges"]>[number];
@@ -35,7 +35,7 @@ export function edgeState(edge: Edge, nodes: ReadonlyMap<string, Node>, states: 
   const hasFailedOn = source.status === "failed" && node?.data?.["onError"] === "continue" && wanted === "default";
   if (hasFailedOn || [...source.ports].some((port) => portName(node, port) === wanted)) {
     const target = states.get(edge.target)?.status;
-    return target === "running" || target === "suspended" || target === "retrying" ? "active" : "taken";
+    return target === "running" ? "active" : target === "suspended" || target === "retrying" ? "waiting" : "taken";
   }
   const isAtWork = source.status === "running" || source.status === "suspended" || source.status === "retrying";
   return isAtWork ? "idle" : "skipped";

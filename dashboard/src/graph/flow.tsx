@@ -43,7 +43,9 @@ export interface FlowProps {
 /** From here on there is a map, and what is outside the view is not drawn. */
 const LARGE = 40;
 const NODE_TYPES = { card: CardNode, loop: LoopNode, note: NoteNode };
-const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.35 } as const;
+const FIT = { padding: 0.1, maxZoom: 1 } as const;
+/** Names can be read from here on: a graph that is larger begins at what matters in it. */
+const READABLE = 0.8;
 
 export const Flow = memo(function Flow({ definition, states, stamp, notes, selected = null, onSelect, label }: FlowProps) {
   const [shared] = useState(() => new FlowStates());
@@ -87,9 +89,8 @@ export const Flow = memo(function Flow({ definition, states, stamp, notes, selec
           nodeTypes={NODE_TYPES}
           onInit={(instance) => {
             flow.current = instance;
+            begin(instance, frame.current, definition, boxes, selected ?? nodeOfInterest(definition, states));
           }}
-          fitView
-          fitViewOptions={FIT}
           minZoom={0.05}
           maxZoom={1.75}
           nodesDraggable={false}
@@ -103,7 +104,7 @@ export const Flow = memo(function Flow({ definition, states, stamp, notes, selec
           onlyRenderVisibleElements={isLarge}
         >
           <Background variant={BackgroundVariant.Dots} gap={18} size={1.2} />
-          <Controls showInteractive={false} position="bottom-left" fitViewOptions={FIT} />
+          <Controls showInteractive={false} orientation="horizontal" position="bottom-left" fitViewOptions={FIT} />
           {isLarge && <Overview states={states} stamp={stamp} />}
         </ReactFlow>
       </div>
@@ -196,6 +197,50 @@ function absolute(definition: Definition, boxes: Map<string, Box>, nodeId: strin
   const parentId = definition.nodes.find((node) => node.id === nodeId)?.parentId;
   const parent = parentId ? absolute(definition, boxes, parentId) : undefined;
   return box && { ...box, x: box.x + (parent?.x ?? 0), y: box.y + (parent?.y ?? 0) };
+}
+
+/** What somebody who opens the graph wants to see: what has failed, or else what is at work. */
+function nodeOfInterest(definition: Definition, states: FlowProps["states"]): string | undefined {
+  const find = (...wanted: string[]) => definition.nodes.find((node) => wanted.includes(states?.get(node.id)?.status ?? ""))?.id;
+  return find("failed") ?? find("suspended", "retrying") ?? find("running");
+}
+
+/** The first view: all of it, or what is of interest where all would be too small to read. */
+function begin(flow: ReactFlowInstance, frame: HTMLElement | null, definition: Definition, boxes: Map<string, Box>, nodeId: string | undefined): void {
+  const all = bounds(definition, boxes);
+  if (!frame || !all) {
+    return;
+  }
+  const { clientWidth, clientHeight } = frame;
+  const fitting = Math.min(clientWidth / all.width, clientHeight / all.height) * 0.9;
+  const zoom = Math.min(1, Math.max(fitting, READABLE));
+  const box = nodeId ? absolute(definition, boxes, nodeId) : undefined;
+  // Along each side: in the middle if it fits, else the node in the middle, or the beginning.
+  const offset = (size: number, from: number, length: number, middle: number | undefined) => {
+    if (length * zoom <= size) {
+      return (size - length * zoom) / 2 - from * zoom;
+    }
+    const first = 24 - from * zoom;
+    const last = size - 24 - (from + length) * zoom;
+    return middle === undefined ? first : Math.min(first, Math.max(last, size / 2 - middle * zoom));
+  };
+  const start = definition.nodes.find((node) => node.type === "start");
+  const startBox = start && boxes.get(start.id);
+  void flow.setViewport({
+    x: offset(clientWidth, all.x, all.width, box && box.x + NODE.width / 2),
+    y: offset(clientHeight, all.y, all.height, (box ?? startBox) && (box ?? startBox ?? all).y + NODE.height / 2),
+    zoom,
+  });
+}
+
+function bounds(definition: Definition, boxes: Map<string, Box>): Box | undefined {
+  const top = definition.nodes.filter((node) => !node.parentId).flatMap((node) => boxes.get(node.id) ?? []);
+  if (top.length === 0) {
+    return undefined;
+  }
+  const x = Math.min(...top.map((box) => box.x));
+  const y = Math.min(...top.map((box) => box.y));
+  return { x, y, width: Math.max(...top.map((box) => box.x + box.width)) - x, height: Math.max(...top.map((box) => box.y + box.height)) - y };
 }
 
 /** Moves the view so that a node is in it. */

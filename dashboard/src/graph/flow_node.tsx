@@ -1,15 +1,18 @@
 /** What stands on the graph of an execution: cards, loops around their bodies, remarks. Each looks at its own state alone. */
 import { Handle, type NodeProps, Position } from "@xyflow/react";
-import type { NodeDefinition } from "./flow";
 import { createContext, memo, type ReactNode, useContext, useSyncExternalStore } from "react";
 
 import { isFinal, type NodeRuns } from "../live/execution_fold";
+import type { NodeDefinition } from "./flow";
 import classes from "./flow.module.css";
-import { NodeCard, nodeLabel, nodeName, type NodeStanding } from "./node_card";
+import { NodeCard, nodeName, type NodeStanding } from "./node_card";
 
-/** A remark on a card in place of its type, such as what a replay would do with it. */
+/** What is said of a node in place of how it stands, such as what a replay would do with it. */
 export interface NodeNote {
-  text: ReactNode;
+  text: string;
+  /** The sign at its side. */
+  sign: ReactNode;
+  /** Whose colours it has. */
   status: string;
 }
 
@@ -103,11 +106,10 @@ export const CardNode = memo(function CardNode({ id, data: { node } }: FlowNodeP
         className={classes["button"]}
         data-node={id}
         aria-pressed={isSelected}
-        aria-label={nodeLabel(name, type, standing)}
         onClick={() => states.onSelect(id)}
         onFocus={(event) => event.currentTarget.matches(":focus-visible") && states.onFocus(id)}
       >
-        <NodeCard type={type} name={name} standing={standing} isSelected={isSelected} note={note?.text} />
+        <NodeCard type={type} name={name} standing={standing} isSelected={isSelected} note={note?.text} sign={note?.sign} />
       </button>
       <Ports />
     </>
@@ -125,11 +127,10 @@ export const LoopNode = memo(function LoopNode({ id, data: { node } }: FlowNodeP
         className={classes["title"]}
         data-node={id}
         aria-pressed={isSelected}
-        aria-label={nodeLabel(name, "loop", standing)}
         onClick={() => states.onSelect(id)}
         onFocus={(event) => event.currentTarget.matches(":focus-visible") && states.onFocus(id)}
       >
-        <NodeCard type="loop" name={name} standing={standing} note={note?.text} />
+        <NodeCard type="loop" name={name} standing={standing} note={note?.text} sign={note?.sign} />
       </button>
       <Ports />
     </div>

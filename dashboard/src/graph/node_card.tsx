@@ -1,4 +1,5 @@
 /** The look of one node: what it is, and how it stands. Drawn on the graph of an execution and in the editor. */
+import { VisuallyHidden } from "@mantine/core";
 import { Bookmark, CopyCheck, Repeat, RotateCw, TriangleAlert } from "lucide-react";
 import { memo, type ReactNode } from "react";
 
@@ -31,6 +32,8 @@ export interface NodeCardProps {
   problem?: string | undefined;
   /** In place of the type. */
   note?: ReactNode;
+  /** In place of the status's sign. */
+  sign?: ReactNode;
 }
 
 /** A name for people. */
@@ -39,13 +42,13 @@ export function nodeName(node: { id: string; name?: string | null; data?: Record
   return node.name || (typeof label === "string" && label) || node.id;
 }
 
-/** What is read out for a node. */
+/** A name for what draws a card without being a button around it. */
 export function nodeLabel(name: string, type: string, standing: NodeStanding | undefined): string {
   const runs = standing?.runs && standing.runs.total > 1 ? `, ${standing.runs.done} of ${standing.runs.total} runs are over` : "";
   return `${name}, ${type}${standing ? `, ${statusLabel(standing.status)}${standing.reused ? ", reused" : ""}${runs}` : ""}`;
 }
 
-export const NodeCard = memo(function NodeCard({ type, name, standing, isSelected, problem, note }: NodeCardProps) {
+export const NodeCard = memo(function NodeCard({ type, name, standing, isSelected, problem, note, sign }: NodeCardProps) {
   const status = standing?.status ?? "none";
   return (
     <div className={classes["card"]} data-status={status} data-selected={isSelected || undefined} data-problem={problem ? true : undefined}>
@@ -58,7 +61,7 @@ export const NodeCard = memo(function NodeCard({ type, name, standing, isSelecte
         </span>
         <span className={classes["facts"]}>
           <span className="truncate">{note ?? type}</span>
-          {standing && <Facts standing={standing} />}
+          {standing && !note && <Facts standing={standing} />}
         </span>
       </span>
       {problem ? (
@@ -66,7 +69,8 @@ export const NodeCard = memo(function NodeCard({ type, name, standing, isSelecte
           <TriangleAlert size={16} aria-hidden />
         </span>
       ) : (
-        standing && standing.status !== "idle" && <StatusIcon status={standing.status} size={17} />
+        (sign ?? (standing &&
+          (standing.status === "idle" ? <VisuallyHidden>{statusLabel("idle")}</VisuallyHidden> : <StatusIcon status={standing.status} size={17} />)))
       )}
       {standing?.progress !== undefined && !standing.durationMs && (
         <span className={classes["progress"]} style={{ width: `${Math.min(100, Math.max(0, standing.progress * 100))}%` }} />
@@ -85,12 +89,14 @@ export function Facts({ standing }: { standing: NodeStanding }) {
         <span className={classes["mark"]} title={`${runs.done} of ${runs.total} runs are over`}>
           <Repeat size={11} aria-hidden />
           {runs.done < runs.total ? `${runs.done}/${runs.total}` : runs.total}
+          <VisuallyHidden> runs</VisuallyHidden>
         </span>
       )}
       {attempt > 1 && (
         <span className={classes["mark"]} title={`Attempt ${attempt}`}>
           <RotateCw size={11} aria-hidden />
           {attempt}
+          <VisuallyHidden> attempts</VisuallyHidden>
         </span>
       )}
       {pinned ? (

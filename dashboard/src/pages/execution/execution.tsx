@@ -19,6 +19,7 @@ import { FailureView } from "./failure";
 import { NodePanel } from "./node_panel";
 import { type Selection, type Tab, useSelection } from "./selection";
 import { TabContent } from "./tabs";
+import { Waiting } from "./waiting";
 import { useDefinition, useFollowedExecution, useWorkflow } from "./use_execution";
 
 const ReplayDialog = lazy(() => import("./replay_dialog"));
@@ -63,6 +64,7 @@ export default function ExecutionPage() {
           )}
         </FailureView>
       )}
+      <Waiting log={log} definition={definition} />
       <div className={classes["body"]}>
         <div className={classes["main"]}>
           <PageTabs log={log} selection={selection}>
@@ -97,7 +99,7 @@ function PageTabs({ log, selection, children }: { log: ExecutionLog; selection: 
     { id: "timeline", label: "Timeline" },
     { id: "events", label: "Events", count: log.events.length },
     { id: "logs", label: "Logs", count: log.logs.length, status: errors ? "failed" : undefined },
-    { id: "data", label: "Input and output" },
+    { id: "data", label: "Data" },
     { id: "suspensions", label: "Suspensions", count: log.suspensions.size, status: open > 0 ? "suspended" : undefined },
     { id: "artifacts", label: "Artifacts", count: log.artifacts.length },
     { id: "lineage", label: "Lineage" },

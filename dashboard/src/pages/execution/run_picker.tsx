@@ -14,8 +14,12 @@ export interface RunPickerProps {
   onChoose: (address: string) => void;
 }
 
+const order = new Intl.Collator("en", { numeric: true });
+/** In the order of the items: they may have begun in another one. */
+const byItem = (a: NodeRun, b: NodeRun) => order.compare(a.address, b.address);
+
 export function RunPicker({ log, runs, chosen, onChoose }: RunPickerProps) {
-  const all = useMemo(() => [...log.runs.values()].filter(({ nodeId }) => nodeId === runs.nodeId), [log, runs.nodeId]);
+  const all = useMemo(() => [...log.runs.values()].filter(({ nodeId }) => nodeId === runs.nodeId).sort(byItem), [log, runs.nodeId]);
   const index = all.findIndex((run) => run.address === chosen?.address);
   const go = (to: number) => {
     const run = all[Math.min(all.length - 1, Math.max(0, to))];

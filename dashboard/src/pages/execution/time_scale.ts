@@ -26,7 +26,7 @@ export interface Busy {
 }
 
 /** The share of the axis that a broken piece takes, if there are not many. */
-const BREAK = 0.06;
+const BREAK = 0.1;
 
 /** The union of pieces of time, in order. */
 export function union(pieces: Iterable<Busy>): Busy[] {

@@ -65,6 +65,7 @@ export function Timeline({ log, definition, selection }: TimelineProps) {
       <div ref={frame} className={`${classes["frame"]} panel`} tabIndex={0} role="region" aria-label="Timeline">
         <div className={classes["content"]} style={{ width: zoom > 1 ? `${zoom * 100}%` : "100%", height: virtualizer.getTotalSize() + 30 }}>
           <Axis scale={scale} most={9 * zoom} begin={log.statuses[0]?.at} />
+          <Breaks scale={scale} />
           <ul className={classes["rows"]}>
             {virtualizer.getVirtualItems().map((item) => {
               const row = rows[item.index];
@@ -89,6 +90,18 @@ export function Timeline({ log, definition, selection }: TimelineProps) {
         </div>
       </div>
     </>
+  );
+}
+
+/** Where the axis is broken, through all rows. */
+function Breaks({ scale }: { scale: TimeScale }) {
+  return (
+    <div className={classes["breaks"]} aria-hidden>
+      {scale.segments.map(
+        (segment) =>
+          segment.isBreak && <span key={segment.from} style={{ left: `${segment.left * 100}%`, width: `${(segment.right - segment.left) * 100}%` }} />,
+      )}
+    </div>
   );
 }
 

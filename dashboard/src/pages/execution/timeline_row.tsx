@@ -1,4 +1,5 @@
 /** One node run on the timeline. */
+import { VisuallyHidden } from "@mantine/core";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { memo } from "react";
 
@@ -25,6 +26,8 @@ export const TimelineRow = memo(function TimelineRow({ row, name, type, scale, n
   const last = run.spans.at(-1);
   const took = run.spans.length > 0 ? (last?.to ?? now) - (run.spans[0]?.from ?? now) : undefined;
   const end = last ? scale.at(last.to ?? now) : 0;
+  const begin = scale.at(run.spans[0]?.from ?? now);
+  const side = end <= 0.85 ? "right" : begin > 0.15 ? "left" : "inside";
   const what = index === undefined ? name : `${name} ${index}`;
   return (
     <div className={classes["row"]} data-selected={isSelected || undefined}>
@@ -41,12 +44,14 @@ export const TimelineRow = memo(function TimelineRow({ row, name, type, scale, n
           className={classes["name"]}
           onClick={onSelect}
           aria-pressed={isSelected}
-          aria-label={`${what}, ${statusLabel(run.status)}${took === undefined ? "" : `, ${formatDuration(took)}`}`}
           title={run.path ?? name}
         >
           <NodeIcon type={type} size={14} />
           <span className="truncate">{what}</span>
           {inside > 0 && <span className="dim number">×{inside}</span>}
+          <VisuallyHidden>
+            {statusLabel(run.status)} {took === undefined ? "" : formatDuration(took)}
+          </VisuallyHidden>
         </button>
         <StatusIcon status={run.status} size={14} />
       </div>
@@ -63,12 +68,13 @@ export const TimelineRow = memo(function TimelineRow({ row, name, type, scale, n
               data-kind={span.kind}
               data-status={status}
               data-reused={run.reused || undefined}
+              data-group={inside > 0 || undefined}
               style={{ left: `${left * 100}%`, width: `max(3px, ${(right - left) * 100}%)` }}
             />
           );
         })}
         {took !== undefined && (
-          <span className={classes["took"]} data-side={end > 0.85 ? "left" : "right"} style={end > 0.85 ? { right: `${(1 - scale.at(run.spans[0]?.from ?? now)) * 100}%` } : { left: `${end * 100}%` }}>
+          <span className={classes["took"]} data-side={side} style={side === "right" ? { left: `${end * 100}%` } : { right: `${(1 - (side === "inside" ? end : begin)) * 100}%` }}>
             {run.reused ? (run.pinned ? "pinned" : "reused") : formatDuration(took)}
           </span>
         )}
