@@ -147,6 +147,8 @@ function flowNodes(definition: Definition, boxes: Map<string, Box>): FlowNode[] 
       position: { x, y },
       width,
       height,
+      // What is not drawn yet counts where all is brought into view.
+      measured: { width, height },
       // Known in advance, so that edges to what is not drawn yet can be drawn.
       handles: [
         { type: "target", position: Position.Left, x: -3, ...middle },

@@ -15,17 +15,19 @@ export interface FailureViewProps {
 
 export function FailureView({ failure, isShort = false, children }: FailureViewProps) {
   return (
-    <Alert color="red" icon={<CircleAlert size={18} />} title={failure.message} role="group" aria-label="Failure">
-      <Text size="xs" className="dim">
-        <span className="mono">{failure.code}</span>
-        {failure.retryable && ", another attempt could succeed"}
-      </Text>
-      {!isShort && failure.details !== undefined && failure.details !== null && (
-        <div>
-          <Json value={failure.details} label="details of the failure" open={1} />
-        </div>
-      )}
-      {children}
-    </Alert>
+    <div role="group" aria-label="Failure">
+      <Alert color="red" icon={<CircleAlert size={18} />} title={failure.message} role="presentation">
+        <Text size="xs" className="dim">
+          <span className="mono">{failure.code}</span>
+          {failure.retryable && ", another attempt could succeed"}
+        </Text>
+        {!isShort && failure.details !== undefined && failure.details !== null && (
+          <div>
+            <Json value={failure.details} label="details of the failure" open={1} />
+          </div>
+        )}
+        {children}
+      </Alert>
+    </div>
   );
 }
