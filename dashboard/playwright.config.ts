@@ -19,6 +19,8 @@ export default defineConfig({
     // Root has no user namespaces for Chromium's own sandbox.
     launchOptions: { executablePath: chromium, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] },
     viewport: { width: 1280, height: 800 },
-    trace: "retain-on-failure",
+    // Recording all of it takes longer than the tests: SLUICEGATE_TEST_TRACE=1 does.
+    trace: process.env["SLUICEGATE_TEST_TRACE"] ? "retain-on-failure" : "off",
+    screenshot: "only-on-failure",
   },
 });

@@ -78,9 +78,14 @@ export default function ExecutionPage() {
         )}
       </div>
       {isNarrow && (
-        <Drawer opened={!!panel} onClose={() => selection.select(null)} position="bottom" size="75%" withCloseButton={false} aria-label="Node">
-          {panel}
-        </Drawer>
+        <Drawer.Root opened={!!panel} onClose={() => selection.select(null)} position="bottom" size="75%">
+          <Drawer.Overlay />
+          <Drawer.Content aria-label="Node">
+            <Drawer.Body>
+              {panel}
+            </Drawer.Body>
+          </Drawer.Content>
+        </Drawer.Root>
       )}
       {replayFrom !== undefined && execution && definition && (
         <Suspense fallback={<Loader />}>
