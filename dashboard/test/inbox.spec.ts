@@ -21,6 +21,10 @@ async function open(page: Page, server: Server, path = ""): Promise<void> {
 }
 
 test("an empty inbox says what will appear", async ({ page, server }) => {
+  // What other tests of this server have left waiting.
+  for (const { id } of await server.call<{ id: string }[]>("GET", server.pod("/executions?status=suspended&limit=200"))) {
+    await server.call("DELETE", server.pod(`/executions/${id}?wait=5`));
+  }
   await open(page, server);
   await expect(page.getByText("Nothing waits", { exact: true })).toBeVisible();
   await expectAccessible(page);

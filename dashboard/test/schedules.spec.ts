@@ -86,7 +86,8 @@ test("the ledger shows slots as they come, and why one was skipped or failed", a
   const often = { cronExpression: "*/2 * * * * *", timezone: "UTC" };
   const starts = await create(server, { ...often, name: "Starts" });
   const off = await create(server, { ...often, name: "Off", enabled: false });
-  const fails = await create(server, { ...often, name: "Fails", workflowId: waits });
+  const draft = await server.createWorkflow("Not deployed", { nodes: [{ id: "start", type: "start" }, { id: "end", type: "end" }], edges: [{ source: "start", target: "end" }] });
+  const fails = await create(server, { ...often, name: "Fails", workflowId: draft });
   await page.goto(server.page(`/schedules/${starts.id}`));
   const ledger = page.getByRole("table", { name: "Ledger of slots" });
   const row = ledger.getByRole("row").nth(1);
