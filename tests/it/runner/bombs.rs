@@ -15,8 +15,12 @@ async fn a_fork_bomb_is_held() {
         // This one gives up where it is refused a process. Control groups have counted that, a look may come too late.
         let trial = site.sh(held, &["--pids", "40"], "b() { b | b & }; b; sleep 2").await;
         match trial.told["failed"]["code"].as_str() {
-            Some(code) => assert_eq!(code, "process_limit", "{trial:#?}"),
-            None => assert!(held != Held::Groups && trial.log.contains("Cannot fork"), "{trial:#?}"),
+            Some("process_limit") => {}
+            // It may end well, or fail by what it was refused.
+            None | Some("worker_failed") => {
+                assert!(held != Held::Groups && trial.log.contains("Cannot fork"), "{trial:#?}");
+            }
+            Some(_) => panic!("{trial:#?}"),
         }
     }
 }
