@@ -5,7 +5,7 @@
 //! that a request comes from the dashboard's own pages is therefore checked here, beside `SameSite=Strict` (which lets other ports
 //! and subdomains of a site pass): by `Sec-Fetch-Site` (Fetch Metadata), else by `Origin` (RFC 6454).
 
-use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, header, request::Parts, uri::Authority};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -115,7 +115,7 @@ impl Sessions {
             (Some("none"), _) | (None, None) => reads,
             (Some(_), _) => false,
             (None, Some(origin)) => {
-                let of_host = parts.uri.authority().map(|authority| authority.as_str()).or_else(|| text("host"));
+                let of_host = parts.uri.authority().map(Authority::as_str).or_else(|| text("host"));
                 let is_host = origin.split_once("://").is_some_and(|(_, host)| Some(host) == of_host);
                 is_host || self.public_url.as_ref().is_some_and(|url| url.origin().ascii_serialization() == origin)
             }

@@ -7,6 +7,9 @@ use regex::Regex;
 
 use super::Rule;
 
+/// What it looks like, and what says no to something else that looks the same.
+type Shape = (&'static str, fn(&str) -> bool);
+
 /// A kind of personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PersonalData {
@@ -28,7 +31,7 @@ impl PersonalData {
 
     /// What to look for.
     pub(super) fn rules(self) -> Vec<Rule> {
-        let shapes: &[(&str, fn(&str) -> bool)] = match self {
+        let shapes: &[Shape] = match self {
             Self::Email => &[(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)*\.\pL{2,}", |_| true)],
             Self::Phone => &[
                 (r"(?:\+|\b00)[1-9](?:[ ()./-]{0,2}\d){6,14}\b", |_| true),
@@ -75,7 +78,7 @@ fn is_card(text: &str) -> bool {
             (false, digit) => digit,
         })
         .sum();
-    (13..=19).contains(&digits.len()) && sum % 10 == 0 && digits.iter().any(|digit| *digit != 0)
+    (13..=19).contains(&digits.len()) && sum.is_multiple_of(10) && digits.iter().any(|digit| *digit != 0)
 }
 
 /// With the first four signs at the end and letters as numbers from 10, it leaves 1 when divided by 97.
