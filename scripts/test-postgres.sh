@@ -12,8 +12,8 @@
 # PostgreSQL refuses to run as root, so as root the cluster belongs to `postgres` (or `nobody`). Access needs a random
 # password: on loopback anybody on the machine could otherwise become that user. It is checked by MD5, because every
 # server of every test opens its connections, and the thousands of hashes of SCRAM would be most of its start in an
-# unoptimised build. A watchdog stops a cluster that nobody has asked for in half an hour, so one started by a lone
-# `cargo test` does not stay for ever.
+# unoptimised build. A watchdog stops a cluster that nobody has asked for, or been connected to, in half an hour, so one
+# started by a lone `cargo test` does not stay for ever.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -153,8 +153,19 @@ dismiss_watchdog() {
     fi
 }
 
+# Whether anybody is connected to the cluster's port: a run asks for the cluster once and may then take longer than the
+# watchdog's half hour. Read from the kernel, because a connection of our own would be one more.
+connected() {
+    local url port
+    url=$(cat "$here/url" 2>/dev/null) || return 1
+    url=${url##*:}
+    port=$(printf ':%04X' "${url%%/*}")
+    awk -v port="$port" '$2 ~ port "$" && $4 == "01" { found = 1 } END { exit !found }' /proc/net/tcp 2>/dev/null
+}
+
 watch_idle() {
-    while sleep 60 && [ "$(cat "$here/data" 2>/dev/null)" = "$1" ]; do
+    while sleep 15 && [ "$(cat "$here/data" 2>/dev/null)" = "$1" ]; do
+        ! connected || touch "$here/used"
         [ -z "$(find "$here/used" -mmin "-$idle_minutes" 2>/dev/null)" ] || continue
         exec 9>"$here/lock"
         flock 9

@@ -10,8 +10,21 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
 export PATH
 
+# Says how long the step before took, so that a run that became slow shows where.
+began=$SECONDS
+took() {
+    echo "==> $1: $((SECONDS - began)) s" >&2
+    began=$SECONDS
+}
+
 scripts/install-test-tools.sh
-[ "$#" -gt 0 ] || scripts/build-dashboard.sh
+took "test tools"
+if [ "$#" -eq 0 ]; then
+    scripts/build-dashboard.sh
+    took "dashboard build"
+fi
+cargo build --locked --all-targets
+took "server build"
 if [ -z "${SLUICEGATE_TEST_POSTGRES_URL:-}" ]; then
     trap 'scripts/test-postgres.sh stop >/dev/null 2>&1 || true' EXIT
     SLUICEGATE_TEST_POSTGRES_URL=$(scripts/test-postgres.sh url)
@@ -27,6 +40,7 @@ else
     echo "cargo-nextest is not installed: using cargo test" >&2
     cargo test --locked --no-fail-fast "$@" || status=$?
 fi
+took "server tests"
 [ "$#" -eq 0 ] || exit "$status"
 
 # Both wait more than they compute.
@@ -48,6 +62,7 @@ for sdk in typescript python; do
     fi
     summary+=("$sdk SDK: $(tail -n 1 "$logs/$sdk")")
 done
+took "SDK tests"
 if scripts/test-dashboard.sh >"$logs/dashboard" 2>&1; then
     summary+=("dashboard: $(tail -n 1 "$logs/dashboard" | sed 's/^ *//')")
 else
@@ -55,6 +70,7 @@ else
     cat "$logs/dashboard" >&2
     summary+=("dashboard: failed")
 fi
+took "dashboard tests"
 rm -rf "$logs"
 printf '%s\n' "${summary[@]}" >&2
 exit "$status"
