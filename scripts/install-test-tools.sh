@@ -45,8 +45,20 @@ make_test_python() {
     cp "$root/tests/requirements.txt" "$venv/requirements.txt"
 }
 
+# The Model Context Protocol server that tests speak with.
+install_mcp_server() {
+    cd "$root/tests/mcp"
+    if cmp -s package-lock.json node_modules/.installed-lock.json; then
+        return
+    fi
+    say "installing a Model Context Protocol server"
+    npm ci --no-audit --no-fund >&2
+    cp package-lock.json node_modules/.installed-lock.json
+}
+
 if [ "${#packages[@]}" -eq 0 ]; then
     make_test_python
+    install_mcp_server
     exit 0
 fi
 
@@ -67,4 +79,5 @@ apt-get update -qq >&2
 apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
 "$root/scripts/test-postgres.sh" binaries >/dev/null
 make_test_python
+install_mcp_server
 say "done"

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     artifacts::{Artifacts, Found},
     clock::Clock,
-    config::Config,
+    config::{Config, SecretsKeys},
     engine::{Engine, EngineConfig},
     facade,
     http::{
@@ -22,6 +22,8 @@ use crate::{
     },
     notify::{self, Mail},
     outbound,
+    sandbox::{self, Sandbox},
+    secrets::{Keyring, key_file},
     store::{
         Store,
         sql::{self, Options},
@@ -57,11 +59,18 @@ impl App {
             queue_limit: config.queue_limit,
             trigger_rate: config.trigger_rate,
             alone: sql::sqlite_path(config.store.expose()).is_some(),
+            keyring: open_keyring(&config.secrets_keys)?,
             ..EngineConfig::default()
         };
+        let sandbox = Sandbox::new(sandbox::Options {
+            processes: config.code.processes,
+            unconfined: config.code.unconfined,
+            program: config.code.program.clone(),
+        });
         let mail = config.smtp.as_ref().map(|(url, from)| Mail::new(url, from)).transpose()?;
-        let engine = Engine::start(Arc::clone(&store), clock.clone(), engine_config, outbound.clone()).await?;
-        notify::start(&engine, outbound, mail, config.public_url());
+        let engine = Engine::start(Arc::clone(&store), clock.clone(), engine_config, outbound, sandbox).await?;
+        engine.reseal().await.context("secrets could not be put under the first key")?;
+        notify::start(&engine, mail, config.public_url());
         let schedules = Schedules::new(engine.clone(), config.schedule_min_interval);
         schedules.start();
         let bulk = BulkWork::new(engine.clone());
@@ -129,6 +138,16 @@ impl App {
         store.close().await;
         tracing::info!("stopped");
     }
+}
+
+/// The keys that secrets are sealed with. A server without any runs, and takes no secrets.
+fn open_keyring(keys: &SecretsKeys) -> anyhow::Result<Keyring> {
+    Ok(match keys {
+        SecretsKeys::None => Keyring::default(),
+        SecretsKeys::Listed(keys) => Keyring::new(keys),
+        SecretsKeys::File(path) => Keyring::new(&key_file::read(path).context("secrets-key-file")?),
+        SecretsKeys::Made(path) => Keyring::new(&key_file::read_or_make(path)?),
+    })
 }
 
 /// Opens the place of artifacts, and tries it out. One that is of no use as it is set up is refused; one that is away for the

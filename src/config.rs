@@ -5,6 +5,7 @@
 //! [`Config`] what holds; nothing else in the crate reads the environment.
 
 mod artifacts;
+mod secrets;
 mod values;
 
 use std::{
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub use artifacts::{ArtifactsConfig, ArtifactsPlace, S3Config};
+pub use secrets::{SecretsKey, SecretsKeys};
 use values::one_or_many;
 pub use values::{ByteSize, Secret, Span, variable};
 
@@ -76,6 +78,14 @@ pub struct Settings {
     #[arg(long, env = "AWS_VIRTUAL_HOSTED_STYLE_REQUEST", value_name = "BOOL", num_args = 0..=1,
           default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub s3_virtual_hosted: Option<bool>,
+    /// Keys that secrets are sealed with, 32 bytes in base64 each: the first seals, all open [default: the file `secrets.key`
+    /// beside an SQLite database, made if it is missing]
+    #[arg(long, env = "SLUICEGATE_SECRETS_KEY", value_name = "KEY", value_delimiter = ',', hide_env_values = true)]
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub secrets_key: Option<Vec<Secret>>,
+    /// File with these keys, one a line
+    #[arg(long, env = "SLUICEGATE_SECRETS_KEY_FILE", value_name = "FILE")]
+    pub secrets_key_file: Option<PathBuf>,
     /// Address under which people and clients reach the server, for links [default: the address to listen on]
     #[arg(long, env = "SLUICEGATE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
@@ -137,6 +147,13 @@ pub struct Settings {
     /// Private networks that workflows may reach, such as `10.0.0.0/8`
     #[arg(long, env = "SLUICEGATE_OUTBOUND_NETWORKS", value_name = "NETWORK", value_delimiter = ',')]
     pub outbound_networks: Option<Vec<String>>,
+    /// Processes that run the scripts of code nodes at a time [default: as many as there are processors]
+    #[arg(long, env = "SLUICEGATE_CODE_PROCESSES", value_name = "COUNT")]
+    pub code_processes: Option<usize>,
+    /// Run scripts even where the kernel has neither seccomp nor Landlock to confine them with
+    #[arg(long, env = "SLUICEGATE_CODE_UNCONFINED", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    pub code_unconfined: Option<bool>,
     /// How log lines look [default: text]
     #[arg(long, env = "SLUICEGATE_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -154,6 +171,8 @@ pub struct Config {
     pub store: Secret,
     /// How artifacts are kept.
     pub artifacts: ArtifactsConfig,
+    /// Where the keys come from that secrets are sealed with.
+    pub secrets_keys: SecretsKeys,
     /// Address under which clients reach the server, without a slash at the end.
     pub public_url: Option<String>,
     /// The SMTP server that mail is sent by, and the sender of the mail.
@@ -186,10 +205,23 @@ pub struct Config {
     pub schedule_min_interval: Duration,
     /// Private networks that workflows may reach.
     pub outbound_networks: Vec<String>,
+    /// How the scripts of code nodes are run.
+    pub code: CodeConfig,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
     pub log: String,
+}
+
+/// How the scripts of code nodes are run.
+#[derive(Clone, Debug)]
+pub struct CodeConfig {
+    /// Processes at a time.
+    pub processes: usize,
+    /// Even where the kernel can't confine them.
+    pub unconfined: bool,
+    /// The program to start for them; none is this one. No setting: tests are another program than the server.
+    pub program: Option<PathBuf>,
 }
 
 /// How bearer tokens (JWT) are checked.
@@ -287,10 +319,11 @@ impl Settings {
     fn fill_gaps(&mut self, file: Self) {
         fill_gaps!(
             self, file: listen, store, artifacts, artifact_limit, s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key,
-            s3_session_token, s3_allow_http, s3_virtual_hosted, public_url, smtp_url, smtp_from,
+            s3_session_token, s3_allow_http, s3_virtual_hosted, secrets_key, secrets_key_file, public_url, smtp_url, smtp_from,
             stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
             jwt_secret, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, max_running, queue_limit, trigger_rate,
-            instance_lease, drain_limit, schedule_min_interval, outbound_networks, log_format, log,
+            instance_lease, drain_limit, schedule_min_interval, outbound_networks, code_processes, code_unconfined,
+            log_format, log,
         );
     }
 
@@ -301,6 +334,7 @@ impl Settings {
         }
         let database = store.expose().strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
         let artifacts = artifacts::artifacts(&self, database.map(Path::new))?;
+        let secrets_keys = secrets::keys(&self, database.map(Path::new))?;
         let public_url = match self.public_url.as_deref().map(Url::parse) {
             None => None,
             Some(Ok(url)) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
@@ -319,6 +353,7 @@ impl Settings {
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             store,
             artifacts,
+            secrets_keys,
             public_url,
             smtp,
             stream_max_duration: span("stream-max-duration", self.stream_max_duration, 600, 1, 86_400)?,
@@ -339,6 +374,11 @@ impl Settings {
             drain_limit: self.drain_limit.map_or(Duration::from_secs(30), |span| span.0),
             schedule_min_interval: span("schedule-min-interval", self.schedule_min_interval, 60, 1, 3_600)?,
             outbound_networks: self.outbound_networks.unwrap_or_default(),
+            code: CodeConfig {
+                processes: count("code-processes", self.code_processes, processors())?,
+                unconfined: self.code_unconfined.unwrap_or_default(),
+                program: None,
+            },
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log: self.log.unwrap_or_else(|| "info".into()),
         })
@@ -354,6 +394,10 @@ impl Config {
         };
         self.public_url.clone().unwrap_or_else(listens)
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn span(

@@ -5,7 +5,8 @@
 //! | floor | modules | what lives there |
 //! |---|---|---|
 //! | 0 | [`domain`], [`expression`], [`filter`], [`condition`] | what things are; the expression language; the filters of lists; the conditions of steps. No I/O, no async |
-//! | 1 | [`store`], [`outbound`], [`artifacts`], [`client`] | the two databases behind one trait; the guarded HTTP client; the bytes of artifacts; the client of the API |
+//! | 1 | [`store`], [`outbound`], [`artifacts`], [`client`], [`secrets`] | the two databases behind one trait; the guarded HTTP client; the bytes of artifacts; the client of the API; what seals secrets and takes them out of texts |
+//! | 1 | [`sandbox`] | scripts of tenants, in processes that can do nothing else |
 //! | 2 | [`nodes`] | one file per node type, and their registry |
 //! | 3 | [`engine`] | machine, driver, committer, queue, timers, hub, reconciler |
 //! | 4 | [`triggers`], [`tasks`] | what starts executions by itself: schedules, webhooks, events, bulk jobs; what workers send |
@@ -36,6 +37,8 @@ pub mod notify;
 pub mod outbound;
 #[cfg(target_os = "linux")]
 pub mod runner;
+pub mod sandbox;
+pub mod secrets;
 pub mod store;
 pub mod tasks;
 pub mod triggers;

@@ -173,3 +173,42 @@ test("appearance is kept, about tells the version, and a phone needs no sideways
   const health = (await (await fetch(`${server.url}/healthz`)).json()) as Schemas["Health"];
   await expect(page.getByRole("definition").filter({ hasText: health.version }).first()).toBeVisible();
 });
+
+test("a secret is set, replaced and deleted, and its value is shown nowhere", async ({ page, server }) => {
+  const path = `/workspaces/${server.workspaceId}/secrets`;
+  await page.goto(server.page("/settings/secrets"));
+  await expect(page.getByText("There is no secret")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "New secret" }).click();
+  const dialog = page.getByRole("dialog", { name: "New secret" });
+  const submit = dialog.getByRole("button", { name: "Set secret" });
+  await dialog.getByLabel("Name").fill("2fast");
+  await dialog.getByLabel("Value").fill("hunter2-hunter2");
+  await expect(submit).toBeDisabled();
+  await dialog.getByLabel("Name").fill("api_token");
+  await expect(dialog.getByLabel("Value")).toHaveAttribute("type", "password");
+  await expectAccessible(page);
+  await submit.click();
+  const row = page.getByRole("table", { name: "Secrets" }).getByRole("row").filter({ hasText: "api_token" });
+  await expect(row).toBeVisible();
+  const [made] = await server.call<Schemas["Secret"][]>("GET", path);
+  await expect(row).toContainText(made?.updatedBy ?? "nobody");
+  await expect(row.getByRole("time").first()).toHaveAttribute("datetime", made?.updatedAt ?? "");
+  await expectAccessible(page);
+
+  await row.getByRole("button", { name: "Replace api_token" }).click();
+  const again = page.getByRole("dialog", { name: "Replace “api_token”" });
+  await expect(again.getByLabel("Value")).toHaveValue("");
+  await again.getByLabel("Value").fill("hunter3-hunter3");
+  await again.getByRole("button", { name: "Replace it" }).click();
+  await expect(again).toHaveCount(0);
+  const [replaced] = await server.call<Schemas["Secret"][]>("GET", path);
+  expect(replaced?.createdAt).toBe(made?.createdAt);
+  expect(replaced?.updatedAt).not.toBe(made?.updatedAt);
+  expect(await page.content()).not.toContain("hunter");
+
+  await row.getByRole("button", { name: "Delete api_token" }).click();
+  await page.getByRole("button", { name: "Delete it" }).click();
+  await expect(page.getByText("There is no secret")).toBeVisible();
+  expect(await server.call<Schemas["Secret"][]>("GET", path)).toEqual([]);
+});

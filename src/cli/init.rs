@@ -97,7 +97,15 @@ pub(super) async fn make(store: &Arc<dyn Store>, clock: &Clock, workspace: &str,
     let mut slugs = names::slugs_for(&name, workspace_id.0).into_iter().peekable();
     while let Some(slug) = slugs.next() {
         let name = name.clone();
-        let workspace = Workspace { id: workspace_id, name, slug, max_running: None, created_at: now, updated_at: now };
+        let workspace = Workspace {
+            id: workspace_id,
+            name,
+            slug,
+            max_running: None,
+            outbound_hosts: None,
+            created_at: now,
+            updated_at: now,
+        };
         match store.change(Change::CreateWorkspace(workspace, member.clone()), &operator(clock), None).await {
             Err(crate::store::StoreError::Taken(_)) if slugs.peek().is_some() => {}
             made => {

@@ -85,6 +85,10 @@ enum Command {
         #[arg(last = true)]
         command: Vec<std::ffi::OsString>,
     },
+    /// What runs scripts for a server, one after another
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    JsWorker,
     Token(token::Token),
     Conformance(conformance::Conformance),
     /// Measure throughput, latency and memory of this binary beside the limits of this machine
@@ -125,6 +129,8 @@ impl Cli {
             Command::WorkerInit => done(crate::runner::run_init().map_err(Into::into)),
             #[cfg(target_os = "linux")]
             Command::WorkerExec { command } => done(crate::runner::run_exec(&command).map_err(Into::into)),
+            #[cfg(target_os = "linux")]
+            Command::JsWorker => done(crate::sandbox::run_child().map_err(Into::into)),
             Command::Serve(command) => done(block_on(command.run())),
             Command::Dev(command) => done(block_on(command.run())),
             Command::Init(command) => done(block_on(command.run())),

@@ -35,13 +35,14 @@ pub enum Unreadable {
     #[error("a line of the stream is not UTF-8")]
     Encoding,
     /// A message does not end.
-    #[error("a message of the stream is longer than {MAX_MESSAGE_BYTES} bytes")]
-    TooLong,
+    #[error("a message of the stream is longer than {0} bytes")]
+    TooLong(usize),
 }
 
 /// Takes a stream of bytes apart.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Parser {
+    limit: usize,
     line: Vec<u8>,
     message: Message,
     /// The bytes that the message has so far.
@@ -51,7 +52,18 @@ pub struct Parser {
     begun: bool,
 }
 
+impl Default for Parser {
+    fn default() -> Self {
+        Self::with_limit(MAX_MESSAGE_BYTES)
+    }
+}
+
 impl Parser {
+    /// A parser for messages of at most so many bytes.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { limit, line: Vec::new(), message: Message::default(), size: 0, after_cr: false, begun: false }
+    }
+
     /// The parts that are complete with these bytes.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Part>, Unreadable> {
         let mut parts = Vec::new();
@@ -80,8 +92,8 @@ impl Parser {
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {
         self.size += bytes.len();
-        if self.size > MAX_MESSAGE_BYTES {
-            return Err(Unreadable::TooLong);
+        if self.size > self.limit {
+            return Err(Unreadable::TooLong(self.limit));
         }
         self.line.extend_from_slice(bytes);
         Ok(())
@@ -170,6 +182,6 @@ mod tests {
         let mut parser = Parser::default();
         let part = vec![b'a'; 1 << 20];
         assert!((0..64).all(|_| parser.push(&part).is_ok()));
-        assert_eq!(parser.push(&part), Err(Unreadable::TooLong));
+        assert_eq!(parser.push(&part), Err(Unreadable::TooLong(MAX_MESSAGE_BYTES)));
     }
 }

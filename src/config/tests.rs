@@ -59,6 +59,7 @@ fn every_setting_of_the_file_is_taken_over() {
         s3-session-token = "t"
         s3-allow-http = true
         s3-virtual-hosted = true
+        secrets-key = ["AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="]
         public-url = "https://a.example/"
         stream-max-duration = "1m"
         stream-heartbeat = "2s"
@@ -74,6 +75,8 @@ fn every_setting_of_the_file_is_taken_over() {
         instance-lease = "7s"
         drain-limit = "8s"
         outbound-networks = ["10.0.0.0/8"]
+        code-processes = 9
+        code-unconfined = true
         log-format = "json"
         log = "debug"
     "#;
@@ -86,6 +89,7 @@ fn every_setting_of_the_file_is_taken_over() {
     assert_eq!((s3.endpoint.as_deref(), s3.region.as_deref()), (Some("http://127.0.0.1:9000"), Some("r")));
     assert_eq!(s3.keys, Some((Secret::new("k"), Secret::new("s"), Some(Secret::new("t")))));
     assert!(s3.allow_http && s3.virtual_hosted);
+    assert_eq!(config.secrets_keys, SecretsKeys::Listed(vec![SecretsKey::new([1; 32]), SecretsKey::new([2; 32])]));
     assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
     assert_eq!(config.stream_max_duration, Duration::from_mins(1));
     assert_eq!(config.stream_heartbeat, Duration::from_secs(2));
@@ -99,6 +103,7 @@ fn every_setting_of_the_file_is_taken_over() {
     assert_eq!(config.instance_lease, Duration::from_secs(7));
     assert_eq!(config.drain_limit, Duration::from_secs(8));
     assert_eq!(config.outbound_networks, ["10.0.0.0/8"]);
+    assert_eq!((config.code.processes, config.code.unconfined), (9, true));
     assert_eq!(config.log, "debug");
 }
 
@@ -107,6 +112,26 @@ fn an_unknown_key_in_the_file_is_refused_with_its_line() {
     let file = file("listen = \"127.0.0.1:1\"\nlistne = \"127.0.0.1:2\"\n");
     let error = parse(&["--config", file.path().to_str().unwrap()]).into_config().unwrap_err().to_string();
     assert!(error.contains("line 2: unknown field `listne`"), "{error}");
+}
+
+/// A key of ones.
+const ONES: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+#[test]
+fn keys_come_from_one_place_and_are_not_shown() {
+    let keys = |args: &[&str]| parse(args).into_config().unwrap().secrets_keys;
+    assert_eq!(keys(&["--store", "sqlite:///var/lib/a.db"]), SecretsKeys::Made("/var/lib/secrets.key".into()));
+    assert_eq!(keys(&["--store", "postgres://h/d"]), SecretsKeys::None);
+    assert_eq!(keys(&["--secrets-key-file", "/run/keys"]), SecretsKeys::File("/run/keys".into()));
+    let one = SecretsKey::new([1; 32]);
+    assert_eq!(keys(&["--secrets-key", ONES, "--store", "postgres://h/d"]), SecretsKeys::Listed(vec![one.clone()]));
+    assert_eq!(keys(&["--secrets-key", &format!("{ONES}, {ONES}")]), SecretsKeys::Listed(vec![one.clone(), one]));
+    assert_eq!(keys(&["--secrets-key", "", "--store", "postgres://h/d"]), SecretsKeys::None);
+    let settings = parse(&["--secrets-key", ONES]);
+    let shown = format!("{settings:?} {:?}", settings.clone().into_config().unwrap());
+    assert!(!shown.contains("AQEB") && !shown.contains("1, 1, 1"), "{shown}");
+    let refused = parse(&["--secrets-key", "hunter2"]).into_config().unwrap_err();
+    assert!(!format!("{refused} {refused:?}").contains("hunter2"), "{refused}");
 }
 
 #[test]
@@ -130,6 +155,9 @@ fn a_bad_value_names_its_setting() {
         (&["--artifacts", "s3://bucket", "--s3-endpoint", "s3.example"], "s3-endpoint"),
         (&["--artifacts", "s3://bucket", "--s3-endpoint", "https://u:p@s3.example"], "s3-endpoint"),
         (&["--jwt-secret", "0123456789abcdef0123456789abcdef", "--jwt-jwks", "keys.json"], "jwt-jwks"),
+        (&["--secrets-key", "c2hvcnQ="], "secrets-key"),
+        (&["--secrets-key", "not base64"], "secrets-key"),
+        (&["--secrets-key", ONES, "--secrets-key-file", "keys"], "secrets-key-file"),
     ] {
         let error = parse(args).into_config().unwrap_err().to_string();
         assert!(error.contains(name), "{error}");

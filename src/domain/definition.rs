@@ -114,6 +114,12 @@ pub struct Settings {
     /// What becomes of triggers with the same `dedupeKey`; 24 hours and `skip`, if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dedupe: Option<Dedupe>,
+    /// What the variables are at first: any values, by name. Nodes of type `variables` assign others, expressions read
+    /// `variables.<name>`.
+    // Boxed: few workflows have any, and settings are moved about with every change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub variables: Option<Box<Map<String, Value>>>,
 }
 
 /// What is wrong with a definition, and where.

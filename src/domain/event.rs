@@ -103,6 +103,7 @@ impl NodeStatus {
 /// `node_update`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the wire's own")]
 pub struct NodeUpdateEvent {
     /// Position in the execution's log.
     pub seq: i64,
@@ -139,6 +140,9 @@ pub struct NodeUpdateEvent {
     /// The result was given by the caller of the replay.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,
+    /// The result is the node's mock: the execution was started with `mocks`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mocked: bool,
     /// When the next attempt begins (retrying).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Instant>,
@@ -165,6 +169,8 @@ pub enum DeltaChannel {
     Text,
     /// Text of the thinking.
     Reasoning,
+    /// A tool being called: its name, then its arguments as they come.
+    Tool,
     /// Progress.
     Progress,
 }

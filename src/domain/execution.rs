@@ -204,6 +204,8 @@ pub struct ExecutionOrigin {
     pub from_node_id: Option<String>,
     /// Results that nodes take instead of running (replays).
     pub presets: Presets,
+    /// Whether nodes with a mock take that instead of running.
+    pub mocks: bool,
     /// Not before this instant.
     pub run_at: Option<Instant>,
     /// Not at all if it has not begun by this instant.
@@ -405,6 +407,9 @@ pub struct ExecutionView {
     pub replay_of: Option<ExecutionId>,
     /// The node it was replayed from.
     pub from_node_id: Option<String>,
+    /// Nodes with a `mock` took that instead of running.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mocks: bool,
     /// How far its replays and retries have come; none if there are none.
     pub reprocessing: Option<Reprocessing>,
     /// Per node: state, timing, output, error. Left out of lists.
@@ -468,6 +473,7 @@ impl Execution {
             parent_execution_id: origin.parent_execution_id,
             replay_of: origin.replay_of,
             from_node_id: origin.from_node_id.clone(),
+            mocks: origin.mocks,
             nodes: None,
             suspensions: None,
             stats: progress.stats,

@@ -34,6 +34,12 @@ pub enum FailureCode {
     TaskFailed,
     /// The workers that took the task were lost, each before it had told a result.
     WorkerLost,
+    /// A language model's server failed, broke off, or can't be understood.
+    ModelFailed,
+    /// A tool of a Model Context Protocol server failed, or no session with the server came about.
+    McpFailed,
+    /// The script of a code node threw, or its process was lost; `details` holds the stack, if there is one.
+    CodeFailed,
     /// An item of a loop failed; `details` holds the index and the item's failure.
     ItemFailed,
     /// A documented limit was exceeded; the message names it.
@@ -42,13 +48,17 @@ pub enum FailureCode {
     ConcurrencyLimit,
     /// The sub-workflow does not exist, is trashed, or is nested too deeply.
     WorkflowUnavailable,
+    /// A secret that the node reads does not exist; the message names it.
+    SecretMissing,
+    /// A secret that the node reads is there, but the server's keys don't open it; the message names it.
+    SecretUnreadable,
     /// The server could not carry the execution on; the message says what was wrong.
     Internal,
 }
 
 impl FailureCode {
     /// Every code.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 23] = [
         Self::ExpressionFailed,
         Self::InvalidValue,
         Self::HttpFailed,
@@ -62,10 +72,15 @@ impl FailureCode {
         Self::ChildFailed,
         Self::TaskFailed,
         Self::WorkerLost,
+        Self::ModelFailed,
+        Self::McpFailed,
+        Self::CodeFailed,
         Self::ItemFailed,
         Self::LimitExceeded,
         Self::ConcurrencyLimit,
         Self::WorkflowUnavailable,
+        Self::SecretMissing,
+        Self::SecretUnreadable,
         Self::Internal,
     ];
 
@@ -85,10 +100,15 @@ impl FailureCode {
             Self::ChildFailed => "child_failed",
             Self::TaskFailed => "task_failed",
             Self::WorkerLost => "worker_lost",
+            Self::ModelFailed => "model_failed",
+            Self::McpFailed => "mcp_failed",
+            Self::CodeFailed => "code_failed",
             Self::ItemFailed => "item_failed",
             Self::LimitExceeded => "limit_exceeded",
             Self::ConcurrencyLimit => "concurrency_limit",
             Self::WorkflowUnavailable => "workflow_unavailable",
+            Self::SecretMissing => "secret_missing",
+            Self::SecretUnreadable => "secret_unreadable",
             Self::Internal => "internal",
         }
     }

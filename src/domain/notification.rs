@@ -11,13 +11,13 @@ use uuid::Uuid;
 use super::ids::{LinkId, NotificationId, SuspensionId, WorkspaceId};
 use crate::clock::Instant;
 
-/// Where a notification goes. It may hold secrets: it is stored, and shown nowhere.
+/// Where a notification goes. It may hold secrets: it is shown nowhere, and stored sealed where the server has a key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// How it is sent.
     #[serde(rename = "type")]
     pub channel: Channel,
-    /// The address: of a webhook or of Slack a URL, else that of a mailbox.
+    /// The address: of a webhook or of Slack a URL, else that of a mailbox. Of what is sealed only what may be shown.
     pub to: String,
     /// What webhooks are signed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,6 +25,19 @@ pub struct Target {
     /// Who answers by the link it carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Address and secret, sealed: an envelope as a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
+}
+
+/// What of a target is sealed.
+#[derive(Serialize, Deserialize)]
+pub struct HiddenTarget {
+    /// The whole address.
+    pub to: String,
+    /// What webhooks are signed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 impl fmt::Debug for Target {
@@ -286,6 +299,7 @@ mod tests {
             to: to.to_owned(),
             secret: Some("s3cret".to_owned()),
             user: Some("bo".to_owned()),
+            sealed: None,
         };
         let slack = target(Channel::Slack, "https://user:s3cret@hooks.example.com:8443/s3cret?t=s3cret");
         assert_eq!(slack.shown(), "https://hooks.example.com:8443");

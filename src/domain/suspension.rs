@@ -18,10 +18,19 @@ pub use standing::{Claim, Standing, Vote};
 pub enum SuspensionKind {
     /// Approve or reject (or one of the named actions).
     Approval,
+    /// Approve or reject a call that an agent wants to make; `context` tells the tool and its arguments.
+    ToolApproval,
     /// A question with a free, chosen or typed answer.
     AskHuman,
     /// A call of a program, with any JSON.
     Callback,
+}
+
+impl SuspensionKind {
+    /// Whether one of several actions is chosen.
+    pub fn is_approval(self) -> bool {
+        matches!(self, Self::Approval | Self::ToolApproval)
+    }
 }
 
 /// Where a suspension is in its life. All but `open` are final.

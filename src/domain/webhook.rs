@@ -46,7 +46,8 @@ pub enum ResponseMode {
     Stream,
 }
 
-/// What signatures are made with. Stored as it is, since an HMAC can't be computed from a digest; shown once, when it is made.
+/// What signatures are made with: not digests, since an HMAC can't be computed from one. Stored sealed where the server has a key,
+/// and then the texts are envelopes until they are opened; shown once, when it is made.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
     /// The secret.

@@ -22,6 +22,8 @@ pub struct Workspace {
     /// How many of its executions may run at a time, suspended ones apart; none is no limit.
     #[schema(minimum = 1)]
     pub max_running: Option<i64>,
+    /// The hosts that its nodes and notifications may call: names, or `*.example.org` for all below a name. None is any public host.
+    pub outbound_hosts: Option<Vec<String>>,
     /// When it was made.
     pub created_at: Instant,
     /// When it last changed.

@@ -12,6 +12,9 @@ use super::Engine;
 
 /// How long hints are gathered before they are sent.
 const HINT_GATHERING: Duration = Duration::from_millis(5);
+/// How often expired documents are removed, and how many in one go.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
+const FORGET_BATCH: i64 = 500;
 /// How many timers are moved to the queue at a time.
 const TIMER_BATCH: i64 = 256;
 /// The most executions claimed at a time.
@@ -27,6 +30,7 @@ impl Engine {
         self.background("lease", |engine| async move { engine.lease_loop().await });
         self.background("tasks", |engine| async move { engine.dispatch_loop().await });
         self.background("leases of tasks", |engine| async move { engine.lease_end_loop().await });
+        self.background("documents", |engine| async move { engine.forget_loop().await });
         self.background("reconciler", |engine| async move { engine.reconcile_loop().await });
         if !self.0.config.alone {
             self.background("hints out", |engine| async move { engine.send_loop().await });
@@ -214,6 +218,24 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Removes documents that have expired. Nobody sees them any more, so there is no hurry.
+    async fn forget_loop(&self) {
+        loop {
+            tokio::time::sleep(FORGET_EVERY).await;
+            if let Err(error) = self.forget_documents().await {
+                self.pause(&error, "documents").await;
+            }
+        }
+    }
+
+    /// Removes the documents that have expired by now.
+    pub async fn forget_documents(&self) -> Result<(), StoreError> {
+        let inner = &self.0;
+        let full = FORGET_BATCH.unsigned_abs();
+        while inner.store.forget_documents(inner.clock.now(), FORGET_BATCH).await? == full {}
+        Ok(())
     }
 
     async fn reconcile_loop(&self) {

@@ -17,10 +17,13 @@ pub mod machine;
 mod notices;
 pub mod pace;
 mod project;
+mod reach;
 mod replay;
 mod respond;
+mod sealing;
 mod signals;
 pub mod tasks;
+pub mod test_node;
 mod trigger;
 mod view;
 mod workflows;
@@ -45,6 +48,8 @@ use crate::{
     },
     nodes::CompiledWorkflow,
     outbound,
+    sandbox::Sandbox,
+    secrets::Keyring,
     store::{Store, StoreError, catalogue::IdempotentReply},
 };
 use committer::Committer;
@@ -82,6 +87,8 @@ pub struct EngineConfig {
     pub trigger_rate: i64,
     /// Whether no other server uses this database: a SQLite file has one.
     pub alone: bool,
+    /// What opens secrets and seals what may hold some.
+    pub keyring: Keyring,
     /// Limits of one execution.
     pub limits: Limits,
 }
@@ -97,6 +104,7 @@ impl Default for EngineConfig {
             queue_limit: 100_000,
             trigger_rate: 0,
             alone: true,
+            keyring: Keyring::default(),
             limits: Limits::default(),
         }
     }
@@ -238,6 +246,7 @@ struct Inner {
     clock: Clock,
     config: EngineConfig,
     outbound: outbound::Client,
+    sandbox: Sandbox,
     links: LinkKey,
     committer: Committer,
     hub: Hub,
@@ -264,6 +273,7 @@ impl Engine {
         clock: Clock,
         config: EngineConfig,
         outbound: outbound::Client,
+        sandbox: Sandbox,
     ) -> Result<Self, StoreError> {
         let hub = Hub::new(Arc::clone(&store));
         let signals = Arc::new(Signals::default());
@@ -281,6 +291,7 @@ impl Engine {
             clock,
             config,
             outbound,
+            sandbox,
             links,
             committer,
             hub,

@@ -33,6 +33,8 @@ pub struct Replay {
     pub nodes: BTreeMap<String, NodeChoice>,
     /// What becomes of old answers.
     pub decisions: OldDecisions,
+    /// Whether nodes with a mock take that; none is as the original did.
+    pub mocks: Option<bool>,
     /// Only plan.
     pub dry_run: bool,
     /// The key of the request.
@@ -140,6 +142,7 @@ impl Engine {
             input: request.input.unwrap_or_else(|| origin.input.clone()),
             from_node_id: request.from_node_id,
             presets,
+            mocks: request.mocks.unwrap_or(origin.mocks),
             idempotency_key: request.idempotency_key,
             created_by: request.by,
             ..again(origin)
@@ -198,6 +201,7 @@ fn again(origin: &ExecutionOrigin) -> Trigger {
         replay_of: Some(origin.id),
         from_node_id: None,
         presets: Presets::new(),
+        mocks: origin.mocks,
         run_at: None,
         expires_in_ms: None,
         debounce: None,

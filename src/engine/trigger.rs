@@ -71,6 +71,8 @@ pub struct Trigger {
     pub from_node_id: Option<String>,
     /// Results that nodes take instead of running.
     pub presets: Presets,
+    /// Whether nodes with a mock take that instead of running.
+    pub mocks: bool,
     /// Not before this instant.
     pub run_at: Option<Instant>,
     /// Not at all if it has not begun this long after it could, in milliseconds.
@@ -202,6 +204,7 @@ impl Engine {
             replay_of: trigger.replay_of,
             from_node_id: trigger.from_node_id,
             presets: trigger.presets,
+            mocks: trigger.mocks,
             run_at,
             expires_at: trigger.expires_in_ms.map(|ms| run_at.unwrap_or(now).plus_ms(ms)),
             debounce_key: trigger.debounce.map(|debounce| debounce.key),
@@ -403,6 +406,7 @@ impl Engine {
             replay_of: None,
             from_node_id: None,
             presets: Presets::new(),
+            mocks: parent.mocks,
             run_at: None,
             expires_at: None,
             debounce_key: None,

@@ -48,8 +48,13 @@ impl JsonTemplate {
     /// The paths of the scope that the strings read, as far as they stand in the source.
     pub fn paths(&self) -> Vec<Vec<PathSegment<'_>>> {
         let mut paths = Vec::new();
-        self.piece.collect_paths(&mut paths);
+        self.piece.each_text("", &mut |_, template| paths.extend(template.paths()));
         paths
+    }
+
+    /// Every template in it, with the JSON pointer where it stands.
+    pub fn each_text<'p>(&'p self, visit: &mut impl FnMut(&str, &'p Template)) {
+        self.piece.each_text("", visit);
     }
 }
 
@@ -122,12 +127,20 @@ impl Piece {
         }
     }
 
-    fn collect_paths<'p>(&'p self, paths: &mut Vec<Vec<PathSegment<'p>>>) {
+    fn each_text<'p>(&'p self, at: &str, visit: &mut impl FnMut(&str, &'p Template)) {
         match self {
             Self::Literal(_) => {}
-            Self::Text(template) => paths.extend(template.paths()),
-            Self::List(pieces) => pieces.iter().for_each(|piece| piece.collect_paths(paths)),
-            Self::Map(pieces) => pieces.iter().for_each(|(_, piece)| piece.collect_paths(paths)),
+            Self::Text(template) => visit(at, template),
+            Self::List(pieces) => {
+                for (index, piece) in pieces.iter().enumerate() {
+                    piece.each_text(&format!("{at}/{index}"), visit);
+                }
+            }
+            Self::Map(pieces) => {
+                for (key, piece) in pieces {
+                    piece.each_text(&format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), visit);
+                }
+            }
         }
     }
 

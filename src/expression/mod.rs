@@ -82,6 +82,11 @@ impl Expression {
     pub fn paths(&self) -> impl Iterator<Item = Vec<PathSegment<'_>>> {
         self.program.paths()
     }
+
+    /// The same, and those of `a - b` where `a-b` is a path that may not exist: everything that evaluating could read.
+    pub fn all_paths(&self) -> impl Iterator<Item = Vec<PathSegment<'_>>> {
+        self.program.all_paths()
+    }
 }
 
 /// Steps and bytes for several evaluations together: those of one rendering.

@@ -20,6 +20,8 @@ pub(super) struct Program {
     /// What the grammar reads; missing only if it cannot read a plain path at all.
     expr: Option<Expr>,
     paths: Vec<Path>,
+    /// The paths of the other reading, where the source is a plain path: it may have a value where the path has none.
+    other_paths: Vec<Path>,
     /// Size of the syntax tree.
     pub(super) nodes: usize,
 }
@@ -43,11 +45,12 @@ impl Program {
             (Err(_), Some(_)) => (None, Vec::new(), 1),
             (Err(error), None) => return Err(error),
         };
+        let mut other_paths = Vec::new();
         if let Some(path) = &plain {
             // The reading as a subtraction is a fallback; what the author names is the path.
-            paths = vec![path.clone()];
+            other_paths = std::mem::replace(&mut paths, vec![path.clone()]);
         }
-        Ok(Self { source: trimmed.into(), plain, expr, paths, nodes })
+        Ok(Self { source: trimmed.into(), plain, expr, paths, other_paths, nodes })
     }
 
     pub(super) fn source(&self) -> &str {
@@ -56,6 +59,12 @@ impl Program {
 
     pub(super) fn paths(&self) -> impl Iterator<Item = Vec<PathSegment<'_>>> {
         self.paths.iter().map(|path| path.iter().map(super::path::Segment::as_public).collect())
+    }
+
+    /// The paths, and those of a reading that only counts where the first has no value.
+    pub(super) fn all_paths(&self) -> impl Iterator<Item = Vec<PathSegment<'_>>> {
+        let all = self.paths.iter().chain(&self.other_paths);
+        all.map(|path| path.iter().map(super::path::Segment::as_public).collect())
     }
 
     /// The value, and the number of its levels.

@@ -80,6 +80,17 @@ impl Template {
             .flatten()
     }
 
+    /// Everything that rendering could read: see [`super::Expression::all_paths`].
+    pub fn all_paths(&self) -> impl Iterator<Item = Vec<PathSegment<'_>>> {
+        self.parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Literal(_) => None,
+                Part::Expression(program) => Some(program.all_paths()),
+            })
+            .flatten()
+    }
+
     /// Size of the syntax trees, and at least one.
     pub(super) fn nodes(&self) -> usize {
         let nodes = |part: &Part| match part {

@@ -49,7 +49,7 @@ pub struct AuditQuery {
 /// List the audit log
 ///
 /// Admins and higher. Who did what of consequence, newest first: decisions, cancels, and changes of the workspace, its members,
-/// keys, pods and workflows. Each record is written together with what it tells of.
+/// keys, secrets, pods and workflows. Each record is written together with what it tells of.
 #[utoipa::path(
     get, path = "/workspaces/{workspaceId}/audit", tag = "workspaces", params(AuditQuery),
     responses((status = 200, description = "The records", body = Vec<AuditRecord>)),

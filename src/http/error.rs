@@ -152,6 +152,8 @@ codes! {
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Temporarily unavailable";
     /// The server keeps no artifacts, or the place where it keeps them does not answer.
     ArtifactsUnavailable = "artifacts_unavailable", SERVICE_UNAVAILABLE, "Artifacts unavailable";
+    /// The server has no key to seal secrets with; the message names the setting.
+    SecretsUnavailable = "secrets_unavailable", SERVICE_UNAVAILABLE, "Secrets unavailable";
     /// The server failed; its log has the reason under the request's id.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }

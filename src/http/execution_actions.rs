@@ -255,6 +255,9 @@ pub struct ReplayExecution {
     /// Whether approvals and questions that run again ask again, or take over their old answers.
     #[serde(default)]
     decisions: OldDecisions,
+    /// Nodes that run again and have a `mock` take that; as in the original, if missing.
+    #[serde(default)]
+    mocks: Option<bool>,
     /// Only plan; nothing is started.
     #[serde(default)]
     dry_run: bool,
@@ -305,6 +308,7 @@ async fn replay_execution(
         },
         nodes: body.nodes,
         decisions: body.decisions,
+        mocks: body.mocks,
         dry_run: body.dry_run,
         idempotency_key: key.key().map(str::to_owned),
         by: pod.principal().id.clone(),

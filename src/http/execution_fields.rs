@@ -43,10 +43,15 @@ const FAILURES: Names = &[
     ("child_failed", &["child_failed"]),
     ("task_failed", &["task_failed"]),
     ("worker_lost", &["worker_lost"]),
+    ("model_failed", &["model_failed"]),
+    ("mcp_failed", &["mcp_failed"]),
+    ("code_failed", &["code_failed"]),
     ("item_failed", &["item_failed"]),
     ("limit_exceeded", &["limit_exceeded"]),
     ("concurrency_limit", &["concurrency_limit"]),
     ("workflow_unavailable", &["workflow_unavailable"]),
+    ("secret_missing", &["secret_missing"]),
+    ("secret_unreadable", &["secret_unreadable"]),
     ("internal", &["internal"]),
 ];
 

@@ -192,6 +192,7 @@ fn describe(e: &NodeUpdateEvent) -> (LogLevel, String) {
             (LogLevel::Warn, format!("attempt {} failed{}{at}", e.attempt, because()))
         }
         NodeStatus::Completed if e.reused => (LogLevel::Info, "result taken over".to_owned()),
+        NodeStatus::Completed if e.mocked => (LogLevel::Info, "result mocked".to_owned()),
         NodeStatus::Completed if e.pinned => (LogLevel::Info, "result given".to_owned()),
         NodeStatus::Completed => (LogLevel::Info, "completed".to_owned()),
         NodeStatus::Failed => (LogLevel::Error, format!("failed{}", because())),

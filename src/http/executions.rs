@@ -85,6 +85,9 @@ pub struct CreateExecution {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 255)]
     subject: Option<String>,
+    /// Nodes with a `mock` take that instead of running, and so do those of its children.
+    #[serde(default)]
+    mocks: bool,
 }
 
 /// The largest input, in bytes of JSON.
@@ -147,6 +150,7 @@ async fn create_execution(
         replay_of: None,
         from_node_id: None,
         presets: std::collections::BTreeMap::new(),
+        mocks: body.mocks,
         run_at: body.run_at,
         expires_in_ms: body.expires_in_ms,
         debounce: body.debounce,

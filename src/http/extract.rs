@@ -168,6 +168,9 @@ path_params! {
     InviteId, "inviteId", "invite";
     UserId, "userId", "member";
     GroupName, "groupName", "group";
+    CollectionName, "collectionName", "collection";
+    DocumentKey, "documentKey", "document";
+    SecretName, "secretName", "secret";
     InviteToken, "token", "invite";
     LinkToken, "token", "link";
     VersionNumber, "version", "workflow version";
@@ -183,6 +186,39 @@ pub struct UserId(pub String);
 pub struct GroupName(pub String);
 
 impl FromStr for GroupName {
+    type Err = Nul;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        without_nul(text).map(Self)
+    }
+}
+
+/// A collection's name in the path.
+#[derive(Debug)]
+pub struct CollectionName(pub String);
+
+impl FromStr for CollectionName {
+    type Err = Nul;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        without_nul(text).map(Self)
+    }
+}
+
+/// A document's key in the path.
+#[derive(Debug)]
+pub struct DocumentKey(pub String);
+
+impl FromStr for DocumentKey {
+    type Err = Nul;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        without_nul(text).map(Self)
+    }
+}
+
+/// A secret's name in the path.
+#[derive(Debug)]
+pub struct SecretName(pub String);
+
+impl FromStr for SecretName {
     type Err = Nul;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         without_nul(text).map(Self)

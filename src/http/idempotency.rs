@@ -87,25 +87,57 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Stop> {
         let state = AppState::from_ref(state);
-        let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller.ok_or_else(|| Problem::internal("a body was read before the caller was known"))?;
-        let key = key(request.headers())?;
-        let (parts, bytes) = extract::read_body(request).await?;
-        let key = key.map(|key| KeyedRequest {
-            scope: caller.scope(),
-            key,
-            digest: digest(parts.method.as_str(), super::original_uri(&parts), &caller.principal.id, &bytes),
-            for_ever: false,
-        });
-        let key = ReplyKey { request: key, caller: caller.principal.id, clock: state.clock.clone() };
-        if let Some(request) = &key.request {
-            let stored = state.store.idempotent_reply(&request.scope, &request.key, state.clock.now()).await;
-            if let Some(stored) = stored.map_err(Problem::from)? {
-                return Err(Stop::Repeated(key.repeated(stored)?));
-            }
-        }
-        Ok(Self { body: extract::parse_json(&parts.headers, &bytes)?, key })
+        let (body, key) = read(request, &state, Some).await?;
+        Ok(Self { body, key })
     }
+}
+
+/// The same for a body that holds a secret: of one that is easy to guess, the digest of the request would say what it is, so it
+/// is made with a key that is not in the database. Without such a key the reply is not kept.
+pub struct IdempotentSecret<T> {
+    /// The body.
+    pub body: T,
+    /// Where the reply is kept.
+    pub key: ReplyKey,
+}
+
+impl<T, S> FromRequest<S> for IdempotentSecret<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+    AppState: FromRef<S>,
+{
+    type Rejection = Stop;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Stop> {
+        let state = AppState::from_ref(state);
+        let (body, key) = read(request, &state, |digest| state.engine.keyring().blind(&digest)).await?;
+        Ok(Self { body, key })
+    }
+}
+
+/// Reads a body and looks for a stored reply; `kept` makes what is kept of the request's digest.
+async fn read<T: DeserializeOwned>(
+    request: Request,
+    state: &AppState,
+    kept: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>,
+) -> Result<(T, ReplyKey), Stop> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    let caller = caller.ok_or_else(|| Problem::internal("a body was read before the caller was known"))?;
+    let key = key(request.headers())?;
+    let (parts, bytes) = extract::read_body(request).await?;
+    let key = key.and_then(|key| {
+        let digest = digest(parts.method.as_str(), super::original_uri(&parts), &caller.principal.id, &bytes);
+        Some(KeyedRequest { scope: caller.scope(), key, digest: kept(digest)?, for_ever: false })
+    });
+    let key = ReplyKey { request: key, caller: caller.principal.id, clock: state.clock.clone() };
+    if let Some(request) = &key.request {
+        let stored = state.store.idempotent_reply(&request.scope, &request.key, state.clock.now()).await;
+        if let Some(stored) = stored.map_err(Problem::from)? {
+            return Err(Stop::Repeated(key.repeated(stored)?));
+        }
+    }
+    Ok((extract::parse_json(&parts.headers, &bytes)?, key))
 }
 
 /// Under which key a reply is kept, if the request named one.

@@ -8,6 +8,7 @@
 pub mod auth;
 pub mod content;
 pub mod docs;
+mod documents;
 pub mod error;
 pub mod event_schema;
 pub mod extract;
@@ -44,12 +45,14 @@ mod feeds;
 mod groups;
 mod invites;
 mod members;
+mod node_tests;
 mod node_types;
 mod notifications;
 mod pods;
 mod receipts;
 pub(crate) mod respond;
 mod schedules;
+mod secrets;
 mod session;
 mod stream_tokens;
 mod subject_reprocess;
@@ -101,12 +104,14 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(groups::routes())
         .merge(invites::routes())
         .merge(api_keys::routes())
+        .merge(secrets::routes())
         .merge(pods::routes())
         .merge(workflows::routes())
         .merge(workflow_versions::routes())
         .merge(schedules::routes())
         .merge(events::routes())
         .merge(subjects::routes())
+        .merge(documents::routes())
         .merge(subject_reprocess::routes())
         .merge(webhooks::routes())
         .merge(webhook_deliveries::routes())
@@ -128,6 +133,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(receipts::routes())
         .merge(audit::routes())
         .merge(feeds::routes())
+        .merge(node_tests::routes())
         .merge(node_types::routes())
 }
 

@@ -37,6 +37,7 @@ const SIGNS_IN: [&str; 2] = ["create_session", "delete_session"];
 /// Operations that store nothing, so that there is no reply to repeat, or that say it in their own way.
 const NOTHING_STORED: &[&str] = &[
     "validate_workflow",
+    "test_node",
     "create_session",
     "create_stream_token",
     "create_artifact_url",
@@ -57,6 +58,7 @@ const TAGS: &[(&str, &str)] = &[
     ("members", "People in a workspace, their roles, and how new ones come in."),
     ("api-keys", "Keys for programs, each for one workspace with one role."),
     ("pods", "Folders of workflows and executions."),
+    ("secrets", "Values that workflows use and nobody reads back."),
     ("workflows", "Node graphs and their versions."),
     ("executions", "Runs of workflows."),
     ("tasks", "Work for workers: leased, reported on, done."),
@@ -64,6 +66,10 @@ const TAGS: &[(&str, &str)] = &[
     ("artifacts", "Files that workers produce, and links to them."),
     ("events", "What has happened outside, and starts the workflows that subscribe to it."),
     ("subjects", "What executions are about: documents, orders, and what is known of them."),
+    (
+        "documents",
+        "What workflows look things up in, and what they remember: values in collections, with full-text search.",
+    ),
     ("schedules", "Workflows started by the clock, and the ledger of what became of each slot."),
     ("webhooks", "Workflows started by other programs, and the ledger of what became of each delivery."),
     ("suspensions", "Approvals and questions that wait for people."),
@@ -92,7 +98,14 @@ const PATH_PARAMETERS: &[(&str, Option<KnownFormat>, &str)] = &[
     ("apiKeyId", Some(KnownFormat::Uuid), "The API key"),
     ("inviteId", Some(KnownFormat::Uuid), "The invite"),
     ("userId", None, "The user, as the `sub` of their tokens says"),
+    ("secretName", None, "The secret's name: letters, digits and `_`, not beginning with a digit"),
     ("groupName", None, "The group's name: `a` to `z`, digits and single hyphens inside"),
+    (
+        "collectionName",
+        None,
+        "The collection's name: up to 200 letters, digits and `_.:/@~+=-`, with `/` written as `%2F`",
+    ),
+    ("documentKey", None, "The document's key: up to 200 letters, digits and `_.:/@~+=-`, with `/` written as `%2F`"),
     ("token", None, "The secret token"),
     ("version", None, "The version's number"),
 ];

@@ -32,6 +32,7 @@ use crate::{
             signature::{SECRET_PREFIX, standard_key},
         },
     },
+    engine::Engine,
     store::{
         Page, Store, StoreError,
         catalogue::{Change, WEBHOOK_CHANGED},
@@ -206,6 +207,7 @@ async fn create_webhook(
     State(store): State<Arc<dyn Store>>,
     State(clock): State<Clock>,
     State(config): State<Arc<Config>>,
+    State(engine): State<Engine>,
     Idempotent { body, key }: Idempotent<CreateWebhook>,
 ) -> Result<Reply, Problem> {
     let secret = match (body.verification, body.secret) {
@@ -237,7 +239,7 @@ async fn create_webhook(
     let location = format!("/v1/workspaces/{}/pods/{}/webhooks/{id}", pod.workspace_id(), pod.pod_id());
     let show = |secret| WebhookAndSecret { webhook: webhook.view(&config.public_url(), now), secret };
     let (kept, reply) = (Reply::created(location.clone(), &show(None)), Reply::created(location, &show(secret)));
-    key.change_keeping(&*store, Change::CreateWebhook(Box::new(webhook)), &kept, reply).await
+    key.change_keeping(&*store, Change::CreateWebhook(Box::new(engine.sealed_webhook(webhook))), &kept, reply).await
 }
 
 /// List webhooks
@@ -408,12 +410,14 @@ async fn change<R>(
     revised: impl Fn(&Webhook, Instant) -> Result<(Webhook, Option<String>), Problem>,
 ) -> Result<Reply, Problem> {
     for _ in 0..TRIES {
-        let (before, now) = (state.store.webhook(pod.workspace_id(), id).await?, state.clock.now());
+        let (stored, now) = (state.store.webhook(pod.workspace_id(), id).await?, state.clock.now());
+        // One that does not open stays as it is, so that it can be rotated.
+        let before = state.engine.opened_webhook(stored.clone()).unwrap_or(stored);
         let (mut after, secret) = revised(&before, now)?;
         // The store compares it to notice changes at the same time, so it must move with each.
         after.updated_at = now.max(before.updated_at.plus_ms(1));
         let view = after.view(&state.config.public_url(), now);
-        let (webhook, expected_updated_at) = (Box::new(after), before.updated_at);
+        let (webhook, expected_updated_at) = (Box::new(state.engine.sealed_webhook(after)), before.updated_at);
         let kept = Reply::ok(&view);
         let (change, reply) = match secret {
             None => (Change::UpdateWebhook { webhook, expected_updated_at }, kept.clone()),

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::{Access, Admin, Owner, Principal, Viewer},
-    error::Problem,
+    error::{Code, Problem},
     extract::{changed, present},
     idempotency::Idempotent,
     names,
@@ -29,8 +29,12 @@ use crate::{
         workflow::Workspace,
     },
     engine::Engine,
+    outbound::Hosts,
     store::{Store, StoreError, catalogue::Change},
 };
+
+/// How many hosts a workspace may name.
+const MAX_HOSTS: usize = 200;
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -71,6 +75,12 @@ pub struct UpdateWorkspace {
     #[schema(value_type = Option<i64>, required = false, minimum = 1, maximum = 100_000)]
     #[expect(clippy::option_option, reason = "missing, null, and a value are three things")]
     max_running: Option<Option<i64>>,
+    /// The hosts that its nodes and notifications may call: names such as `api.example.org`, addresses, or `*.example.org` for all
+    /// below a name; also after redirects. `null` is any public host, an empty list none.
+    #[serde(default, deserialize_with = "changed")]
+    #[schema(value_type = Option<Vec<String>>, required = false, max_items = 200)]
+    #[expect(clippy::option_option, reason = "missing, null, and a value are three things")]
+    outbound_hosts: Option<Option<Vec<String>>>,
 }
 
 /// Create a workspace
@@ -96,8 +106,8 @@ async fn create_workspace(
     let owner = Member { workspace_id: id, user_id: principal.id, role: Role::Owner, created_at: now };
     let mut attempts = slugs.into_iter().peekable();
     while let Some(slug) = attempts.next() {
-        let max_running = None;
-        let workspace = Workspace { id, name: name.clone(), slug, max_running, created_at: now, updated_at: now };
+        let (name, max_running, outbound_hosts) = (name.clone(), None, None);
+        let workspace = Workspace { id, name, slug, max_running, outbound_hosts, created_at: now, updated_at: now };
         let reply = Reply::created(format!("/v1/workspaces/{id}"), &workspace);
         match key.try_change(&*store, Change::CreateWorkspace(workspace, owner.clone()), reply).await? {
             Err(StoreError::Taken(_)) if attempts.peek().is_some() => {}
@@ -164,11 +174,25 @@ async fn update_workspace(
         check_limit("/maxRunning", limit)?;
         workspace.max_running = limit;
     }
+    if let Some(hosts) = body.outbound_hosts {
+        check_hosts(hosts.as_deref())?;
+        workspace.outbound_hosts = hosts;
+    }
     workspace.updated_at = engine.clock().now();
     let (id, reply) = (workspace.id, Reply::ok(&workspace));
     let reply = key.change(&**store, Change::UpdateWorkspace(workspace), reply).await?;
     engine.limits_changed(id);
     Ok(reply)
+}
+
+fn check_hosts(hosts: Option<&[String]>) -> Result<(), Problem> {
+    let hosts = hosts.unwrap_or_default();
+    if hosts.len() > MAX_HOSTS {
+        let message = format!("a workspace names at most {MAX_HOSTS} hosts");
+        return Err(Problem::field(Code::InvalidValue, "/outboundHosts", message));
+    }
+    let refused = |(index, message)| Problem::field(Code::InvalidValue, format!("/outboundHosts/{index}"), message);
+    Hosts::new(hosts).map(drop).map_err(refused)
 }
 
 /// Delete a workspace

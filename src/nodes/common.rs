@@ -93,7 +93,7 @@ fn retry_schema() -> Value {
 }
 
 /// The names of all failure codes.
-fn failure_codes() -> Value {
+pub(super) fn failure_codes() -> Value {
     let schema = serde_json::to_value(FailureCode::schema()).unwrap_or_default();
     // Documented variants are told one by one.
     let listed = schema["oneOf"].as_array().into_iter().flatten().filter_map(|one| one["enum"].as_array()).flatten();

@@ -3,18 +3,21 @@
 //! The JSON Schema of the type has its say about shapes. What reads here takes a member of the wrong shape for missing, so
 //! that each mistake is told once, and all of them in one go.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::{
     domain::{
         definition::Problem,
         failure::{Failure, FailureCode},
+        secret::is_name,
     },
-    expression::{CompileError, EvaluateError, Expression, JsonTemplate, Scope, Template},
+    expression::{CompileError, EvaluateError, Expression, JsonTemplate, PathSegment, Scope, Template},
 };
 
 use super::{
-    Node, Role,
+    Node, Role, registry,
     schema::{self, Schema},
 };
 
@@ -26,6 +29,20 @@ pub(super) struct Config<'d> {
     problems: &'d mut Vec<Problem>,
     /// Whether other nodes name this one as their parent.
     pub(super) has_body: bool,
+    /// The secrets that its fields read.
+    pub(super) secrets: BTreeSet<String>,
+}
+
+/// The name that secrets are read by.
+const SECRETS: &str = "secrets";
+
+/// What an expression may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    /// Everything but secrets: what it gives may end up in an event.
+    Ordinary,
+    /// Secrets by their names, too: the field is marked `x-secret` in the schema.
+    Secrets,
 }
 
 /// What compiling a node's `data` gives.
@@ -92,7 +109,38 @@ impl<'d> Config<'d> {
         path: String,
         problems: &'d mut Vec<Problem>,
     ) -> Self {
-        Self { data, node_id, path, problems, has_body: false }
+        Self { data, node_id, path, problems, has_body: false, secrets: BTreeSet::new() }
+    }
+
+    /// Compiles what stands inside this configuration like one of its own, at a pointer into `data`.
+    pub(super) fn within<T>(
+        &mut self,
+        pointer: &str,
+        data: &Map<String, Value>,
+        compile: impl FnOnce(&mut Config<'_>) -> T,
+    ) -> T {
+        let path = format!("{}{pointer}", self.path);
+        let mut inner = Config::new(data, self.node_id, path, self.problems);
+        let compiled = compile(&mut inner);
+        let read = inner.secrets;
+        self.secrets.extend(read);
+        compiled
+    }
+
+    /// Notes problems that were found by their whole path.
+    pub(super) fn problems(&mut self, found: Vec<Problem>) {
+        let node_id = Some(self.node_id.to_owned());
+        self.problems.extend(found.into_iter().map(|found| Problem { node_id: node_id.clone(), ..found }));
+    }
+
+    /// The pointer of `data` in the definition.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// All members.
+    pub(super) fn members(&self) -> &'d Map<String, Value> {
+        self.data
     }
 
     /// Notes a problem at a pointer into `data`.
@@ -138,7 +186,7 @@ impl<'d> Config<'d> {
         let inner = unwrap_braces(source);
         let offset = inner.as_ptr().addr() - source.as_ptr().addr();
         match Expression::compile(inner) {
-            Ok(expression) => Some(expression),
+            Ok(expression) => self.may_read(pointer, expression.all_paths(), Reads::Ordinary).then_some(expression),
             Err(error) => {
                 let position = error.position + offset;
                 self.compile_error(pointer, CompileError { position, ..error });
@@ -152,10 +200,24 @@ impl<'d> Config<'d> {
         self.template_at(&schema::segment(field), self.text(field)?)
     }
 
+    /// The same in a field that is marked secret.
+    pub(super) fn secret_template(&mut self, field: &str) -> Option<Template> {
+        self.secret_template_at(&schema::segment(field), self.text(field)?)
+    }
+
     /// Compiles a template that stands at a pointer into `data`.
     pub(super) fn template_at(&mut self, pointer: &str, source: &str) -> Option<Template> {
+        self.any_template(pointer, source, Reads::Ordinary)
+    }
+
+    /// The same in a field that is marked secret.
+    pub(super) fn secret_template_at(&mut self, pointer: &str, source: &str) -> Option<Template> {
+        self.any_template(pointer, source, Reads::Secrets)
+    }
+
+    fn any_template(&mut self, pointer: &str, source: &str, reads: Reads) -> Option<Template> {
         match Template::compile(source) {
-            Ok(template) => Some(template),
+            Ok(template) => self.may_read(pointer, template.all_paths(), reads).then_some(template),
             Err(error) => {
                 self.compile_error(pointer, error);
                 None
@@ -168,15 +230,57 @@ impl<'d> Config<'d> {
         self.json_at(&schema::segment(field), self.value(field)?)
     }
 
+    /// The same in a field that is marked secret.
+    pub(super) fn secret_json(&mut self, field: &str) -> Option<JsonTemplate> {
+        self.any_json(&schema::segment(field), self.value(field)?, Reads::Secrets)
+    }
+
     /// Compiles the templates in a value that stands at a pointer into `data`.
     pub(super) fn json_at(&mut self, pointer: &str, value: &Value) -> Option<JsonTemplate> {
-        match JsonTemplate::compile(value) {
-            Ok(template) => Some(template),
+        self.any_json(pointer, value, Reads::Ordinary)
+    }
+
+    fn any_json(&mut self, pointer: &str, value: &Value, reads: Reads) -> Option<JsonTemplate> {
+        let template = match JsonTemplate::compile(value) {
+            Ok(template) => template,
             Err(error) => {
                 self.compile_error(pointer, error);
-                None
+                return None;
             }
+        };
+        let mut may = true;
+        template.each_text(&mut |at, text| {
+            may &= self.may_read(&format!("{pointer}{at}"), text.all_paths(), reads);
+        });
+        may.then_some(template)
+    }
+
+    /// Whether an expression may read these paths; notes the secrets that it reads, or the problem.
+    fn may_read<'p>(&mut self, pointer: &str, paths: impl Iterator<Item = Vec<PathSegment<'p>>>, reads: Reads) -> bool {
+        for path in paths {
+            if path.first() != Some(&PathSegment::Key(SECRETS)) {
+                continue;
+            }
+            let message = match (reads, path.as_slice()) {
+                (Reads::Ordinary, _) => no_secrets_here(),
+                (Reads::Secrets, [_, PathSegment::Key(name)]) if is_name(name) => {
+                    self.secrets.insert((*name).to_owned());
+                    continue;
+                }
+                (Reads::Secrets, [_]) => {
+                    "`secrets` is read as a whole or by a name that is computed; write `secrets.` and the name"
+                        .to_owned()
+                }
+                (Reads::Secrets, [_, PathSegment::Key(_) | PathSegment::Index(_)]) => {
+                    "the name of a secret has up to 64 letters, digits and `_`, and does not begin with a digit"
+                        .to_owned()
+                }
+                (Reads::Secrets, _) => "a secret is a text: nothing can stand after its name".to_owned(),
+            };
+            self.problem(pointer, message);
+            return false;
         }
+        true
     }
 
     /// A value that is written as a template, as a bare expression, or out.
@@ -218,6 +322,16 @@ impl Source {
             Self::Template(template) => template.render(scope),
         }
     }
+}
+
+/// Whether one of these paths is that of secrets.
+pub(super) fn reads_secrets<'p>(mut paths: impl Iterator<Item = Vec<PathSegment<'p>>>) -> bool {
+    paths.any(|path| path.first() == Some(&PathSegment::Key(SECRETS)))
+}
+
+/// Why a field may not read secrets, and which may.
+pub(super) fn no_secrets_here() -> String {
+    format!("`secrets` can't be read here, only in fields that are marked secret: {}", registry::secret_fields())
 }
 
 /// The failure of an expression or template, naming the field it stands in.

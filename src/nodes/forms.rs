@@ -112,7 +112,7 @@ impl Asked<'_> {
             }
         }
         let action = match self.kind {
-            SuspensionKind::Approval => self.check_approval(answer, &mut problems),
+            SuspensionKind::Approval | SuspensionKind::ToolApproval => self.check_approval(answer, &mut problems),
             SuspensionKind::AskHuman => {
                 self.check_question(answer, &mut problems);
                 ANSWERED.to_owned()

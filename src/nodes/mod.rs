@@ -1,30 +1,39 @@
-//! Node types, one file each, and their [`registry`]. Knows the domain, expressions and `outbound`, never the store.
+//! Node types, one file each, and their [`registry`]. Knows the domain, expressions and `outbound`. Of the store it knows the
+//! documents alone, through a handle that belongs to one workspace ([`Documents`]).
 //!
 //! A node's configuration is compiled once per workflow version into a [`Node`]. [`Node::start`] is pure and synchronous: it
 //! reads the execution's values through a scope and answers at once what the node did ([`Step::Done`]), or what it must do
 //! outside the process ([`Step::Effect`]). The engine appends `running` and waits for the flush before it starts an effect;
 //! pure nodes need no flush, a crash runs them again to the same result.
 
+mod agent;
 mod approval_gate;
 mod approvers;
 mod ask_human;
 mod callback;
+mod code;
 mod common;
 mod config;
 mod datetime;
+mod documents;
 mod end;
+mod extract;
 mod filter;
 pub mod forms;
 mod guardrails;
 mod http;
 mod if_else;
 mod loops;
+mod mcp;
+mod memory;
 mod merge;
+mod mock;
 mod note;
 mod notify;
 mod parallel;
 mod question;
 pub mod registry;
+mod retriever;
 mod router;
 mod run_if;
 mod schema;
@@ -35,11 +44,13 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod transform;
+mod variables;
 mod wait;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -52,18 +63,22 @@ use crate::{
         event::{DeltaChannel, LogLevel},
         failure::Failure,
         graph::{Graph, NodeIndex},
-        ids::{ExecutionId, WorkflowId},
+        ids::{ExecutionId, WorkflowId, WorkspaceId},
         notification::Target,
         suspension::{Action, OnExpiry, Policy, SuspensionKind, TimelineStep},
     },
     expression::{Scope, Template},
     outbound,
+    sandbox::Sandbox,
 };
 
+pub use documents::Documents;
+pub use mock::Mock;
 pub use run_if::{RunIf, Verdict};
 pub use schema::{MAX_VALUE_DEPTH, check_schema, check_value, fits_depth};
 pub use start::check_input;
 pub use subscriptions::{CompiledSubscription, Unclear};
+pub use variables::Variables;
 
 /// A workflow version, compiled: the graph and for each of its nodes what it does.
 pub struct CompiledWorkflow {
@@ -81,6 +96,8 @@ pub struct CompiledWorkflow {
     pub concurrency: Option<CompiledConcurrency>,
     /// What becomes of triggers with the same dedupe key.
     pub dedupe: Dedupe,
+    /// What expressions read as `variables`.
+    pub variables: Variables,
 }
 
 /// `settings.concurrency`, compiled.
@@ -107,6 +124,10 @@ pub struct CompiledNode {
     pub common: Common,
     /// The condition in front of it.
     pub run_if: Option<RunIf>,
+    /// The names of the secrets that it reads.
+    pub secrets: Vec<String>,
+    /// Its result in executions with mocks.
+    pub mock: Option<Mock>,
 }
 
 /// What the engine must know of a node's type.
@@ -126,6 +147,9 @@ pub enum Role {
         /// What the failure of an iteration does.
         on_item_error: OnItemError,
     },
+    /// A run in several parts. Between them it is what its journal says: it starts again after each of its effects that asks for
+    /// it, after an answer, and after the end of a child or task.
+    Stepwise,
     /// Work for a worker.
     Task {
         /// How many leases may run out before the node fails.
@@ -227,6 +251,26 @@ pub struct NodeContext<'a> {
     pub incoming: &'a [(&'a str, Arc<Value>)],
     /// Identifies the work across attempts: `<executionId>/<address>`.
     pub idempotency_key: String,
+    /// Which attempt it is, from 1.
+    pub attempt: i64,
+    /// What the run has done so far, where it is one in several parts.
+    pub journal: &'a [Entry],
+}
+
+/// One thing that a run in several parts has done, or that has come of what it waited for. Its log tells them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What it is: the kind that its effect reported, or one of those below.
+    pub kind: String,
+    /// More about it.
+    pub detail: Arc<Value>,
+}
+
+impl Entry {
+    /// An answer: `{suspensionId, context, decision}`.
+    pub const ANSWER: &str = "answer";
+    /// The end of a child: `{executionId, output}` or `{executionId, error}`.
+    pub const CHILD: &str = "child";
 }
 
 /// What starting a node gave.
@@ -267,6 +311,8 @@ pub enum Outcome {
     Child(Box<ChildRequest>),
     /// It goes on when a worker has done the task.
     Task(Box<TaskRequest>),
+    /// A part of it is done, and its journal says what: it starts again. Only where it is a run in several parts.
+    Again,
     /// Its body runs once for each of these.
     Iterate(Vec<Value>),
 }
@@ -356,19 +402,34 @@ pub trait Effect: Send + Sync {
 /// What an effect may use.
 #[derive(Clone)]
 pub struct EffectContext {
-    /// The guarded HTTP client.
+    /// The guarded HTTP client, restricted to the hosts that the workspace may call.
     pub outbound: outbound::Client,
+    /// The documents of the workspace.
+    pub documents: Documents,
+    /// What runs scripts.
+    pub sandbox: Sandbox,
     /// Where log lines and deltas go; when the receiver is gone they are dropped.
     pub reports: mpsc::Sender<Report>,
     /// Fires when the attempt is to stop.
     pub cancelled: CancellationToken,
     /// The execution, for correlation.
     pub execution_id: ExecutionId,
+    /// Its workspace.
+    pub workspace_id: WorkspaceId,
 }
 
 /// Something a running effect tells.
 #[derive(Clone, Debug)]
 pub enum Report {
+    /// Something it did; an entry of the journal of a run in several parts.
+    Action {
+        /// In a word.
+        kind: &'static str,
+        /// One line for people.
+        title: String,
+        /// More about it.
+        detail: Value,
+    },
     /// A log line.
     Log {
         /// How much it matters.

@@ -27,16 +27,22 @@ pub(super) fn property(channels: &[&str]) -> Value {
         "Who answers by the link in the message: the id of a member, as a template. Without it whoever holds the link, where \
          the gate lets anybody answer.",
     );
-    let url = text("The address; a template.");
+    let secret = |description: &str| {
+        let mut schema = text(description);
+        schema["x-secret"] = true.into();
+        schema
+    };
+    let url = secret("The address; a template, which may read secrets.");
     let kinds = channels.iter().map(|channel| {
         let (address, mut properties) = match *channel {
             "webhook" => {
-                let secret = text(
-                    "What the request is signed with (Standard Webhooks); a template. `whsec_` and base64, or a text.",
+                let secret = secret(
+                    "What the request is signed with (Standard Webhooks); a template, which may read secrets. `whsec_` and \
+                     base64, or a text.",
                 );
                 ("url", json!({ "url": url, "secret": secret }))
             }
-            "slack" => ("url", json!({ "url": text("The address of an incoming webhook of Slack; a template.") })),
+            "slack" => ("url", json!({ "url": secret("The address of an incoming webhook of Slack; a template, which may read secrets.") })),
             _ => ("to", json!({ "to": text("The address of a mailbox; a template.") })),
         };
         properties["type"] = json!({ "const": channel });
@@ -81,7 +87,13 @@ pub(super) fn compile(config: &mut Config<'_>) -> Vec<NotifyTarget> {
             Some("email") => (Channel::Email, "to"),
             _ => continue,
         };
-        let mut template = |field: &str| config.template_at(&format!("/notify/{index}/{field}"), text(field)?);
+        let mut template = |field: &str| {
+            let (pointer, source) = (format!("/notify/{index}/{field}"), text(field)?);
+            match field {
+                "url" | "secret" => config.secret_template_at(&pointer, source),
+                _ => config.template_at(&pointer, source),
+            }
+        };
         let (to, secret, user) = (template(address), template("secret"), template("user"));
         let Some(to) = to else { continue };
         if let Some(literal) = text(address).filter(|_| to.is_literal())
@@ -117,6 +129,7 @@ impl NotifyTarget {
             to,
             secret: bounded("secret", self.secret.as_ref(), MAX_SECRET_BYTES)?,
             user: bounded("user", self.user.as_ref(), MAX_NAME_BYTES)?,
+            sealed: None,
         })
     }
 }
@@ -163,6 +176,7 @@ mod tests {
             to: to.to_owned(),
             secret: secret.map(str::to_owned),
             user: user.map(str::to_owned),
+            sealed: None,
         };
         assert_eq!(
             question.notify,

@@ -115,7 +115,7 @@ impl Inquiry {
             None
         };
         let on_expiry = Self::on_expiry(config, ports);
-        let who = if kind == SuspensionKind::Approval { "approvers" } else { "assignees" };
+        let who = if kind.is_approval() { "approvers" } else { "assignees" };
         let rules = Rules::compile(config, who);
         let notify = notify::compile(config);
         let inquiry = Self {
@@ -195,7 +195,7 @@ impl Inquiry {
             SuspensionKind::AskHuman | SuspensionKind::Callback => {
                 AnswerInput { answer: Some(default.clone()), ..Default::default() }
             }
-            SuspensionKind::Approval => match approval_default(default) {
+            SuspensionKind::Approval | SuspensionKind::ToolApproval => match approval_default(default) {
                 Ok(answer) => answer,
                 Err(message) => return config.problem("/defaultAnswer", message),
             },
@@ -211,7 +211,7 @@ impl Inquiry {
         };
         for problem in asked.check(&answer).err().unwrap_or_default() {
             // The answer is the default itself, except where an approval's is an object with these members.
-            let inner = if self.kind == SuspensionKind::Approval && default.is_object() {
+            let inner = if self.kind.is_approval() && default.is_object() {
                 problem.path.as_str()
             } else {
                 problem.path.strip_prefix("/data").unwrap_or_default()
@@ -228,7 +228,8 @@ impl Inquiry {
         }
     }
 
-    fn question(&self, context: &NodeContext<'_>) -> Result<Question, Failure> {
+    /// The question, as it is put.
+    pub(super) fn question(&self, context: &NodeContext<'_>) -> Result<Question, Failure> {
         let text = |field: &str, template: &Template, limit: usize| {
             let text = template.render_text(context.scope).map_err(|error| expression_failed(field, &error))?;
             if text.len() > limit { Err(too_long(field, limit)) } else { Ok(text) }

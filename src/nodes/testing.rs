@@ -2,16 +2,28 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::{Common, CompiledNode, CompiledWorkflow, Effect, NodeContext, Outcome, Question, Role, Step, registry};
+use super::{
+    Common, CompiledNode, CompiledWorkflow, Documents, Effect, EffectContext, Entry, NodeContext, Outcome, Question,
+    Report, Role, Step, registry,
+};
 use crate::{
-    clock::Instant,
+    clock::{Clock, Instant},
     domain::{
         definition::{Definition, Problem},
+        document,
         failure::Failure,
+        ids::{ExecutionId, WorkspaceId},
     },
+    outbound::Client,
+    sandbox::{Options, Sandbox},
+    store::{Page, StoreError, documents},
 };
 
 /// The present of the tests: 2027-01-15T08:00:00Z.
@@ -62,6 +74,7 @@ pub(super) struct Bench {
     scope: Map<String, Value>,
     last_output: Value,
     incoming: Vec<(&'static str, Arc<Value>)>,
+    journal: Vec<Entry>,
 }
 
 /// How a node's start ended.
@@ -69,8 +82,8 @@ pub(super) struct Ran(pub(super) Outcome);
 
 impl Bench {
     pub(super) fn new(kind: &str, data: Value) -> Self {
-        let (scope, incoming) = (Map::new(), Vec::new());
-        Self { kind: kind.to_owned(), data, body: false, scope, last_output: Value::Null, incoming }
+        let (scope, incoming, journal) = (Map::new(), Vec::new(), Vec::new());
+        Self { kind: kind.to_owned(), data, body: false, scope, last_output: Value::Null, incoming, journal }
     }
 
     pub(super) fn with(mut self, name: &str, value: Value) -> Self {
@@ -90,6 +103,14 @@ impl Bench {
 
     pub(super) fn with_incoming(mut self, outputs: &[(&'static str, Value)]) -> Self {
         self.incoming = outputs.iter().map(|(id, output)| (*id, Arc::new(output.clone()))).collect();
+        self
+    }
+
+    /// A run in several parts that has done this.
+    pub(super) fn with_journal(mut self, entries: &[(&str, Value)]) -> Self {
+        let entry =
+            |(kind, detail): &(&str, Value)| Entry { kind: (*kind).to_owned(), detail: Arc::new(detail.clone()) };
+        self.journal = entries.iter().map(entry).collect();
         self
     }
 
@@ -122,6 +143,8 @@ impl Bench {
                 last_output: &last_output,
                 incoming: &self.incoming,
                 idempotency_key: "execution/x".to_owned(),
+                attempt: 1,
+                journal: &self.journal,
             })
         })
     }
@@ -163,6 +186,19 @@ impl Ran {
             Outcome::Suspend(question) => *question,
             other => panic!("not suspended: {other:?}"),
         }
+    }
+}
+
+/// What an effect may use in these tests.
+pub(super) fn effect_context(outbound: Client, reports: mpsc::Sender<Report>) -> EffectContext {
+    EffectContext {
+        outbound,
+        documents: no_documents(),
+        sandbox: Sandbox::new(Options { processes: 1, unconfined: false, program: None }),
+        reports,
+        cancelled: CancellationToken::new(),
+        execution_id: ExecutionId(Uuid::nil()),
+        workspace_id: WorkspaceId(Uuid::nil()),
     }
 }
 
@@ -213,4 +249,78 @@ pub(super) fn any_json() -> impl Strategy<Value = Value> {
             proptest::collection::vec((word.clone(), inner), 0..5).prop_map(|members| members.into_iter().collect()),
         ]
     })
+}
+
+/// Documents for effects that have nothing to do with them: each call fails.
+fn no_documents() -> Documents {
+    Documents::new(Arc::new(NoStore), WorkspaceId(uuid::Uuid::nil()), Clock::system())
+}
+
+struct NoStore;
+
+fn refused<T>() -> Result<T, StoreError> {
+    Err(StoreError::Refused("these tests have no documents"))
+}
+
+#[async_trait]
+impl documents::Documents for NoStore {
+    async fn collections(
+        &self,
+        _: WorkspaceId,
+        _: i64,
+        _: Option<&str>,
+    ) -> Result<Page<document::Collection>, StoreError> {
+        refused()
+    }
+
+    async fn document(&self, _: WorkspaceId, _: &str, _: &str, _: Instant) -> Result<document::Document, StoreError> {
+        refused()
+    }
+
+    async fn documents(
+        &self,
+        _: WorkspaceId,
+        _: &str,
+        _: &str,
+        _: Instant,
+        _: i64,
+        _: Option<&str>,
+    ) -> Result<Page<document::Document>, StoreError> {
+        refused()
+    }
+
+    async fn search_documents(
+        &self,
+        _: WorkspaceId,
+        _: &str,
+        _: &document::Search,
+        _: Instant,
+        _: i64,
+    ) -> Result<Vec<document::FoundDocument>, StoreError> {
+        refused()
+    }
+
+    async fn put_document(
+        &self,
+        _: WorkspaceId,
+        _: &document::Document,
+    ) -> Result<(document::Document, bool), StoreError> {
+        refused()
+    }
+
+    async fn append_to_document(
+        &self,
+        _: WorkspaceId,
+        _: &documents::Append,
+    ) -> Result<document::Document, StoreError> {
+        refused()
+    }
+
+    async fn delete_document(&self, _: WorkspaceId, _: &str, _: &str, _: Instant) -> Result<bool, StoreError> {
+        refused()
+    }
+
+    async fn forget_documents(&self, _: Instant, _: i64) -> Result<u64, StoreError> {
+        refused()
+    }
 }

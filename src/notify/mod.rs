@@ -15,11 +15,11 @@ use tokio::task::JoinSet;
 use crate::{
     clock::{Clock, Instant},
     domain::{
-        notification::{Attempt, Channel, Notification, NotificationState, Occasion, Purpose},
+        notification::{Attempt, Channel, Notification, NotificationState, Occasion, Purpose, Target},
         suspension::{Suspension, SuspensionKind},
     },
     engine::Engine,
-    outbound::{self, OutboundError, Request},
+    outbound::{OutboundError, Request},
     store::{Delivery, Store, StoreError},
 };
 
@@ -69,15 +69,14 @@ struct Parts {
     engine: Engine,
     store: Arc<dyn Store>,
     clock: Clock,
-    outbound: outbound::Client,
     mail: Option<Mail>,
     public_url: String,
 }
 
 /// Sends what is due from now on, for as long as the engine runs. `public_url` is where people reach this server.
-pub fn start(engine: &Engine, outbound: outbound::Client, mail: Option<Mail>, public_url: String) {
+pub fn start(engine: &Engine, mail: Option<Mail>, public_url: String) {
     let (store, clock) = (Arc::clone(engine.store()), engine.clock().clone());
-    let sender = Sender(Arc::new(Parts { engine: engine.clone(), store, clock, outbound, mail, public_url }));
+    let sender = Sender(Arc::new(Parts { engine: engine.clone(), store, clock, mail, public_url }));
     engine.beside("notifications", move || sender.clone().run());
 }
 
@@ -184,23 +183,39 @@ impl Sender {
             ("/respond", Purpose::Respond)
         };
         let link = format!("{public_url}{path}/{}", engine.links().token(purpose, notification.link_id));
+        let target = engine.open_target(notification).map_err(|error| Failed {
+            status: None,
+            error: format!("the address can't be opened: {error}"),
+            // Somebody may put the key back.
+            for_good: false,
+        })?;
+        let hidden = hidden_host(&target, &notification.target);
+        let notification = &Notification { target, ..notification.clone() };
         let message = Message { notification, suspension, link: &link };
-        match notification.target.channel {
-            Channel::Webhook => self.post(webhook::request(&message, clock.now())).await,
-            Channel::Slack => self.post(slack::request(&message)).await,
+        let sent = match notification.target.channel {
+            Channel::Webhook => self.post(notification, webhook::request(&message, clock.now())).await,
+            Channel::Slack => self.post(notification, slack::request(&message)).await,
             Channel::Email => match mail {
                 Some(mail) => mail.send(&message).await.map(|()| None),
                 None => Err(Failed::for_good(
                     "this server sends no mail: the operator has to set `smtp-url` and `smtp-from`",
                 )),
             },
-        }
+        };
+        sent.map_err(|failed| match hidden {
+            Some(host) => Failed { error: failed.error.replace(&host, "the host"), ..failed },
+            None => failed,
+        })
     }
 
-    async fn post(&self, mut request: Request) -> Result<Option<u16>, Failed> {
+    async fn post(&self, notification: &Notification, mut request: Request) -> Result<Option<u16>, Failed> {
         // What it says is for the address that somebody wrote down, and for no other.
         request.follow_redirects = false;
-        match self.0.outbound.send(request).await {
+        let outbound = self.0.engine.outbound_of(notification.workspace_id).await.map_err(|error| {
+            tracing::warn!(notification_id = %notification.id, %error, "the hosts that a workspace may call could not be read");
+            Failed { status: None, error: "the workspace's settings could not be read".to_owned(), for_good: false }
+        })?;
+        match outbound.send(request).await {
             Ok(reply) if (200..300).contains(&reply.status) => Ok(Some(reply.status)),
             Ok(reply) => Err(Failed {
                 status: Some(reply.status),
@@ -216,12 +231,21 @@ impl Sender {
             Err(error) => {
                 let for_good = matches!(
                     error,
-                    OutboundError::Refused { .. } | OutboundError::InvalidUrl { .. } | OutboundError::Scheme { .. }
+                    OutboundError::Refused { .. }
+                        | OutboundError::HostRefused { .. }
+                        | OutboundError::InvalidUrl { .. }
+                        | OutboundError::Scheme { .. }
                 );
                 Err(Failed { status: None, error: error.to_string(), for_good })
             }
         }
     }
+}
+
+/// The host of an address, if what is shown of the address leaves it out: a secret may be part of it.
+fn hidden_host(opened: &Target, stored: &Target) -> Option<String> {
+    let host = url::Url::parse(&opened.to).ok()?.host_str()?.to_owned();
+    (stored.sealed.is_some() && !stored.to.contains(&host)).then_some(host)
 }
 
 /// How long to leave a database alone that did not answer.
@@ -247,7 +271,7 @@ impl Message<'_> {
     /// What the link is for.
     fn invitation(&self) -> &'static str {
         match self.suspension.interrupt.kind {
-            SuspensionKind::Approval => "Review and decide",
+            SuspensionKind::Approval | SuspensionKind::ToolApproval => "Review and decide",
             SuspensionKind::AskHuman | SuspensionKind::Callback => "Answer",
         }
     }

@@ -9,7 +9,8 @@ use reqwest::{
 use url::Host;
 
 use super::{
-    Network, OutboundError, address, redirect,
+    Hosts, Network, OutboundError, address, redirect,
+    reply::Reply,
     resolver::{Guard, Lookup, System},
 };
 
@@ -108,6 +109,7 @@ pub struct Response {
 pub struct Client {
     http: reqwest::Client,
     allow: Arc<[Network]>,
+    hosts: Option<Hosts>,
     max_redirects: usize,
     max_body_bytes: usize,
 }
@@ -139,18 +141,51 @@ impl Client {
                 builder().tls_certs_only([]).build()
             })
             .map_err(|e| OutboundError::classify("", e))?;
-        Ok(Self { http, allow, max_redirects: policy.max_redirects, max_body_bytes: policy.max_body_bytes })
+        Ok(Self {
+            http,
+            allow,
+            hosts: None,
+            max_redirects: policy.max_redirects,
+            max_body_bytes: policy.max_body_bytes,
+        })
+    }
+
+    /// The same client, for these hosts alone. It shares its connections with the one it comes from.
+    #[must_use]
+    pub fn restricted(&self, hosts: Hosts) -> Self {
+        Self { hosts: Some(hosts), ..self.clone() }
     }
 
     /// Sends `request`, follows its redirects and reads the whole reply. A status such as 404 or 500 is a reply, not an
     /// error.
     pub async fn send(&self, request: Request) -> Result<Response, OutboundError> {
         let limit = request.timeout;
-        tokio::time::timeout(limit, self.follow(request)).await.unwrap_or(Err(OutboundError::Timeout { limit }))
+        let max_body_bytes = request.max_body_bytes.min(self.max_body_bytes);
+        let exchange = async {
+            let (reply, host) = self.follow(request).await?;
+            read(reply, &host, max_body_bytes).await
+        };
+        tokio::time::timeout(limit, exchange).await.unwrap_or(Err(OutboundError::Timeout { limit }))
     }
 
-    async fn follow(&self, request: Request) -> Result<Response, OutboundError> {
-        let max_body_bytes = request.max_body_bytes.min(self.max_body_bytes);
+    /// Sends `request` and follows its redirects; the reply's body is read as it comes. The request's timeout is for the
+    /// reply's headers, `idle` for each wait after that. The client's own limit on bodies does not apply, the request's does.
+    pub async fn open(&self, request: Request, idle: Duration) -> Result<Reply, OutboundError> {
+        let (limit, max_body_bytes) = (request.timeout, request.max_body_bytes);
+        let followed = tokio::time::timeout(limit, self.follow(request)).await;
+        let (reply, host) = followed.unwrap_or(Err(OutboundError::Timeout { limit }))?;
+        Ok(Reply::new(reply, host, idle, max_body_bytes))
+    }
+
+    /// The client's connections, for a protocol that speaks HTTP by itself: checked for this address, and for it alone. Names
+    /// still go through the guard, and no redirect is followed.
+    pub fn guarded(&self, url: &str) -> Result<reqwest::Client, OutboundError> {
+        let url = Url::parse(url).map_err(|e| OutboundError::InvalidUrl { reason: e.to_string() })?;
+        self.check(&url)?;
+        Ok(self.http.clone())
+    }
+
+    async fn follow(&self, request: Request) -> Result<(reqwest::Response, String), OutboundError> {
         let mut method = parse_method(&request.method)?;
         let mut url = parse_url(&request)?;
         let mut headers = parse_headers(&request.headers)?;
@@ -166,7 +201,7 @@ impl Client {
             let target =
                 if request.follow_redirects { redirect::target(&url, reply.status(), reply.headers())? } else { None };
             let Some(target) = target else {
-                return read(reply, &host, max_body_bytes).await;
+                return Ok((reply, host));
             };
             redirect::rewrite((&url, &target), reply.status(), &mut method, &mut headers, &mut body);
             url = target;
@@ -178,6 +213,11 @@ impl Client {
     fn check(&self, url: &Url) -> Result<String, OutboundError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OutboundError::Scheme { scheme: url.scheme().to_owned() });
+        }
+        if let (Some(hosts), Some(host)) = (&self.hosts, url.host_str())
+            && !hosts.contain(host)
+        {
+            return Err(OutboundError::HostRefused { host: host.to_owned() });
         }
         let address = match url.host() {
             None => return Err(OutboundError::InvalidUrl { reason: "it has no host".to_owned() }),

@@ -41,6 +41,12 @@ pub enum OutboundError {
         /// The kind of address.
         reason: &'static str,
     },
+    /// The workspace has named the hosts that may be called, and this is none of them.
+    #[error("`{host}` is none of the hosts that the workspace may call; its setting `outboundHosts` names them")]
+    HostRefused {
+        /// The host in the URL or in the redirect.
+        host: String,
+    },
     /// The name has no address, or the lookup failed.
     #[error("`{host}` could not be resolved: {reason}")]
     Dns {
@@ -108,6 +114,7 @@ impl OutboundError {
             Self::InvalidMethod { .. } => "invalid_method",
             Self::InvalidHeader { .. } => "invalid_header",
             Self::Refused { .. } => "address_refused",
+            Self::HostRefused { .. } => "host_refused",
             Self::Dns { .. } => "dns_failed",
             Self::Connect { .. } => "connect_failed",
             Self::Tls { .. } => "tls_failed",
@@ -122,6 +129,22 @@ impl OutboundError {
     /// Whether the same request may work later. It says nothing about whether the other side has acted on it already.
     pub fn retryable(&self) -> bool {
         matches!(self, Self::Dns { .. } | Self::Connect { .. } | Self::Timeout { .. } | Self::Protocol { .. })
+    }
+
+    /// What the guard of names has said, where that is behind the error of a client that uses the guarded connections by itself.
+    pub fn of_guard(host: &str, error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut behind = Some(error);
+        while let Some(error) = behind {
+            let host = host.to_owned();
+            match error.downcast_ref() {
+                Some(Resolution::Refused { address, reason }) => {
+                    return Some(Self::Refused { host, address: *address, reason });
+                }
+                Some(Resolution::Failed { reason }) => return Some(Self::Dns { host, reason: reason.clone() }),
+                None => behind = cause(error),
+            }
+        }
+        None
     }
 
     /// From the library's error about a request to `host`.

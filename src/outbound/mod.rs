@@ -8,13 +8,17 @@
 //! 3. The library follows no redirect; the client follows a few by itself, so each target passes the first two guards,
 //!    and credentials stay behind when the origin changes.
 //!
+//! Beside them, a tenant may name the only [`Hosts`] that it wants to be called ([`Client::restricted`]); each hop is held to them.
+//!
 //! Every request is bounded in time, in header and in body size. Proxies named in the environment are not used: a proxy
 //! would do the lookup, past the guard.
 
 mod address;
 mod client;
 mod error;
+mod hosts;
 mod redirect;
+mod reply;
 mod resolver;
 #[cfg(test)]
 mod tests;
@@ -22,3 +26,5 @@ mod tests;
 pub use address::{InvalidNetwork, Network};
 pub use client::{Client, Policy, Request, Response};
 pub use error::OutboundError;
+pub use hosts::Hosts;
+pub use reply::{Reply, retry_after_ms};

@@ -18,7 +18,6 @@ pub mod log;
 pub mod outcome;
 pub mod process;
 pub mod sandbox;
-mod starter;
 mod usage;
 
 use std::{sync::Arc, time::Duration};

@@ -27,9 +27,9 @@ use super::{
     log::{self, Level, Log},
     outcome::{Ended, Exit, StartError},
     sandbox::{Network, SOCKET, Sandbox, TASK, WORK},
-    starter::Starter,
     usage,
 };
+use crate::sandbox::Starter;
 
 /// How long a sandbox may take to stand.
 const START_PATIENCE: Duration = Duration::from_secs(20);

@@ -14,6 +14,7 @@ use crate::{
             WorkspaceId,
         },
         schedule::{Schedule, Slot},
+        secret::SealedSecret,
         subject::Subject,
         webhook::Webhook,
         workflow::{Pod, Workflow, Workspace},
@@ -114,6 +115,10 @@ pub enum Change {
     },
     /// The webhook and its ledger. What it has started stays.
     DeleteWebhook(WorkspaceId, WebhookId),
+    /// A secret, in the place of the one of that name if there is one.
+    PutSecret(Box<SealedSecret>),
+    /// Deletes a secret.
+    DeleteSecret(WorkspaceId, String),
     /// A subject. `Taken("path")`.
     CreateSubject(Box<Subject>),
     /// The whole row as it is afterwards, with its labels. `Taken("path")`; `Refused` with
@@ -126,6 +131,8 @@ pub enum Change {
     },
     /// The subject and its labels. Executions about it stay.
     DeleteSubject(WorkspaceId, SubjectId),
+    /// A collection and its documents, by its name.
+    DeleteCollection(WorkspaceId, String),
 }
 
 impl Change {
@@ -136,7 +143,8 @@ impl Change {
                 (workspace.id, "workspace.created", workspace.id.to_string(), json!({ "owner": owner.user_id }))
             }
             Self::UpdateWorkspace(workspace) => {
-                (workspace.id, "workspace.updated", workspace.id.to_string(), json!({ "name": workspace.name }))
+                let detail = json!({ "name": workspace.name, "outboundHosts": workspace.outbound_hosts });
+                (workspace.id, "workspace.updated", workspace.id.to_string(), detail)
             }
             Self::DeleteWorkspace(_) | Self::TouchApiKey(..) => return None,
             Self::PutMember(member) => {
@@ -200,6 +208,8 @@ impl Change {
                 (webhook.workspace_id, "webhook.secret_rotated", webhook.id.to_string(), detail)
             }
             Self::DeleteWebhook(workspace, id) => (*workspace, "webhook.deleted", id.to_string(), json!({})),
+            Self::PutSecret(secret) => (secret.workspace_id, "secret.set", secret.secret.name.clone(), json!({})),
+            Self::DeleteSecret(workspace, name) => (*workspace, "secret.deleted", name.clone(), json!({})),
             Self::CreateSubject(subject) => {
                 (subject.workspace_id, "subject.created", subject.id.to_string(), told_of_subject(subject))
             }
@@ -207,6 +217,7 @@ impl Change {
                 (subject.workspace_id, "subject.updated", subject.id.to_string(), told_of_subject(subject))
             }
             Self::DeleteSubject(workspace, id) => (*workspace, "subject.deleted", id.to_string(), json!({})),
+            Self::DeleteCollection(workspace, name) => (*workspace, "collection.deleted", name.clone(), json!({})),
         };
         let Author { id, at } = author.clone();
         let detail = detail.as_object().cloned().unwrap_or_default();

@@ -1,9 +1,10 @@
 //! What is kept, behind one object-safe trait; nothing above it is generic over a database.
 //!
-//! [`commit`] holds what the engine writes: the events of one execution together with every row that is a projection of
-//! them, in one piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds
-//! what settles a slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need, [`artifacts`] what is known of files,
-//! [`standings`] what is shown beside the rows, [`subjects`] what executions are about. [`sql`] is the one implementation, over a small backend for each database.
+//! [`commit`] holds what the engine writes: the events of one execution with every row that is a projection of them, in one
+//! piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds what settles a
+//! slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need, [`artifacts`] what is known of files, [`standings`] what is
+//! shown beside the rows, [`subjects`] what executions are about, [`documents`] what workflows find and remember, [`secrets`]
+//! what nobody reads back. [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
@@ -13,9 +14,11 @@ pub mod bulk;
 pub mod catalogue;
 mod columns;
 pub mod commit;
+pub mod documents;
 mod filters;
 mod rows;
 pub mod schedules;
+pub mod secrets;
 pub mod sql;
 pub mod standings;
 pub mod subjects;
@@ -101,6 +104,8 @@ pub trait Store:
     + artifacts::Artifacts
     + standings::Standings
     + subjects::Subjects
+    + documents::Documents
+    + secrets::Secrets
     + Send
     + Sync
     + 'static
@@ -110,8 +115,7 @@ pub trait Store:
     /// Writes a batch in one transaction and answers for each member: `results[i]` belongs to `batch[i]`.
     ///
     /// A member whose expected position or driver no longer holds, or whose idempotency key was used, fails alone; the others
-    /// are durable when this returns. No two members may be of the same execution. `Err` means that nothing is known to be
-    /// written.
+    /// are durable when this returns. No two members may be of one execution. `Err`: nothing is known to be written.
     async fn commit(&self, batch: &[Commit]) -> Result<Vec<Result<(), CommitError>>, StoreError>;
 
     /// Takes up to `limit` executions off the queue for `instance` (priority and age) and names it their driver.

@@ -237,6 +237,7 @@ async fn create_one(
         context: Value::Object(context),
         subject: Some(subject.id.to_string()),
         priority: origin.as_ref().map(|origin| origin.priority),
+        mocks: origin.as_ref().is_some_and(|origin| origin.mocks),
         dedupe_key: None,
         concurrency_key: origin.and_then(|origin| origin.concurrency_key),
         idempotency_key: wanted.door.as_ref().map(|door| door.key.clone()),

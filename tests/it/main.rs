@@ -14,5 +14,7 @@ mod http;
 mod races;
 #[cfg(target_os = "linux")]
 mod runner;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod store;
 mod support;

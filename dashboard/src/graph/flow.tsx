@@ -1,5 +1,5 @@
 /** The graph of a definition to look at, with how its nodes stand while an execution runs. */
-import "@xyflow/react/dist/base.css";
+import "./chrome.css";
 
 import type { Definition } from "@sluicegate/sdk";
 import {

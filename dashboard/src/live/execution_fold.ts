@@ -42,6 +42,8 @@ export interface NodeRun {
   readonly spans: readonly Span[];
   readonly text: string;
   readonly reasoning: string;
+  /** The calls of tools, as they are written. */
+  readonly tool: string;
   readonly progress: { readonly at: number; readonly of: number | undefined; readonly note: string } | undefined;
   readonly task: EventOf<"task_update"> | undefined;
   /** The position of the event that changed it last. */
@@ -286,6 +288,7 @@ function updated(old: NodeRun | undefined, event: EventOf<"node_update">): NodeR
     // What a new attempt writes is its own.
     text: old?.attempt === attempt ? old.text : "",
     reasoning: old?.attempt === attempt ? old.reasoning : "",
+    tool: old?.attempt === attempt ? old.tool : "",
     progress: old?.attempt === attempt ? old.progress : undefined,
     task: old?.task,
     seq: event.seq,
@@ -317,6 +320,7 @@ function fromState(node: Schemas["NodeState"], seq: number, old: NodeRun | undef
     spans: old?.spans.length ? old.spans : spansOf(node),
     text: old?.text ?? "",
     reasoning: old?.reasoning ?? "",
+    tool: old?.tool ?? "",
     progress: old?.progress,
     task: old?.task,
     seq,

@@ -41,7 +41,9 @@ impl Answers {
             return Some(input);
         }
         Some(match asked.kind {
-            SuspensionKind::Approval => AnswerInput { action: Some(text.clone()), ..AnswerInput::default() },
+            SuspensionKind::Approval | SuspensionKind::ToolApproval => {
+                AnswerInput { action: Some(text.clone()), ..AnswerInput::default() }
+            }
             _ => AnswerInput { answer: Some(Value::String(text.clone())), ..AnswerInput::default() },
         })
     }
@@ -52,11 +54,13 @@ pub fn example(asked: &Interrupt) -> String {
     let node = &asked.node_id;
     match (asked.kind, &asked.form) {
         (SuspensionKind::Callback, _) => format!("'{node}={{...}}'"),
-        (SuspensionKind::Approval, None) => {
+        (SuspensionKind::Approval | SuspensionKind::ToolApproval, None) => {
             let action = asked.actions.first().map_or("approved", |action| action.id.as_str());
             format!("{node}={action}")
         }
-        (SuspensionKind::Approval, Some(_)) => format!("'{node}={{\"approved\":true,\"data\":{{...}}}}'"),
+        (SuspensionKind::Approval | SuspensionKind::ToolApproval, Some(_)) => {
+            format!("'{node}={{\"approved\":true,\"data\":{{...}}}}'")
+        }
         (SuspensionKind::AskHuman, Some(_)) => format!("'{node}={{\"data\":{{...}}}}'"),
         (SuspensionKind::AskHuman, None) => match asked.choices.first() {
             Some(choice) => format!("'{node}={choice}'"),

@@ -64,7 +64,7 @@ pub async fn ask(keyboard: &Keyboard, asked: &Interrupt) -> io::Result<Option<An
     if asked.kind == SuspensionKind::Callback {
         return ask_callback(keyboard, asked).await;
     }
-    if asked.kind == SuspensionKind::Approval {
+    if asked.kind.is_approval() {
         let Some(action) = ask_action(keyboard, asked).await? else { return Ok(None) };
         filled.put("action", vec![action]);
     }

@@ -28,7 +28,7 @@ pub struct NodeActionEvent {
     pub path: Option<String>,
     /// The attempt that did it.
     pub attempt: i64,
-    /// What kind of action: `action`, `screenshot`, `thought`, or the worker's own word.
+    /// What kind of action: `action`, `screenshot`, `thought`, or the worker's own word. Of an agent: `model`, `tool`, `child`.
     pub kind: String,
     /// One line for people.
     pub title: String,

@@ -6,16 +6,18 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Address, Command, Driver, EffectContext, Failure, FailureCode, Outcome, Report};
-use crate::domain::event::DeltaChannel;
+use crate::{domain::event::DeltaChannel, engine::machine::Action};
 
 /// How long deltas and log lines are gathered.
-const COALESCE: Duration = Duration::from_millis(50);
+///
+/// A piece of text is with its readers within this, a flush and the way there: 50 ms is what feels immediate.
+const COALESCE: Duration = Duration::from_millis(20);
 /// How much of one delta is gathered.
 const DELTA_BYTES: usize = 4 << 10;
 
 impl Driver {
     pub(super) fn start_effects(&mut self) {
-        for (address, attempt, effect) in std::mem::take(&mut self.pending) {
+        for (address, attempt, effect, mut screen) in std::mem::take(&mut self.pending) {
             let is_current = self.machine.state.run(&address).is_some_and(|run| run.attempt == attempt);
             if !is_current || !self.machine.runs_in_process(&address) {
                 continue;
@@ -24,12 +26,7 @@ impl Driver {
             let timeout = self.machine.workflow.node(node).common.timeout_ms;
             let clock = self.engine.0.clock.clone();
             let (reports, mut told) = mpsc::channel(64);
-            let context = EffectContext {
-                outbound: self.engine.0.outbound.clone(),
-                reports,
-                cancelled: CancellationToken::new(),
-                execution_id: self.origin.id,
-            };
+            let (engine, workspace, execution_id) = (self.engine.clone(), self.origin.workspace_id, self.origin.id);
             let report_to = self.report_to.clone();
             let at = address.clone();
             let handle = self.effects.spawn(async move {
@@ -40,15 +37,29 @@ impl Driver {
                         None => std::future::pending().await,
                     }
                 };
-                let mut work = effect.run(context);
-                tokio::pin!(late);
+                let work = async {
+                    let (outbound, documents) = match engine.reach_of(workspace).await {
+                        Ok(reach) => reach,
+                        Err(failure) => return Outcome::Fail(failure),
+                    };
+                    let (sandbox, cancelled) = (engine.0.sandbox.clone(), CancellationToken::new());
+                    let workspace_id = workspace;
+                    let context =
+                        EffectContext { outbound, documents, sandbox, reports, cancelled, execution_id, workspace_id };
+                    effect.run(context).await
+                };
+                tokio::pin!(work, late);
                 let mut open = true;
-                let outcome = loop {
+                let mut outcome = loop {
                     tokio::select! {
                         biased;
                         report = told.recv(), if open => match report {
                             // The driver reads them while it waits; an effect that tells more than is read is slowed down.
-                            Some(report) => _ = report_to.send((at.clone(), attempt, report)).await,
+                            Some(report) => {
+                                if let Some(report) = screen.report(report) {
+                                    _ = report_to.send((at.clone(), attempt, report)).await;
+                                }
+                            }
                             None => open = false,
                         },
                         outcome = &mut work => break outcome,
@@ -59,8 +70,14 @@ impl Driver {
                     }
                 };
                 while let Ok(report) = told.try_recv() {
+                    if let Some(report) = screen.report(report) {
+                        _ = report_to.send((at.clone(), attempt, report)).await;
+                    }
+                }
+                for report in screen.rest() {
                     _ = report_to.send((at.clone(), attempt, report)).await;
                 }
+                screen.outcome(&mut outcome);
                 (at, attempt, outcome)
             });
             self.in_flight.insert(address, (attempt, handle));
@@ -86,6 +103,10 @@ impl Driver {
             self.tell(address, attempt, report);
         }
         match ended {
+            Ok((address, _, Outcome::Again)) => {
+                self.in_flight.remove(&address);
+                self.again.push(address);
+            }
             Ok((address, attempt, outcome)) => {
                 self.in_flight.remove(&address);
                 let new_id = self.engine.0.clock.new_id();
@@ -116,10 +137,15 @@ impl Driver {
             tokio::select! {
                 () = &mut full => break,
                 Some(report) = self.reports.recv() => {
+                    let is_entry = matches!(report.2, Report::Action { .. });
                     if let Report::Delta { text, .. } = &report.2 {
                         bytes += text.len();
                     }
                     gathered.push(report);
+                    // What must not be done twice is written down at once.
+                    if is_entry {
+                        break;
+                    }
                 }
                 // The end of an effect need not wait for the moment to pass.
                 () = std::future::ready(()), if self.effects.is_empty() => break,
@@ -147,6 +173,10 @@ impl Driver {
         self.say(match report {
             Report::Log { level, message, data } => Command::Log { address, attempt, level, message, data },
             Report::Delta { channel, text } => Command::Delta { address, attempt, channel, text, progress: [None; 2] },
+            Report::Action { kind, title, detail } => {
+                let action = Action { kind: kind.to_owned(), title, detail: Some(detail), artifact_id: None };
+                Command::Action { address, attempt, action }
+            }
         });
     }
 }

@@ -9,6 +9,7 @@ mod begin;
 mod children;
 mod effects;
 mod opening;
+pub(super) mod screen;
 mod tasks;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -27,6 +28,7 @@ use crate::{
         ids::{ExecutionId, SuspensionId, TaskId},
     },
     nodes::{Effect, EffectContext, NodeContext, Outcome, Report, Step, Verdict},
+    secrets::Opened,
     store::commit::{Commit, NewChild, Notices},
 };
 
@@ -42,6 +44,7 @@ const FLUSH_EVENTS: usize = 512;
 
 use opening::Opening;
 pub use opening::Place;
+use screen::Screen;
 use tasks::Handed;
 
 /// What a driver needs of an execution whose log is folded.
@@ -67,7 +70,7 @@ struct Driver {
     /// What must be said again if an append conflicts.
     said: Vec<Command>,
     /// Effects that may start once their `running` is durable.
-    pending: Vec<(Address, i64, Box<dyn Effect>)>,
+    pending: Vec<(Address, i64, Box<dyn Effect>, Screen)>,
     /// Children that decided events name; created with them.
     children: Vec<NewChild>,
     /// What is sent about suspensions that decided events open; written with them.
@@ -76,6 +79,8 @@ struct Driver {
     tasks: Vec<TaskFacts>,
     /// Workers that get a task with the decided events that lease it to them.
     handed: Vec<Handed>,
+    /// Runs in several parts whose next part can begin once their journal is durable.
+    again: Vec<Address>,
     in_flight: HashMap<Address, (i64, AbortHandle)>,
     effects: JoinSet<(Address, i64, Outcome)>,
     reports: mpsc::Receiver<(Address, i64, Report)>,
@@ -113,6 +118,7 @@ impl Driver {
             notices: Notices::default(),
             tasks: Vec::new(),
             handed: Vec::new(),
+            again: Vec::new(),
             in_flight: HashMap::new(),
             effects: JoinSet::new(),
             reports,
@@ -152,6 +158,10 @@ impl Driver {
             self.cancel_children().await?;
             if self.seen.driver.is_none() {
                 return Ok(Over::Parked);
+            }
+            if !self.again.is_empty() {
+                self.begin_again().await?;
+                continue;
             }
             self.start_effects();
             self.stop_effects();
@@ -215,13 +225,18 @@ impl Driver {
         }
         let Some(run) = self.machine.state.run(address) else { return Ok(()) };
         let (node, attempt) = (run.node, run.attempt);
-        let mut outcome = match self.start_node(now, address, node) {
+        let (step, screen) = match self.open_secrets(node).await? {
+            Ok(secrets) => (self.start_node(now, address, node, secrets.as_ref()), Screen::new(secrets.as_ref())),
+            Err(failure) => (failure.into(), Screen::default()),
+        };
+        let mut outcome = match step {
             Step::Done(outcome) => outcome,
             Step::Effect(effect) => {
-                self.pending.push((address.clone(), attempt, effect));
+                self.pending.push((address.clone(), attempt, effect, screen));
                 return Ok(());
             }
         };
+        screen.outcome(&mut outcome);
         let new_id = self.engine.0.clock.new_id();
         if let Outcome::Child(request) = &outcome {
             match self.engine.prepare_child(&self.origin, ExecutionId(new_id), request, now).await? {
@@ -233,6 +248,8 @@ impl Driver {
             match self.engine.prepare_question(&self.origin, question).await? {
                 Ok(()) => {
                     let suspension = SuspensionId(new_id);
+                    let workspace = self.origin.workspace_id;
+                    self.engine.seal_targets(workspace, suspension, &mut question.notify, |shown| screen.text(shown));
                     self.engine.add_notices(&mut self.notices, &self.origin, suspension, question, now);
                 }
                 Err(failure) => outcome = Outcome::Fail(failure),
@@ -245,6 +262,15 @@ impl Driver {
         self.machine.decide(now, Command::Finish { address: address.clone(), attempt, outcome, new_id });
         if let Some(Some(waiting)) = offer {
             self.hand_over(now, address, TaskId(new_id), waiting);
+        }
+        Ok(())
+    }
+
+    /// Begins the next parts of runs in several parts; what they have done before is durable.
+    async fn begin_again(&mut self) -> Result<(), EngineError> {
+        let now = self.now();
+        for address in std::mem::take(&mut self.again) {
+            self.begin_attempt(now, &address).await?;
         }
         Ok(())
     }
@@ -264,15 +290,27 @@ impl Driver {
         self.machine.decide(now, Command::Finish { address, attempt, outcome, new_id });
     }
 
-    fn start_node(&self, now: Instant, address: &Address, node: NodeIndex) -> Step {
-        let scope = RunScope::new(&self.machine, &self.origin, address, now);
+    /// The secrets that a node reads, opened for one attempt: they are kept nowhere else.
+    async fn open_secrets(&self, node: NodeIndex) -> Result<Result<Option<Opened>, Failure>, EngineError> {
+        let names = &self.machine.workflow.node(node).secrets;
+        if names.is_empty() {
+            return Ok(Ok(None));
+        }
+        Ok(self.engine.open_secrets(self.origin.workspace_id, names).await?.map(Some))
+    }
+
+    fn start_node(&self, now: Instant, address: &Address, node: NodeIndex, secrets: Option<&Opened>) -> Step {
+        let scope = RunScope::new(&self.machine, &self.origin, address, now).with_secrets(secrets);
         let incoming = scope.incoming(address);
+        let run = self.machine.state.run(address);
         let context = NodeContext {
             scope: &scope,
             now,
             last_output: &scope.last_output,
             incoming: &incoming,
             idempotency_key: format!("{}/{address}", self.origin.id),
+            attempt: run.map_or(1, |run| run.attempt),
+            journal: run.map_or(&[], |run| &run.journal),
         };
         self.machine.workflow.node(node).node.start(&context)
     }
@@ -368,6 +406,8 @@ impl Driver {
         self.notices = Notices::default();
         self.tasks.clear();
         self.handed.clear();
+        // Those that still run are begun below, as all are that nobody runs.
+        self.again.clear();
         let now = self.now();
         for command in self.said.clone() {
             self.machine.decide(now, command);

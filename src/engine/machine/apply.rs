@@ -43,7 +43,10 @@ impl Machine {
             }
             Event::NodeUpdate(e) => self.apply_node(e),
             Event::NodeDelta(_) | Event::NodeLog(_) | Event::NodeArtifact(_) => {}
-            Event::NodeAction(e) => self.count_action(e),
+            Event::NodeAction(e) => {
+                self.count_action(e);
+                self.apply_entry(e);
+            }
             Event::TaskUpdate(e) => self.apply_task(e),
             Event::ExecutionSuspended(e) => {
                 let interrupt = &e.interrupt;
@@ -60,13 +63,13 @@ impl Machine {
                 }
             }
             Event::SuspensionUpdate(e) => {
-                if let Some(open) = self.state.open.remove(&e.suspension_id)
-                    && let Some(run) = self.state.runs.get_mut(&open.address)
-                {
-                    run.suspension = None;
-                    if e.state == SuspensionState::Cancelled {
-                        run.stopped.suspension = Some(e.suspension_id);
-                    }
+                let Some(open) = self.state.open.remove(&e.suspension_id) else { return };
+                let Some(run) = self.state.runs.get_mut(&open.address) else { return };
+                run.suspension = None;
+                if e.state == SuspensionState::Cancelled {
+                    run.stopped.suspension = Some(e.suspension_id);
+                } else {
+                    self.apply_answer(open, e.decision.as_ref());
                 }
             }
             Event::ExecutionComplete(e) => {
@@ -123,6 +126,7 @@ impl Machine {
         self.unlist(&at);
         let run = self.run_mut(node, &scope, &at);
         let was_live = run.status.is_some_and(|status| !status.is_final());
+        let is_first = run.status.is_none();
         run.attempt = e.attempt;
         run.status = Some(e.status);
         let timer = run.resume_at.take().is_some();
@@ -146,7 +150,7 @@ impl Machine {
                     run.error = None;
                 }
                 run.child = e.child_execution_id;
-                if begins && e.attempt == 1 {
+                if begins && is_first {
                     self.state.stats.nodes += 1;
                 }
                 match &e.items {
@@ -195,6 +199,7 @@ impl Machine {
                 task: None,
                 past_task: None,
                 reported: [0; 3],
+                journal: Vec::new(),
                 iterations: None,
                 reused: false,
                 stopped: Stopped::default(),
@@ -274,6 +279,7 @@ impl Machine {
         run.reused = e.reused;
         run.child = run.child.filter(|_| e.status == NodeStatus::Completed);
         run.transparent = e.transparent;
+        run.journal = Vec::new();
         run.flow = if e.transparent { Some(handed) } else { e.output.clone() };
         // The results of the iterations are in the loop's output now.
         let was_loop = run.iterations.take().is_some();

@@ -10,6 +10,7 @@ use crate::{
         execution::Preset,
         failure::{Failure, FailureCode},
     },
+    nodes::Mock,
 };
 
 use super::Machine;
@@ -29,14 +30,16 @@ impl Machine {
         });
     }
 
-    /// An attempt begins, or takes the result that a replay has for it.
+    /// An attempt begins, or takes the result that a replay or a mock has for it.
     pub(super) fn start(&mut self, now: Instant, at: &str) {
         let Some(run) = self.state.runs.get(at) else { return };
         let may = self.state.ready.contains(at) || self.state.retrying.contains(at);
         if !may || self.state.is_stopping(&run.scope) {
             return;
         }
-        let attempt = run.attempt + 1;
+        // A run in several parts that goes on is still in the attempt that it was in.
+        let goes_on = matches!(run.status, Some(NodeStatus::Running | NodeStatus::Suspended));
+        let attempt = run.attempt + i64::from(!goes_on);
         if let Some(preset) = self.presets.get(at) {
             let preset = preset.clone();
             let status = match &preset {
@@ -54,7 +57,23 @@ impl Machine {
                 event.reused = !preset.pinned;
             });
         }
-        self.emit_update(now, at, NodeStatus::Running, |event| event.attempt = attempt);
+        let mock = self.workflow.node(run.node).mock.clone().filter(|_| self.mocks);
+        match mock {
+            Some(mock) => self.take_mock(now, at, mock),
+            None => self.emit_update(now, at, NodeStatus::Running, |event| event.attempt = attempt),
+        }
+    }
+
+    /// The whole attempt at once: what does not run has nothing to be tried again.
+    fn take_mock(&mut self, now: Instant, at: &str, mock: Mock) {
+        match mock {
+            Mock::Complete { output, port } => self.emit_update(now, at, NodeStatus::Completed, |event| {
+                event.output = Some(output);
+                event.branch = port;
+                event.mocked = true;
+            }),
+            Mock::Fail(failure) => self.fail_for_good(now, at, failure, |event| event.mocked = true),
+        }
     }
 
     /// An attempt ended with its process: it is made again where that is safe, else it has failed.

@@ -25,6 +25,9 @@ use super::{
     state::{Closing, path_of},
 };
 
+/// The longest time for which the other side of a failed call is believed that it is not ready yet.
+const MAX_RETRY_AFTER_MS: i64 = 60 * 60 * 1_000;
+
 impl Machine {
     /// Decides on a command at `now`; the events are kept until they are taken. A command that no longer fits (a stale attempt,
     /// a closed suspension, anything after the end) changes nothing.
@@ -128,6 +131,8 @@ impl Machine {
                     self.complete(now, at, Completion { output: Arc::new(output), port: None, transparent: false });
                 }
             }
+            // Its driver starts it again once the journal is durable.
+            Outcome::Again => debug_assert!(self.is_stepwise(at), "only a run in several parts starts again"),
             Outcome::Task(request) => match self.too_large(&request.input, "task's input") {
                 Some(failure) => self.fail(now, at, failure),
                 None => self.queue_task(now, at, TaskId(new_id), request.queue.clone()),
@@ -182,18 +187,36 @@ impl Machine {
             self.workflow.node(node).common.retry.as_ref().filter(|retry| !stopping && retry.applies(&failure, attempt))
         {
             let seed = format!("{}/{at}/{attempt}", self.id);
-            let retry_at = now.plus_ms(retry.delay_ms(attempt, &seed));
+            // Not before the other side is ready again, where it said when that is.
+            let asked = failure.details.as_ref().and_then(|details| details["retryAfterMs"].as_i64()).unwrap_or(0);
+            let delay_ms = retry.delay_ms(attempt, &seed).max(asked.min(MAX_RETRY_AFTER_MS));
+            let retry_at = now.plus_ms(delay_ms);
             return self.emit_update(now, at, NodeStatus::Retrying, |event| {
                 event.error = Some(failure);
                 event.retry_at = Some(retry_at);
             });
         }
+        self.fail_for_good(now, at, failure, |_| {});
+    }
+
+    /// A failure that no further attempt follows; `fill` adds to its event.
+    pub(super) fn fail_for_good(
+        &mut self,
+        now: Instant,
+        at: &str,
+        failure: Failure,
+        fill: impl FnOnce(&mut NodeUpdateEvent),
+    ) {
+        let Some(run) = self.state.runs.get(at) else { return };
+        let node = run.node;
+        let failure = failure.at_node(&self.workflow.graph.nodes[node].id);
         let port = self.failure_port(node, &failure);
         let output = port.is_some().then(|| Arc::new(json!({ "error": failure })));
         self.emit_update(now, at, NodeStatus::Failed, |event| {
             event.error = Some(failure);
             event.branch = port;
             event.output = output;
+            fill(event);
         });
     }
 
@@ -257,6 +280,10 @@ impl Machine {
     pub(super) fn carry_out(&mut self, now: Instant, at: &str, decision: Decision) {
         let Some(run) = self.state.runs.get(at) else { return };
         let node = run.node;
+        if self.is_stepwise(at) {
+            // It goes on with the answer in its journal.
+            return;
+        }
         let kind = self.workflow.node(node).kind;
         let asked = matches!(kind, "ask-human" | "callback");
         if decision.action == "rejected" && !asked && !self.workflow.graph.is_wired(node, "rejected") {
@@ -290,6 +317,7 @@ impl Machine {
             return self.emit_update(now, at, NodeStatus::Cancelled, |_| {});
         }
         match result {
+            result if self.is_stepwise(at) => self.enter_child(now, at, child, result),
             Ok(output) => {
                 self.complete(now, at, Completion { output: Arc::new(output), port: None, transparent: false });
             }
@@ -418,6 +446,7 @@ impl Machine {
             branch: None,
             reused: false,
             pinned: false,
+            mocked: false,
             retry_at: None,
             resume_at: None,
             child_execution_id: None,
@@ -443,7 +472,7 @@ pub(super) fn waited(until: Instant) -> Completion {
 }
 
 /// About how many bytes a value takes as JSON; escapes are not counted.
-pub(super) fn json_size(value: &Value) -> usize {
+pub(in crate::engine) fn json_size(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,
         Value::Number(_) => 8,

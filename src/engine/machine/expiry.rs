@@ -10,7 +10,7 @@ use crate::{
         execution::ExecutionStatus,
         failure::{Failure, FailureCode},
         ids::{ExecutionId, SuspensionId},
-        suspension::{Decision, DecisionSource, Interrupt, OnExpiry, SuspensionKind, SuspensionState},
+        suspension::{Decision, DecisionSource, Interrupt, OnExpiry, SuspensionState},
     },
 };
 
@@ -219,7 +219,7 @@ impl Machine {
 /// The default answer of a question is its answer; of an approval an action's name, or `{action, data, comment}`.
 fn default_answer(interrupt: &Interrupt, decision: &mut Decision) {
     let default = interrupt.default_answer.clone().unwrap_or_default();
-    if interrupt.kind != SuspensionKind::Approval {
+    if !interrupt.kind.is_approval() {
         "answered".clone_into(&mut decision.action);
         if interrupt.form.is_some() {
             decision.data = Some(default);

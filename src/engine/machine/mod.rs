@@ -9,6 +9,7 @@ mod begin;
 mod close;
 mod decide;
 mod expiry;
+mod journal;
 pub mod replay;
 mod retry;
 pub mod scope;
@@ -35,6 +36,7 @@ use crate::{
     },
     nodes::{CompiledWorkflow, Outcome},
 };
+pub(super) use decide::json_size;
 use state::{Address, State, path_of};
 pub use tasks::{Action, LeaseStanding, Returned};
 
@@ -58,7 +60,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { events: 50_000, node_runs: 10_000, output_bytes: 8 << 20, loop_items: 10_000 }
+        Self { events: 100_000, node_runs: 25_000, output_bytes: 8 << 20, loop_items: 10_000 }
     }
 }
 
@@ -72,6 +74,8 @@ pub struct Machine {
     pub input: Arc<Value>,
     /// Results that nodes take instead of running.
     pub presets: Presets,
+    /// Whether nodes with a mock take that instead of running.
+    pub mocks: bool,
     /// Not before this instant.
     pub run_at: Option<Instant>,
     /// Not at all if it has not begun by this instant.
@@ -261,6 +265,7 @@ impl Machine {
             id: origin.id,
             input: Arc::new(origin.input.clone()),
             presets: origin.presets.clone(),
+            mocks: origin.mocks,
             run_at: origin.run_at,
             expires_at: origin.expires_at,
             limits,

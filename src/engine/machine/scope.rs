@@ -1,14 +1,15 @@
 //! What a node's expressions see: the names of the language, answered from the state by reference.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, cmp::Reverse, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     clock::Instant,
-    domain::{execution::ExecutionOrigin, graph::NodeIndex},
+    domain::{event::NodeStatus, execution::ExecutionOrigin, graph::NodeIndex},
     expression::{PathSegment, Scope},
+    secrets::Opened,
 };
 
 use super::{
@@ -25,6 +26,7 @@ pub struct RunScope<'m> {
     /// What the run was handed.
     pub last_output: Arc<Value>,
     index: Option<Value>,
+    secrets: Option<&'m Opened>,
 }
 
 impl<'m> RunScope<'m> {
@@ -32,7 +34,13 @@ impl<'m> RunScope<'m> {
     pub fn new(machine: &'m Machine, origin: &'m ExecutionOrigin, at: &'m str, now: Instant) -> Self {
         let scope = machine.state.runs.get(at).map_or("", |run| run.scope.as_str());
         let index = machine.item_of(scope).map(|(_, index)| json!(index));
-        Self { machine, origin, scope, now, last_output: machine.handed_to(at), index }
+        Self { machine, origin, scope, now, last_output: machine.handed_to(at), index, secrets: None }
+    }
+
+    /// The same values, and these secrets: for the node itself, never for a condition in front of it.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Option<&'m Opened>) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The outputs of the taken predecessors of the run at `at`, in the order of its edges.
@@ -81,6 +89,28 @@ impl<'m> RunScope<'m> {
             _ => (Cow::Owned(result(run)), 2),
         }
     }
+
+    /// What has been assigned to variables by nodes in sight, the latest first; what they are at first comes last.
+    fn assignments(&self) -> impl Iterator<Item = &'m Map<String, Value>> {
+        let variables = &self.machine.workflow.variables;
+        let runs = variables.nodes.iter().filter_map(|&node| self.run_in_sight(node));
+        let mut runs: Vec<&Run> = runs.filter(|run| run.status == Some(NodeStatus::Completed)).collect();
+        runs.sort_by_key(|run| Reverse(run.finished_seq));
+        let assigned = runs.into_iter().filter_map(|run| run.output.as_deref()?.as_object());
+        assigned.chain([&variables.initial])
+    }
+
+    fn variables(&self, path: &[PathSegment<'_>]) -> (Cow<'_, Value>, usize) {
+        if let Some(PathSegment::Key(name)) = path.get(1) {
+            let value = self.assignments().find_map(|assigned| assigned.get(*name));
+            return (value.map_or(Cow::Owned(Value::Null), Cow::Borrowed), 2);
+        }
+        let mut all = Map::new();
+        for (name, value) in self.assignments().flatten() {
+            all.entry(name.as_str()).or_insert_with(|| value.clone());
+        }
+        (Cow::Owned(Value::Object(all)), 1)
+    }
 }
 
 fn result(run: &Run) -> Value {
@@ -95,6 +125,12 @@ impl Scope for RunScope<'_> {
             "lastOutput" => Cow::Borrowed(&self.last_output),
             "context" => Cow::Borrowed(&self.origin.context),
             "nodeResults" => return Some(self.node_results(path)),
+            "variables" => return Some(self.variables(path)),
+            // Without any, and for one that it was not given, the node sees nothing of that name: not even another node's output.
+            "secrets" => {
+                let Some(PathSegment::Key(name)) = path.get(1) else { return None };
+                return Some((Cow::Borrowed(self.secrets?.get(name)?), 2));
+            }
             "item" if self.index.is_some() => Cow::Borrowed(self.machine.item_of(self.scope)?.0),
             "index" if self.index.is_some() => Cow::Borrowed(self.index.as_ref()?),
             "execution" => Cow::Owned(json!({

@@ -21,6 +21,7 @@ use crate::{
         suspension::{Interrupt, Standing},
         task::TaskStanding,
     },
+    nodes::Entry,
 };
 
 /// The address of a node run: the node's id, after its scope inside loops (`each[3]/fetch`).
@@ -127,6 +128,9 @@ pub struct Run {
     /// What its worker has reported so far: steps, actions, screenshots.
     #[serde(default)]
     pub reported: [i64; 3],
+    /// What it has done so far, where it is a run in several parts; empty once it is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journal: Vec<Entry>,
     /// The iterations, where it is a loop.
     pub iterations: Option<Iterations>,
     /// The result was taken over from another execution.

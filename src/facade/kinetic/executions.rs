@@ -195,6 +195,7 @@ async fn start(
         replay_of: None,
         from_node_id: None,
         presets: Presets::new(),
+        mocks: false,
         run_at: None,
         expires_in_ms: None,
         debounce: None,

@@ -228,6 +228,7 @@ pub async fn begin(
         replay_of: None,
         from_node_id: None,
         presets: Presets::new(),
+        mocks: false,
         run_at: None,
         expires_in_ms: None,
         debounce: None,

@@ -28,7 +28,7 @@ use crate::{
     clock::Instant,
     domain::{
         notification::{Purpose, ResponseLink},
-        suspension::{Actor, DecisionSource, Interrupt, Refusal, Suspension, SuspensionKind, SuspensionState},
+        suspension::{Actor, DecisionSource, Interrupt, Refusal, Suspension, SuspensionState},
     },
     engine::{Answer, Engine, EngineError},
     nodes::forms::{self, AnswerInput, REJECTED},
@@ -240,12 +240,12 @@ pub(crate) fn fields(asked: &Interrupt) -> Vec<Field> {
     let mut fields = Vec::new();
     if let Some(form) = &asked.form {
         fields.push(Field::of_schema(form));
-    } else if asked.kind != SuspensionKind::Approval {
+    } else if !asked.kind.is_approval() {
         let choices: Vec<Value> = asked.choices.iter().cloned().map(Value::String).collect();
         let control = if choices.is_empty() { Control::Text } else { Control::Choice(choices) };
         fields.push(Field { required: true, ..Field::plain("answer", "Your answer", control) });
     }
-    if asked.kind == SuspensionKind::Approval {
+    if asked.kind.is_approval() {
         let mut reason = Field::plain("reason", "Reason", Control::Text);
         if asked.require_reason {
             reason.help.push("Needed to reject.".to_owned());
@@ -258,7 +258,7 @@ pub(crate) fn fields(asked: &Interrupt) -> Vec<Field> {
 
 /// The answer that was filled in, and where it can't be read.
 pub(crate) fn answer(asked: &Interrupt, filled: &Filled) -> (AnswerInput, Errors) {
-    let action = filled.text("action").filter(|_| asked.kind == SuspensionKind::Approval);
+    let action = filled.text("action").filter(|_| asked.kind.is_approval());
     let mut unreadable = Errors::new();
     let mut input = AnswerInput {
         action: action.map(str::to_owned),

@@ -141,7 +141,7 @@ pub fn over(status: StatusCode, suspension: &Suspension, reader: &str, now: Inst
     let asked = &suspension.interrupt;
     let decision = suspension.decision.as_ref();
     let (class, headline) = match (suspension.state, decision) {
-        (SuspensionState::Answered, Some(decision)) if asked.kind == SuspensionKind::Approval => {
+        (SuspensionState::Answered, Some(decision)) if asked.kind.is_approval() => {
             let class = if decision.action == "rejected" { "bad" } else { "good" };
             (class, format!("Decided: {}", label(asked, &decision.action)))
         }
@@ -167,7 +167,7 @@ pub fn over(status: StatusCode, suspension: &Suspension, reader: &str, now: Inst
 
 fn kind(kind: SuspensionKind) -> &'static str {
     match kind {
-        SuspensionKind::Approval => "Approval",
+        SuspensionKind::Approval | SuspensionKind::ToolApproval => "Approval",
         SuspensionKind::AskHuman | SuspensionKind::Callback => "Question",
     }
 }
@@ -177,7 +177,7 @@ fn title(asked: &Interrupt) -> &str {
         (Some(title), _) if !title.trim().is_empty() => title,
         // A short message is its own heading.
         _ if asked.message.len() <= 120 && !asked.message.contains('\n') => &asked.message,
-        (_, SuspensionKind::Approval) => "Your approval is asked for",
+        (_, SuspensionKind::Approval | SuspensionKind::ToolApproval) => "Your approval is asked for",
         _ => "A question for you",
     }
 }
@@ -345,11 +345,11 @@ fn form(asked: &Interrupt, fields: &[Field], filled: Option<&Filled>, errors: &E
     let leaves: Vec<&Field> = fields.iter().flat_map(Field::leaves).collect();
     let show = |field: &Field| controls::field(field, &leaves, filled, errors);
     let send = [Action { id: String::new(), label: "Send answer".to_owned(), style: Some("primary".to_owned()) }];
-    let buttons = if asked.kind == SuspensionKind::Approval { &asked.actions[..] } else { &send };
+    let buttons = if asked.kind.is_approval() { &asked.actions[..] } else { &send };
     html! {
         // Errors are told by the server, each at its place, in words.
         form.card method="post" novalidate {
-            @if asked.kind == SuspensionKind::Approval { h2 { "Your decision" } }
+            @if asked.kind.is_approval() { h2 { "Your decision" } }
             @else if asked.form.is_some() { h2 { "Your answer" } }
             @for field in fields {
                 @if field.name == "comment" {

@@ -26,8 +26,10 @@ use super::{
     Effect, EffectContext, Node, NodeContext, Outcome, Report, Step,
     config::{Compiled, Config, expression_failed, integer, invalid},
     registry::{Kind, Port},
+    schema,
 };
-use reply::{Reading, ResponseType, Statuses};
+pub(super) use reply::Reading;
+use reply::{ResponseType, Statuses};
 
 const DEFAULT_TIMEOUT_MS: i64 = 30_000;
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -64,11 +66,17 @@ pub(super) const KIND: Kind = Kind {
 fn properties() -> Value {
     json!({
         "httpMethod": { "enum": METHODS, "default": "GET", "description": "The method." },
-        "httpUrl": { "type": "string", "minLength": 1, "description": "An absolute http or https URL; a template." },
+        "httpUrl": {
+            "type": "string",
+            "minLength": 1,
+            "x-secret": true,
+            "description": "An absolute http or https URL; a template, which may read secrets.",
+        },
         "httpHeaders": {
             "type": "array",
             "maxItems": 100,
-            "description": "Headers; both parts are templates, and a name may repeat.",
+            "x-secret": true,
+            "description": "Headers; both parts are templates, which may read secrets, and a name may repeat.",
             "items": {
                 "type": "object",
                 "properties": { "key": { "type": "string" }, "value": { "type": ["string", "number", "boolean", "null"] } },
@@ -81,18 +89,26 @@ fn properties() -> Value {
             "default": "none",
             "description": "How `httpAuthToken` is sent: as a bearer token, in a header of its own, or as `user:password`.",
         },
-        "httpAuthToken": { "type": "string", "description": "The token; a template." },
+        "httpAuthToken": {
+            "type": "string",
+            "x-secret": true,
+            "description": "The token; a template, which may read secrets: `{{ secrets.api_token }}`.",
+        },
         "httpAuthHeader": {
             "type": "string",
             "default": DEFAULT_KEY_HEADER,
             "description": "The header of an `api-key`.",
         },
         "httpBody": {
-            "description": "The body: a text (a template), or any other JSON with templates in its texts, sent as JSON.",
+            "x-secret": true,
+            "description": "The body: a text (a template), or any other JSON with templates in its texts, sent as JSON. The \
+                            templates may read secrets.",
         },
         "query": {
             "type": "object",
-            "description": "Added to the URL's query. Values are templates; a list repeats its name, null is left out.",
+            "x-secret": true,
+            "description": "Added to the URL's query. Values are templates, which may read secrets; a list repeats its name, \
+                            null is left out.",
         },
         "responseType": {
             "enum": ["auto", "json", "text", "base64"],
@@ -140,13 +156,13 @@ enum Auth {
 fn compile(config: &mut Config<'_>) -> Option<Compiled> {
     let named = config.text("httpMethod").unwrap_or("GET");
     let method = METHODS.into_iter().find(|method| *method == named);
-    let url = config.template("httpUrl");
+    let url = config.secret_template("httpUrl");
     if let (Some(text), Some(true)) = (config.text("httpUrl"), url.as_ref().map(Template::is_literal)) {
-        check_url(config, text);
+        check_url(config, "httpUrl", text);
     }
-    let headers = config.json("httpHeaders");
-    let body = config.json("httpBody");
-    let query = config.json("query");
+    let headers = config.secret_json("httpHeaders");
+    let body = config.secret_json("httpBody");
+    let query = config.secret_json("query");
     let auth = compile_auth(config);
     let response_type = match config.text("responseType") {
         Some("json") => ResponseType::Json,
@@ -171,18 +187,19 @@ fn compile(config: &mut Config<'_>) -> Option<Compiled> {
     }))
 }
 
-fn check_url(config: &mut Config<'_>, text: &str) {
+/// Notes what is wrong with a URL that is written out.
+pub(super) fn check_url(config: &mut Config<'_>, field: &str, text: &str) {
     let message = match url::Url::parse(text.trim()) {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => "only http and https URLs can be called".to_owned(),
         Ok(_) => return,
         Err(error) => format!("it is no absolute URL: {error}"),
     };
-    config.problem("/httpUrl", message);
+    config.problem(&schema::segment(field), message);
 }
 
 fn compile_auth(config: &mut Config<'_>) -> Option<Auth> {
     let kind = config.text("httpAuthType").unwrap_or("none");
-    let token = config.template("httpAuthToken");
+    let token = config.secret_template("httpAuthToken");
     if kind == "none" {
         return Some(Auth::None);
     }
@@ -308,7 +325,7 @@ fn query_list(value: &Value) -> Result<Vec<(String, String)>, Failure> {
         };
         for value in values.iter().filter(|value| !value.is_null()) {
             let text = scalar(value).ok_or_else(|| {
-                invalid(format!("`query` gave no text, number or truth value for `{}`", super::schema::shorten(name)))
+                invalid(format!("`query` gave no text, number or truth value for `{}`", schema::shorten(name)))
             })?;
             query.push((name.clone(), text));
         }
@@ -349,35 +366,40 @@ struct Call {
 impl Effect for Call {
     async fn run(self: Box<Self>, context: EffectContext) -> Outcome {
         let Self { request, reading } = *self;
-        let host =
-            url::Url::parse(&request.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-        let begun = tokio::time::Instant::now();
-        let sent = context.outbound.send(request).await;
-        let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let method = reading.method;
-        let mut data = json!({ "method": method, "host": host, "durationMs": duration_ms });
-        let (level, told, outcome) = match sent {
-            Ok(response) => {
-                data["status"] = response.status.into();
-                let told = format!("answered {}", response.status);
-                let level = if reading.statuses.contain(response.status) { LogLevel::Info } else { LogLevel::Warn };
-                (level, told, reading.outcome(response))
-            }
-            Err(error) => {
-                data["error"] = error.code().into();
-                (LogLevel::Warn, format!("failed ({})", error.code()), Outcome::Fail(failed(&error)))
-            }
-        };
-        let message = format!("{method} {host} {told} in {duration_ms} ms");
-        // Nobody listens any more: the line is dropped, the outcome is not.
-        let _ = context.reports.send(Report::Log { level, message, data: Some(data) }).await;
-        outcome
+        exchange(request, &reading, &context).await
     }
 }
 
-fn failed(error: &OutboundError) -> Failure {
+/// Sends a request, tells of it in the log, and reads the reply.
+pub(super) async fn exchange(request: Request, reading: &Reading, context: &EffectContext) -> Outcome {
+    let host = url::Url::parse(&request.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let begun = tokio::time::Instant::now();
+    let sent = context.outbound.send(request).await;
+    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let method = reading.method;
+    let mut data = json!({ "method": method, "host": host, "durationMs": duration_ms });
+    let (level, told, outcome) = match sent {
+        Ok(response) => {
+            data["status"] = response.status.into();
+            let told = format!("answered {}", response.status);
+            let level = if reading.statuses.contain(response.status) { LogLevel::Info } else { LogLevel::Warn };
+            (level, told, reading.outcome(response))
+        }
+        Err(error) => {
+            data["error"] = error.code().into();
+            (LogLevel::Warn, format!("failed ({})", error.code()), Outcome::Fail(failed(&error)))
+        }
+    };
+    let message = format!("{method} {host} {told} in {duration_ms} ms");
+    // Nobody listens any more: the line is dropped, the outcome is not.
+    let _ = context.reports.send(Report::Log { level, message, data: Some(data) }).await;
+    outcome
+}
+
+/// The failure of a call that got no usable reply.
+pub(super) fn failed(error: &OutboundError) -> Failure {
     let code = match error {
-        OutboundError::Refused { .. } => FailureCode::AddressRefused,
+        OutboundError::Refused { .. } | OutboundError::HostRefused { .. } => FailureCode::AddressRefused,
         OutboundError::Timeout { .. } => FailureCode::Timeout,
         OutboundError::BodyTooLarge { .. }
         | OutboundError::HeadersTooLarge { .. }

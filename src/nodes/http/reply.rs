@@ -9,7 +9,7 @@ use crate::{
         Outcome,
         schema::{MAX_VALUE_DEPTH, fits_depth},
     },
-    outbound::Response,
+    outbound::{Response, retry_after_ms},
 };
 
 /// A number, a range or a class of statuses.
@@ -63,13 +63,18 @@ fn range(value: &Value) -> Option<(u16, u16)> {
 
 /// How a node reads its replies.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
+pub(in crate::nodes) struct Reading {
     pub(super) method: &'static str,
     pub(super) response_type: ResponseType,
     pub(super) statuses: Statuses,
 }
 
 impl Reading {
+    /// A page: any text.
+    pub(in crate::nodes) fn text() -> Self {
+        Self { method: "GET", response_type: ResponseType::Text, statuses: Statuses::default() }
+    }
+
     pub(super) fn outcome(&self, response: Response) -> Outcome {
         let status = response.status;
         if self.statuses.contain(status) {
@@ -86,6 +91,11 @@ impl Reading {
         let mut details = self.output(&response, data);
         if truncated {
             details["truncated"] = true.into();
+        }
+        let header =
+            |wanted: &str| response.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        if let Some(ms) = retry_after_ms(header("retry-after"), header("date")) {
+            details["retryAfterMs"] = ms.into();
         }
         let retryable = matches!(status, 408 | 425 | 429 | 500..=599);
         let message = format!("the reply's status is {status}");

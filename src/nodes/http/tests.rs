@@ -11,19 +11,16 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::reply::Statuses;
 use crate::{
     domain::{
         event::LogLevel,
         failure::{Failure, FailureCode},
-        ids::ExecutionId,
     },
     nodes::{
-        EffectContext, Outcome, Report,
-        testing::{Bench, paths, problems_of},
+        Outcome, Report,
+        testing::{Bench, effect_context, paths, problems_of},
     },
     outbound::{Client, Policy},
 };
@@ -69,12 +66,7 @@ fn outbound() -> Client {
 /// Runs the effect; its outcome, and the log lines that it told.
 async fn call_with(outbound: Client, data: Value) -> (Outcome, Vec<Report>) {
     let (reports, mut told) = mpsc::channel(16);
-    let context = EffectContext {
-        outbound,
-        reports,
-        cancelled: CancellationToken::new(),
-        execution_id: ExecutionId(Uuid::nil()),
-    };
+    let context = effect_context(outbound, reports);
     let outcome = bench(data).effect().run(context).await;
     let mut lines = Vec::new();
     while let Some(report) = told.recv().await {
@@ -377,4 +369,65 @@ proptest! {
         prop_assert_eq!(by_class.contain(status), status / 100 == class);
         prop_assert!(Statuses::read(&json!(status)).contain(status));
     }
+}
+
+#[test]
+fn secrets_are_read_by_name_in_marked_fields() {
+    let data = json!({
+        "httpUrl": "https://example.com/{{ secrets.url }}",
+        "httpHeaders": [{ "key": "a", "value": "{{ secrets.header + input.x }}" }],
+        "httpAuthType": "bearer",
+        "httpAuthToken": "{{ secrets['token'] }}",
+        "query": { "q": ["{{ secrets.query }}"] },
+        "httpBody": "{{ {'a': [secrets.body, secrets.url.size()]} }}",
+    });
+    let names = Bench::new("http", data).with_node(|node| node.secrets.clone());
+    assert_eq!(names, ["body", "header", "query", "token", "url"]);
+    let none = Bench::new("http", json!({ "httpUrl": "https://example.com/{{ input.secrets }}" }));
+    assert!(none.with_node(|node| node.secrets.is_empty()));
+    for (wrong, why) in [
+        ("{{ secrets }}", "computed"),
+        ("{{ secrets[input.name] }}", "computed"),
+        ("{{ keys(secrets) }}", "computed"),
+        ("{{ secrets.a.b }}", "nothing can stand after"),
+        ("{{ secrets.a[0] }}", "nothing can stand after"),
+        ("{{ secrets[0] }}", "the name of a secret"),
+        ("{{ secrets['a b'] }}", "the name of a secret"),
+        ("{{ secrets.my-key }}", "the name of a secret"),
+    ] {
+        let body = json!({ "httpUrl": "https://example.com", "httpBody": { "a~/b": [1, wrong] } });
+        let problems = problems_of("http", body);
+        assert_eq!(paths(&problems), ["/nodes/1/data/httpBody/a~0~1b/1"], "{wrong}");
+        assert!(problems[0].message.contains(why), "{wrong}: {}", problems[0].message);
+    }
+}
+
+#[test]
+fn other_fields_read_no_secret_and_say_where_they_may_stand() {
+    // The third reads `input - secrets.x`, should there be no node of the first name.
+    for expression in
+        ["secrets.x", "secrets['x']", "input-secrets.x", "[1].map(n, secrets.x)", "has(secrets.x)", "secrets"]
+    {
+        for (kind, data, path) in [
+            ("transform", json!({ "transformScript": expression }), "transformScript"),
+            ("end", json!({ "output": { "a": format!("{{{{ {expression} }}}}") } }), "output/a"),
+            ("if-else", json!({ "condition": expression }), "condition"),
+            ("approval-gate", json!({ "message": format!("{{{{ {expression} }}}}") }), "message"),
+            (
+                "approval-gate",
+                json!({ "message": "?", "notify": [{ "type": "email", "to": format!("{{{{ {expression} }}}}") }] }),
+                "notify/0/to",
+            ),
+            ("task", json!({ "queue": "q", "input": [format!("{{{{ {expression} }}}}")] }), "input/0"),
+        ] {
+            let problems = problems_of(kind, data);
+            assert_eq!(paths(&problems), [format!("/nodes/1/data/{path}")], "{kind} {expression}: {problems:#?}");
+            for place in ["`httpUrl`", "`httpBody`", "of `http`", "`notify.url`", "`notify.secret`", "of `ask-human`"] {
+                assert!(problems[0].message.contains(place), "{}", problems[0].message);
+            }
+        }
+    }
+    let target = json!({ "type": "webhook", "url": "{{ secrets.url }}", "secret": "{{ secrets.key }}", "user": "bo" });
+    let gate = Bench::new("approval-gate", json!({ "message": "?", "notify": [target] }));
+    assert_eq!(gate.with_node(|node| node.secrets.clone()), ["key", "url"]);
 }

@@ -106,8 +106,10 @@ fn rows(text: &mut String, prefix: &str, properties: &Value, required: &[&str]) 
             write!(said, " Default: `{}`.", plain(default)).expect("writing to a string succeeds");
         }
         section(text, &format!("| `{name}` | {} | {} |", values(property), said.trim()));
-        for (inner, within) in [(&property["properties"], "."), (&property["items"]["properties"], "[].")] {
-            let parent = if within == "." { property } else { &property["items"] };
+        for (parent, within) in
+            [(property, "."), (&property["items"], "[]."), (&property["additionalProperties"], ".*.")]
+        {
+            let inner = &parent["properties"];
             let required: Vec<_> =
                 parent["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             rows(text, &format!("{name}{within}"), inner, &required);

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod document;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod wiring;
@@ -19,19 +20,19 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::domain::{
-    admission::Concurrency,
-    definition::{Definition, NodeDefinition, Problem, Settings},
+    definition::{Definition, NodeDefinition, Problem},
     graph::{Graph, MAX_NODES},
 };
 
-use crate::expression::Template;
-
 use super::{
-    Common, CompiledConcurrency, CompiledNode, CompiledWorkflow, RunIf, approval_gate, ask_human, callback, common,
+    Common, CompiledNode, CompiledWorkflow, Mock, RunIf, agent, approval_gate, ask_human, callback, code, common,
     config::{Compiled, Config},
-    datetime, end, filter, forms, guardrails, http, if_else, loops, merge, note, parallel, router, run_if,
+    datetime, end, extract, filter, forms, guardrails, http, if_else, loops, mcp, memory, merge, mock, note, parallel,
+    retriever, router, run_if,
     schema::{self, Schema, shorten},
-    start, subscriptions, subworkflow, task, transform, wait,
+    start, subscriptions, subworkflow, task, transform,
+    variables::{self, Variables},
+    wait,
 };
 
 /// Every node type, in the order in which editors offer them.
@@ -39,8 +40,10 @@ const KINDS: &[Kind] = &[
     start::KIND,
     end::KIND,
     transform::KIND,
+    variables::KIND,
     filter::KIND,
     datetime::KIND,
+    code::KIND,
     guardrails::KIND,
     if_else::KIND,
     router::KIND,
@@ -50,7 +53,12 @@ const KINDS: &[Kind] = &[
     wait::KIND,
     subworkflow::KIND,
     http::KIND,
+    extract::KIND,
+    retriever::KIND,
+    memory::KIND,
     task::KIND,
+    agent::KIND,
+    mcp::KIND,
     approval_gate::KIND,
     ask_human::KIND,
     callback::KIND,
@@ -60,9 +68,6 @@ const KINDS: &[Kind] = &[
 /// More problems than these help nobody.
 const MAX_PROBLEMS: usize = 200;
 const MAX_NAME_BYTES: usize = 200;
-const MAX_PRIORITY: i32 = 100;
-const MAX_CONCURRENCY: i64 = 10_000;
-const MAX_METADATA_BYTES: usize = 512 * 1024;
 
 /// Port names with a meaning of their own, or that editors write for the default port.
 const RESERVED_PORTS: [&str; 4] = ["default", "source", "error", "timeout"];
@@ -94,6 +99,11 @@ impl Kind {
     fn passable(&self) -> bool {
         let goes_on = |port: &Port| *port == Port::DEFAULT || port.id == forms::APPROVED;
         self.name != start::KIND.name && self.ports.iter().any(goes_on)
+    }
+
+    /// Whether nodes of this type may have a mock: they stand between others.
+    fn mockable(&self) -> bool {
+        self.name != start::KIND.name && !self.ports.is_empty()
     }
 }
 
@@ -133,7 +143,7 @@ pub struct NodeType {
     pub title: &'static str,
     /// What it does.
     pub description: &'static str,
-    /// What it belongs to: `flow`, `data`, `network` or `people`.
+    /// What it belongs to: `flow`, `data`, `network`, `ai` or `people`.
     pub category: &'static str,
     /// What its output is.
     pub result: &'static str,
@@ -162,6 +172,9 @@ fn describe(kind: &Kind) -> NodeType {
     if kind.passable() {
         properties.insert("runIf".to_owned(), run_if::property());
     }
+    if kind.mockable() {
+        properties.insert("mock".to_owned(), mock::property(common::failure_codes()));
+    }
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": kind.title,
@@ -186,6 +199,36 @@ fn describe(kind: &Kind) -> NodeType {
     }
 }
 
+/// The fields that may read secrets, for people: those whose schema is marked `x-secret`.
+pub(super) fn secret_fields() -> &'static str {
+    static FIELDS: LazyLock<String> = LazyLock::new(|| {
+        let marked = |node_type: &NodeType| {
+            let mut fields = Vec::new();
+            let properties = node_type.schema["properties"].as_object().into_iter().flatten();
+            for (name, schema) in properties {
+                collect_marked(name, schema, &mut fields);
+            }
+            (!fields.is_empty()).then(|| format!("{} of `{}`", fields.join(", "), node_type.kind))
+        };
+        TYPES.iter().filter_map(marked).collect::<Vec<_>>().join("; ")
+    });
+    &FIELDS
+}
+
+/// Adds the marked fields in a schema, each by its names from `name` on.
+fn collect_marked(name: &str, schema: &Value, fields: &mut Vec<String>) {
+    let quoted = format!("`{name}`");
+    if schema["x-secret"] == true && !fields.contains(&quoted) {
+        fields.push(quoted);
+    }
+    let kinds = schema["items"]["oneOf"].as_array().into_iter().flatten();
+    for kind in kinds.chain([&schema["items"], schema]) {
+        for (member, schema) in kind["properties"].as_object().into_iter().flatten() {
+            collect_marked(&format!("{name}.{member}"), schema, fields);
+        }
+    }
+}
+
 /// Everything that is wrong with a definition; nothing, if it can be saved and run.
 pub fn validate(definition: &Definition) -> Vec<Problem> {
     compile(definition).err().unwrap_or_default()
@@ -195,10 +238,13 @@ pub fn validate(definition: &Definition) -> Vec<Problem> {
 pub fn compile(definition: &Definition) -> Result<CompiledWorkflow, Vec<Problem>> {
     let mut problems = Vec::new();
     let graph = Graph::compile(definition).map_err(|found| problems.extend(found)).ok();
-    check_settings(&definition.settings, &mut problems);
-    check_metadata(&definition.metadata, &mut problems);
+    settings::check_settings(&definition.settings, &mut problems);
+    settings::check_metadata(&definition.metadata, &mut problems);
+    if let Some(initial) = definition.settings.variables.as_deref() {
+        variables::check_initial(initial, &mut problems);
+    }
     let subscriptions = subscriptions::compile(&definition.settings.subscriptions, &mut problems);
-    let concurrency = compile_concurrency(definition.settings.concurrency.as_ref(), &mut problems);
+    let concurrency = settings::compile_concurrency(definition.settings.concurrency.as_ref(), &mut problems);
     if definition.nodes.len() > MAX_NODES {
         return Err(problems);
     }
@@ -210,6 +256,13 @@ pub fn compile(definition: &Definition) -> Result<CompiledWorkflow, Vec<Problem>
         .map(|(index, node)| compile_node(index, node, parents.contains(node.id.as_str()), &mut problems))
         .collect();
     let graph = graph.map(|graph| wiring::wire(definition, graph, &drafts, &mut problems));
+    let assigns = |(index, draft): (usize, &Option<Draft>)| {
+        draft.as_ref().is_some_and(|draft| draft.kind.name == variables::KIND.name).then_some(index)
+    };
+    let variables = Variables {
+        initial: definition.settings.variables.as_deref().cloned().unwrap_or_default(),
+        nodes: drafts.iter().enumerate().filter_map(assigns).collect(),
+    };
     let nodes: Vec<CompiledNode> = drafts.into_iter().zip(&definition.nodes).filter_map(finish).collect();
     match graph {
         Some(graph) if problems.is_empty() && nodes.len() == graph.nodes.len() => Ok(CompiledWorkflow {
@@ -220,6 +273,7 @@ pub fn compile(definition: &Definition) -> Result<CompiledWorkflow, Vec<Problem>
             subscriptions,
             concurrency,
             dedupe: definition.settings.dedupe.unwrap_or_default(),
+            variables,
         }),
         _ => {
             debug_assert!(!problems.is_empty(), "a node was refused without a word");
@@ -227,6 +281,21 @@ pub fn compile(definition: &Definition) -> Result<CompiledWorkflow, Vec<Problem>
             Err(problems)
         }
     }
+}
+
+/// Compiles one node by itself, without edges and without a body. The paths of problems begin at the node.
+pub fn compile_alone(node: &NodeDefinition) -> Result<CompiledNode, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let draft = compile_node(0, node, false, &mut problems);
+    if let Some(compiled) = finish((draft, node)).filter(|_| problems.is_empty()) {
+        return Ok(compiled);
+    }
+    debug_assert!(!problems.is_empty(), "a node was refused without a word");
+    for problem in &mut problems {
+        problem.path = problem.path.strip_prefix("/nodes/0").unwrap_or(&problem.path).to_owned();
+    }
+    problems.truncate(MAX_PROBLEMS);
+    Err(problems)
 }
 
 /// Whether a configuration may name a port like this.
@@ -242,10 +311,12 @@ struct Draft {
     compiled: Compiled,
     common: Common,
     run_if: Option<RunIf>,
+    secrets: Vec<String>,
+    mock: Option<Mock>,
 }
 
 fn finish((draft, definition): (Option<Draft>, &NodeDefinition)) -> Option<CompiledNode> {
-    let Draft { kind, compiled, common, run_if } = draft?;
+    let Draft { kind, compiled, common, run_if, secrets, mock } = draft?;
     Some(CompiledNode {
         kind: kind.name,
         name: definition.name.clone(),
@@ -253,46 +324,9 @@ fn finish((draft, definition): (Option<Draft>, &NodeDefinition)) -> Option<Compi
         role: compiled.role,
         common,
         run_if,
+        secrets,
+        mock,
     })
-}
-
-fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
-    let mut report = |field: &str, message: String| {
-        problems.push(Problem { path: format!("/settings/{field}"), message, node_id: None, edge_id: None });
-    };
-    let longest = common::MAX_TIMEOUT_MS;
-    if settings.timeout_ms.is_some_and(|ms| !(1..=longest).contains(&ms)) {
-        report("timeoutMs", format!("`timeoutMs` must be between 1 and {longest} (30 days)"));
-    }
-    if settings.priority.is_some_and(|priority| !(-MAX_PRIORITY..=MAX_PRIORITY).contains(&priority)) {
-        report("priority", format!("`priority` must be between -{MAX_PRIORITY} and {MAX_PRIORITY}"));
-    }
-    if settings.concurrency.as_ref().is_some_and(|concurrency| !(1..=MAX_CONCURRENCY).contains(&concurrency.limit)) {
-        report("concurrency/limit", format!("`limit` must be between 1 and {MAX_CONCURRENCY}"));
-    }
-    if settings.dedupe.is_some_and(|dedupe| !(1_000..=longest).contains(&dedupe.window_ms)) {
-        report("dedupe/windowMs", format!("`windowMs` must be between 1000 and {longest} (30 days)"));
-    }
-}
-
-fn check_metadata(metadata: &Map<String, Value>, problems: &mut Vec<Problem>) {
-    let mut report = |message: String| {
-        problems.push(Problem { path: "/metadata".to_owned(), message, node_id: None, edge_id: None });
-    };
-    if !metadata.values().all(|value| schema::fits_depth(value, schema::MAX_VALUE_DEPTH)) {
-        report(format!("`metadata` nests deeper than {} levels", schema::MAX_VALUE_DEPTH));
-    } else if serde_json::to_string(metadata).map_or(0, |text| text.len()) > MAX_METADATA_BYTES {
-        report(format!("`metadata` is larger than {MAX_METADATA_BYTES} bytes"));
-    }
-}
-
-fn compile_concurrency(settings: Option<&Concurrency>, problems: &mut Vec<Problem>) -> Option<CompiledConcurrency> {
-    let Concurrency { limit, key, on_limit } = settings?;
-    let key = key.as_deref().map(Template::compile).transpose().map_err(|error| {
-        let message = format!("`key` is no template: {error}");
-        problems.push(Problem { path: "/settings/concurrency/key".to_owned(), message, node_id: None, edge_id: None });
-    });
-    Some(CompiledConcurrency { limit: *limit, key: key.ok()?, on_limit: *on_limit })
 }
 
 fn compile_node(index: usize, node: &NodeDefinition, has_body: bool, problems: &mut Vec<Problem>) -> Option<Draft> {
@@ -312,11 +346,26 @@ fn compile_node(index: usize, node: &NodeDefinition, has_body: bool, problems: &
     problems.extend(check_data(kind, &node.data, &path).into_iter().map(|found| at_node(found.path, found.message)));
     let mut config = Config::new(&node.data, &node.id, path, problems);
     config.has_body = has_body;
-    let common = common::compile(&mut config);
+    let mut common = common::compile(&mut config);
     let compiled = (kind.compile)(&mut config);
+    if kind.name == agent::KIND.name {
+        common.retry.get_or_insert_with(agent::retry);
+    }
     let run_if = compiled.as_ref().and_then(|compiled| run_if::compile(&mut config, &compiled.ports));
+    let mock =
+        compiled.as_ref().filter(|_| kind.mockable()).and_then(|compiled| mock::compile(&mut config, &compiled.ports));
+    let secrets = config.secrets.into_iter().collect();
     tell_once(problems, before);
-    Some(Draft { kind, compiled: compiled?, common, run_if })
+    Some(Draft { kind, compiled: compiled?, common, run_if, secrets, mock })
+}
+
+/// Compiles a node that stands inside another one's configuration; none if a problem was noted.
+pub(super) fn compile_inner(name: &str, config: &mut Config<'_>) -> Option<Compiled> {
+    let kind = KINDS.iter().find(|kind| kind.name == name)?;
+    let problems = check_data(kind, config.members(), config.path());
+    let is_sound = problems.is_empty();
+    config.problems(problems);
+    (kind.compile)(config).filter(|_| is_sound)
 }
 
 /// The schema and the type may both find the same member wrong; the first word stands.

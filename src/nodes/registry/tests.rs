@@ -26,7 +26,7 @@ fn every_type_is_described() {
         for text in [node_type.title, node_type.description, node_type.result] {
             assert!(!text.is_empty() && !text.contains("  "), "{kind}: {text:?}");
         }
-        assert!(["flow", "data", "network", "people"].contains(&node_type.category), "{kind}");
+        assert!(["flow", "data", "network", "ai", "people"].contains(&node_type.category), "{kind}");
         for (field, property) in schema["properties"].as_object().unwrap() {
             assert!(property["description"].is_string(), "{kind}.{field} has no description");
         }
@@ -62,12 +62,11 @@ fn names_the_place_of_each_mistake() {
     let custom = json!({ "message": "?", "actions": [{ "id": "go", "label": "Go" }] });
     for (definition, path, part) in [
         (around("transfrom", json!({}), false), "/nodes/1/type", "did you mean `transform`?"),
-        (around("agent", json!({}), false), "/nodes/1/type", "the types are start, end"),
+        (around("agents", json!({}), false), "/nodes/1/type", "the types are start, end"),
         (around("", json!({ "nodeType": "ende" }), false), "/nodes/1/type", "did you mean `end`?"),
         (around("", json!({}), false), "/nodes/1/type", "has no type"),
         (node(json!({ "trasformScript": "1" })), "/nodes/1/data/trasformScript", "did you mean `transformScript`?"),
         (node(json!({ "a/b": 1 })), "/nodes/1/data/a~1b", "has no field `a/b`"),
-        (node(json!({ "mock": { "output": 1 } })), "/nodes/1/data/mock", "has no field `mock`"),
         (node(json!({ "timeoutMs": 0 })), "/nodes/1/data/timeoutMs", "at least 1"),
         (node(json!({ "timeoutMs": 2_592_000_001_i64 })), "/nodes/1/data/timeoutMs", "at most"),
         (node(json!({ "timeoutMs": "5s" })), "/nodes/1/data/timeoutMs", "must be of type integer, not string"),

@@ -36,7 +36,7 @@ macro_rules! columns {
             ", e.subject, e.priority, e.dedupe_key, e.concurrency_key, e.idempotency_key, e.parent_execution_id, e.depth,
      e.replay_of, e.from_node_id, e.run_at, e.created_by, e.created_at, e.status, e.last_seq, e.output, e.error,
      e.queued_at, e.started_at, e.finished_at, e.suspended_at, e.waited_ms, e.stats, e.lane, e.lane_limit, e.on_limit,
-     e.expires_at, e.debounce_key, e.duplicate_of, e.reprocessing"
+     e.expires_at, e.debounce_key, e.duplicate_of, e.reprocessing, e.mocks"
         )
     };
 }
@@ -181,6 +181,7 @@ pub(super) fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result
         input: columns.json("input")?,
         context: columns.json("context")?,
         presets: columns.maybe_json("presets")?.unwrap_or_default(),
+        mocks: false,
         subject: columns.next()?,
         priority: columns.small()?,
         dedupe_key: columns.next()?,
@@ -218,5 +219,6 @@ pub(super) fn read_execution<B: Backend>(columns: &mut Columns<'_, B>) -> Result
     origin.debounce_key = columns.next()?;
     progress.duplicate_of = columns.maybe_id()?;
     progress.reprocessing = columns.maybe_name("reprocessing")?;
+    origin.mocks = columns.next::<i64>()? != 0;
     Ok(Execution { origin, progress })
 }

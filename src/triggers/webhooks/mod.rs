@@ -183,7 +183,9 @@ impl Webhooks {
 
     /// The webhook of an address.
     pub async fn find(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-        self.store().webhook_anywhere(id).await
+        let webhook = self.store().webhook_anywhere(id).await?;
+        let opened = webhook.map(|webhook| self.0.engine.opened_webhook(webhook)).transpose();
+        opened.map_err(|error| StoreError::Damaged { what: "secret of a webhook", reason: error.to_string() })
     }
 
     /// A delivery whose body is yet to be read. Names of headers are in lower case; `body_bytes` is what was announced.
@@ -373,6 +375,7 @@ impl Webhooks {
             replay_of: None,
             from_node_id: None,
             presets: Presets::new(),
+            mocks: false,
             run_at: None,
             expires_in_ms: None,
             debounce: None,

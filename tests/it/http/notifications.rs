@@ -21,12 +21,24 @@ on_both! {
     what_fails_is_sent_again_when_its_time_has_come,
     what_fails_for_good_is_not,
     a_message_is_not_sent_on_to_another_address,
+    a_message_goes_to_hosts_that_the_workspace_calls,
     after_the_last_attempt_it_has_failed_until_somebody_wants_it_sent_again,
     reminders_are_sent_while_it_is_open_and_not_after,
     who_crashes_between_sending_and_writing_sends_the_same_again,
     mail_is_sent_by_smtp,
     without_settings_mail_fails_with_a_reason,
     a_message_for_slack_has_a_button,
+}
+
+async fn a_message_goes_to_hosts_that_the_workspace_calls(backend: Backend) {
+    let (scene, peer) = (Scene::on(backend).await, Peer::start().await);
+    let hosts = json!({"outboundHosts": ["api.example.org"]});
+    scene.ann.patch(&scene.place.workspace(), hosts).await.expect(200);
+    let (_, suspension) = telling(&scene, json!({"notify": [{"type": "webhook", "url": peer.url("/hook")}]})).await;
+    let told = told(&scene, &suspension, |told| told[0]["state"] == "failed").await;
+    let error = told[0]["attempts"][0]["error"].as_str().unwrap();
+    assert!(error.contains("outboundHosts"), "{error}");
+    assert_eq!((attempts(&told), peer.hits("/hook")), (1, 0));
 }
 
 /// An execution at a gate that tells of itself, and the path of its suspension.

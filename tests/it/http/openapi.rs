@@ -172,6 +172,13 @@ async fn every_described_operation_succeeds() {
     ann.get(&groups).await.expect(200);
     ann.get(&group).await.expect(200);
     ann.delete(&group).await.expect(204);
+    let secrets = format!("{workspace}/secrets");
+    let secret = format!("{secrets}/key");
+    ann.json(reqwest::Method::PUT, &secret, &json!({"value": "hunter2"})).await.expect(201);
+    ann.json(reqwest::Method::PUT, &secret, &json!({"value": "hunter3"})).await.expect(200);
+    ann.get(&secrets).await.expect(200);
+    ann.get(&secret).await.expect(200);
+    ann.delete(&secret).await.expect(204);
     ann.delete(&bob).await.expect(204);
     let keys = format!("{workspace}/api-keys");
     let key = ann.post(&keys, json!({"name": "k", "role": "viewer"})).await.expect(201);
@@ -188,6 +195,7 @@ async fn every_described_operation_succeeds() {
     let workflow = format!("{pod}/workflows/{id}");
     ann.get(&format!("{pod}/workflows")).await.expect(200);
     ann.post(&format!("{pod}/workflows/validate"), gate()).await.expect(200);
+    ann.post(&format!("{pod}/nodes/test"), json!({"node": {"type": "transform"}})).await.expect(200);
     ann.get(&workflow).await.expect(200);
     ann.patch(&workflow, json!({"description": "d"})).await.expect(200);
     for (action, body) in [("deploy", json!({})), ("undeploy", json!({})), ("versions/1/restore", json!({}))] {
@@ -253,6 +261,7 @@ async fn every_described_operation_succeeds() {
     run.output().await;
     ann.get(&format!("{suspension}/receipt")).await.expect(200);
     walk_subjects(&scene, &id).await;
+    walk_documents(&scene).await;
     walk_links(&scene).await;
     walk_tasks(&scene).await;
     walk_kinetic(&scene).await;
@@ -312,6 +321,22 @@ async fn walk_subjects(scene: &Scene, workflow: &str) {
         run.end().await;
     }
     ann.delete(&path).await.expect(204);
+}
+
+/// The life of a document.
+async fn walk_documents(scene: &Scene) {
+    let (ann, collections) = (&scene.ann, format!("{}/collections", scene.place.workspace()));
+    let path = format!("{collections}/c/documents/k");
+    for status in [201, 200] {
+        ann.json(reqwest::Method::PUT, &path, &json!({"value": {"a": "word"}})).await.expect(status);
+    }
+    ann.get(&collections).await.expect(200);
+    ann.get(&format!("{collections}/c/documents")).await.expect(200);
+    ann.get(&format!("{collections}/c/documents?q=word")).await.expect(200);
+    ann.get(&path).await.expect(200);
+    ann.delete(&path).await.expect(204);
+    ann.json(reqwest::Method::PUT, &path, &json!({"value": 1})).await.expect(201);
+    ann.delete(&format!("{collections}/c")).await.expect(204);
 }
 
 /// A worker's day.

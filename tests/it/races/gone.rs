@@ -65,6 +65,7 @@ async fn a_trigger_whose_caller_goes_away_is_driven(backend: Backend) {
             replay_of: None,
             from_node_id: None,
             presets: std::collections::BTreeMap::new(),
+            mocks: false,
             run_at: None,
             expires_in_ms: None,
             debounce: None,

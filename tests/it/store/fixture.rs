@@ -166,7 +166,7 @@ pub async fn new_home(store: &dyn Store, clock: &Clock, slug: &str) -> Home {
 
 pub fn workspace(id: WorkspaceId, slug: &str, at: Instant) -> Workspace {
     let (name, slug) = (slug.to_uppercase(), slug.to_owned());
-    Workspace { id, name, slug, max_running: None, created_at: at, updated_at: at }
+    Workspace { id, name, slug, max_running: None, outbound_hosts: None, created_at: at, updated_at: at }
 }
 
 pub fn pod(home: Home, slug: &str, at: Instant) -> Pod {
@@ -225,6 +225,7 @@ pub fn execution(id: ExecutionId, home: Home, at: Instant) -> Execution {
             replay_of: None,
             from_node_id: None,
             presets: std::collections::BTreeMap::new(),
+            mocks: false,
             run_at: None,
             expires_at: None,
             debounce_key: None,

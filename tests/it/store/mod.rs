@@ -8,6 +8,7 @@ mod bulk;
 mod catalogue;
 mod commit;
 mod differential;
+mod documents;
 mod feed;
 mod filters;
 mod fixture;
@@ -18,6 +19,7 @@ mod oracle;
 mod queue;
 mod reading;
 mod schedules;
+mod secrets;
 mod standings;
 mod subjects;
 mod subscriptions;
@@ -185,6 +187,22 @@ contract! {
         labels_of_many_commits_are_none_lost,
         workflows_about_a_subject_are_those_of_the_pod,
         subjects_go_with_their_pod_and_workspace,
+    }
+    documents {
+        documents_are_kept_replaced_and_deleted,
+        documents_are_listed_by_key,
+        words_find_documents,
+        searches_see_their_own_workspace_and_collection,
+        any_text_can_be_looked_for,
+        large_texts_are_indexed,
+        appends_take_turns_and_are_made_once,
+        what_has_expired_is_not_there_and_is_removed,
+        collections_are_bounded_and_deleted_whole,
+    }
+    secrets {
+        secrets_are_set_listed_replaced_and_deleted,
+        another_key_is_put_around_what_was_seen_alone,
+        texts_that_are_sealed_are_paged_and_replaced,
     }
     catalogue {
         workspaces,

@@ -45,6 +45,7 @@ pub fn notification(fixture: &Fixture, workspace: WorkspaceId, suspension: Suspe
             to: "https://example.com/x?y".to_owned(),
             secret: Some("s3cret \u{1F511} \0".to_owned()),
             user: Some("bea".to_owned()),
+            sealed: None,
         },
         state: NotificationState::Pending,
         due_at: START,

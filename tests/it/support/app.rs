@@ -153,6 +153,11 @@ impl TestApp {
         (self.state, self.shutdown, self.address, self.tasks) = (app.state, app.shutdown, address, tasks);
     }
 
+    /// Changes the settings of the next [`Self::restart`].
+    pub fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+    }
+
     /// Where the database is.
     pub fn store_url(&self) -> String {
         self.database.url()
@@ -206,7 +211,8 @@ async fn serve_at(
     clock: &Clock,
     router: impl FnOnce(AppState) -> axum::Router,
 ) -> (App, String, TaskTracker) {
-    let config = settings.clone().into_config().unwrap();
+    let mut config = settings.clone().into_config().unwrap();
+    config.code.program = Some(env!("CARGO_BIN_EXE_sluicegate").into());
     let app = App::boot(config, clock.clone()).await.unwrap();
     app.state.readiness.set_ready();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,6 +5,7 @@ pub mod bucket;
 pub mod contract;
 pub mod event_stream;
 pub mod mailbox;
+pub mod model;
 pub mod outside;
 pub mod peer;
 pub mod postgres;

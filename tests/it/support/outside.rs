@@ -121,7 +121,7 @@ async fn served(Path(name): Path<String>, State(shared): State<Shared>) -> Json<
         *most = (*most).max(*now);
         Serving(Arc::clone(&shared.busy), name)
     };
-    tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(40)).await;
     drop(serving);
     Json(json!({}))
 }

@@ -22,7 +22,8 @@ type Seen = HashMap<String, Vec<Value>>;
 /// A server that is reached by `http` nodes of tests.
 ///
 /// `/hang` never answers; `/gate` answers once it is opened; `/status/503` answers so; `/moved/302` leads to `/elsewhere`;
-/// `/flaky/2` fails twice with 503, then answers. Everything else answers `{hits}`, the number of requests to this path.
+/// `/leave/8080` leads to `localhost:8080`; `/flaky/2` fails twice with 503, then answers; `/echo/200` answers so and with the request.
+/// Everything else answers `{hits}`, the number of requests
 pub struct Peer {
     url: String,
     seen: Arc<watch::Sender<Seen>>,
@@ -85,6 +86,7 @@ async fn answer(
         headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     let request = json!({
         "method": method.as_str(),
+        "uri": uri.to_string(),
         "query": uri.query(),
         "headers": headers,
         "body": String::from_utf8_lossy(&body),
@@ -92,7 +94,7 @@ async fn answer(
     let mut hits = 0;
     seen.send_modify(|seen| {
         let requests = seen.entry(uri.path().to_owned()).or_default();
-        requests.push(request);
+        requests.push(request.clone());
         hits = requests.len();
     });
     let mut parts = uri.path().split('/').skip(1);
@@ -103,10 +105,16 @@ async fn answer(
             gate.notified().await;
             StatusCode::OK
         }
-        ("status" | "moved", Some(status)) => StatusCode::from_u16(status as u16).unwrap(),
+        ("leave", Some(_)) => StatusCode::FOUND,
+        ("status" | "moved" | "echo", Some(status)) => StatusCode::from_u16(status as u16).unwrap(),
         ("flaky", Some(failures)) if hits <= failures => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
-    let location = (kind == "moved").then_some([("location", "/elsewhere")]);
-    (status, location.unwrap_or([("x-peer", "here")]), Json(json!({"hits": hits}))).into_response()
+    let header = match (kind, argument) {
+        ("moved", _) => ("location", "/elsewhere".to_owned()),
+        ("leave", Some(port)) => ("location", format!("http://localhost:{port}/elsewhere")),
+        _ => ("x-peer", "here".to_owned()),
+    };
+    let body = if kind == "echo" { request } else { json!({"hits": hits}) };
+    (status, [header], Json(body)).into_response()
 }

@@ -105,9 +105,11 @@ impl Server {
     /// Starts the process that was killed or stopped, again.
     pub async fn boot(&mut self) {
         assert!(self.child.is_none(), "the server is up");
+        let told = self.arguments.iter().any(|argument| argument == "--log");
         let mut child = binary()
             .args(["serve", "--listen", "127.0.0.1:0", "--store", &self.site.store])
-            .args(["--log-format", "json", "--log", "warn,sluicegate::cli::serve=info"])
+            .args(["--log-format", "json"])
+            .args(if told { [].as_slice() } else { ["--log", "warn,sluicegate::cli::serve=info"].as_slice() })
             .args(&self.arguments)
             .stderr(Stdio::piped())
             .spawn()
@@ -144,6 +146,11 @@ impl Server {
         let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(&self.site.logs).await.unwrap();
         file.write_all(format!("{line}\n").as_bytes()).await.unwrap();
         file.flush().await.unwrap();
+    }
+
+    /// Whether there is a process.
+    pub fn is_up(&self) -> bool {
+        self.child.is_some()
     }
 
     /// The process.

@@ -1,5 +1,5 @@
 /** The canvas: React Flow over a scene. What is dragged moves here; the definition learns of it when it is let go. */
-import "@xyflow/react/dist/base.css";
+import "../../graph/chrome.css";
 
 import { useComputedColorScheme } from "@mantine/core";
 import {

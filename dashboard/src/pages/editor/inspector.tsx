@@ -48,6 +48,7 @@ export function Inspector(props: InspectorProps) {
     () => [
       { name: "input", about: "the trigger's input" },
       { name: "lastOutput", about: "the node before" },
+      { name: "variables", about: "what was assigned" },
       ...(node.parentId ? [{ name: "item", about: "of the loop" }, { name: "index", about: "of the loop" }] : []),
       ...before(draft.definition, node.id).flatMap((id) => {
         const other = draft.definition.nodes.find((each) => each.id === id);

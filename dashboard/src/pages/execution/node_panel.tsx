@@ -160,10 +160,11 @@ function RunView({ run, log }: { run: NodeRun; log: ExecutionLog }) {
       </dl>
       {run.error && <FailureView failure={run.error} />}
       {run.spans.length > 1 && <Attempts run={run} />}
-      {(run.reasoning || run.text) && (
+      {(run.reasoning || run.tool || run.text) && (
         <section>
           <Heading>Text</Heading>
           {run.reasoning && <pre className={`${classes["text"]} dim`}>{run.reasoning}</pre>}
+          {run.tool && <pre className={`${classes["text"]} dim`}>{run.tool}</pre>}
           {run.text && <pre className={classes["text"]}>{run.text}</pre>}
         </section>
       )}

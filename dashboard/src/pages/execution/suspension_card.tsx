@@ -14,7 +14,7 @@ import { personName } from "./facts";
 import type { Selection } from "./selection";
 import classes from "./suspensions.module.css";
 
-const KINDS = { approval: "Approval", ask_human: "Question", callback: "Callback" } as const;
+const KINDS = { approval: "Approval", tool_approval: "Call of a tool", ask_human: "Question", callback: "Callback" } as const;
 
 export function SuspensionCard({ record, name, selection }: { record: SuspensionRecord; name: string; selection: Selection }) {
   const place = usePlace();

@@ -121,7 +121,7 @@ function Answer({ suspension, onDecided, onStale }: DecisionFormProps) {
   const isAtFields = errors.length > 0 && elsewhere.length === 0;
   const actions = interrupt.actions?.length ? interrupt.actions : DEFAULT_ACTIONS;
   const canReject = actions.some(({ id }) => id === REJECTED);
-  const isApproval = type === "approval";
+  const isApproval = type === "approval" || type === "tool_approval";
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !sending && isReadable) {

@@ -1,5 +1,5 @@
 /** What belongs to the workspace and its people. Each section has an address of its own; who may not see one is not led there. */
-import { Boxes, Building2, Info, KeyRound, Lock, Palette, ScrollText, UserRound, UsersRound } from "lucide-react";
+import { Boxes, Building2, Info, KeyRound, Lock, LockKeyhole, Palette, ScrollText, UserRound, UsersRound } from "lucide-react";
 import { type ComponentType, useEffect, useRef } from "react";
 import { Link, useParams } from "wouter";
 
@@ -13,6 +13,7 @@ import { Audit } from "./audit";
 import { Groups } from "./groups";
 import { Members } from "./members";
 import { Pods } from "./pods";
+import { Secrets } from "./secrets";
 import classes from "./settings.module.css";
 import { Workspace } from "./workspace";
 
@@ -22,6 +23,7 @@ const SECTIONS: { path: string; title: string; icon: typeof Info; role: Role; Co
   { path: "members", title: "Members", icon: UserRound, role: "viewer", Content: Members },
   { path: "groups", title: "Groups", icon: UsersRound, role: "viewer", Content: Groups },
   { path: "api-keys", title: "API keys", icon: KeyRound, role: "admin", Content: ApiKeys },
+  { path: "secrets", title: "Secrets", icon: LockKeyhole, role: "admin", Content: Secrets },
   { path: "audit", title: "Audit log", icon: ScrollText, role: "admin", Content: Audit },
   { path: "appearance", title: "Appearance", icon: Palette, role: "viewer", Content: Appearance },
   { path: "about", title: "About", icon: Info, role: "viewer", Content: About },

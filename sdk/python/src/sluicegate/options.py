@@ -54,6 +54,8 @@ class CreateExecution(_CreateExecution, total=False):
     """The same key with the same request is done once; a new key for each call, if missing."""
     input: Any
     """What it works on; checked against the workflow's `inputSchema`."""
+    mocks: bool
+    """Nodes with a `mock` take that instead of running, and so do those of its children."""
     priority: Union[int, None]
     """Higher first; the workflow's own, if missing."""
     run_at: Union[datetime | str, None]
@@ -134,6 +136,8 @@ class ReplayExecution(TypedDict, total=False):
     """The same key with the same request is done once; a new key for each call, if missing."""
     input: Any
     """Another input; only from the beginning."""
+    mocks: Union[bool, None]
+    """Nodes that run again and have a `mock` take that; as in the original, if missing."""
     nodes: dict[str, NodeChoice]
     """Per node: `"run"`, `"reuse"`, or `{"pin": value}`."""
     version: Union[VersionChoice, None]

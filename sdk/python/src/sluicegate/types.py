@@ -36,7 +36,7 @@ DedupeMode: TypeAlias = Literal["skip", "join"]
 """What becomes of a duplicate."""
 DeliveryId: TypeAlias = str
 """One delivery to a webhook."""
-DeltaChannel: TypeAlias = Literal["text", "reasoning", "progress"]
+DeltaChannel: TypeAlias = Literal["text", "reasoning", "tool", "progress"]
 """What a `NodeDeltaEvent` is a piece of."""
 Event: TypeAlias = Union[
     "StatusEvent",
@@ -76,10 +76,15 @@ FailureCode: TypeAlias = Literal[
     "child_failed",
     "task_failed",
     "worker_lost",
+    "model_failed",
+    "mcp_failed",
+    "code_failed",
     "item_failed",
     "limit_exceeded",
     "concurrency_limit",
     "workflow_unavailable",
+    "secret_missing",
+    "secret_unreadable",
     "internal",
 ]
 """The closed list of failure codes."""
@@ -132,7 +137,7 @@ SubjectId: TypeAlias = str
 """A thing that executions are about."""
 SuspensionId: TypeAlias = str
 """One question that waits for an answer."""
-SuspensionKind: TypeAlias = Literal["approval", "ask_human", "callback"]
+SuspensionKind: TypeAlias = Literal["approval", "tool_approval", "ask_human", "callback"]
 """What kind of answer is waited for."""
 SuspensionState: TypeAlias = Literal["open", "answered", "expired", "cancelled"]
 """Where a suspension is in its life. All but `open` are final."""
@@ -140,6 +145,8 @@ TaskId: TypeAlias = str
 """Work that a worker takes over."""
 TaskState: TypeAlias = Literal["queued", "leased", "completed", "failed", "withdrawn"]
 """Where a task is in its life. All but `queued` and `leased` are final."""
+TestStatus: TypeAlias = Literal["completed", "failed", "skipped", "suspended", "waiting", "child", "task", "iterates"]
+"""How the test of a node ended, or what the node would do next."""
 TimelineAction: TypeAlias = Literal["remind", "escalate", "expire"]
 """What a step of the timeline does."""
 TriggeredBy: TypeAlias = Literal["manual", "sdk", "schedule", "webhook", "event", "replay", "retry", "subworkflow"]
@@ -484,6 +491,15 @@ class Claim(TypedDict):
     """Who."""
 
 
+class Collection(TypedDict):
+    """A collection that has documents."""
+
+    documents: int
+    """How many documents it holds. One that has expired may be counted until it is removed."""
+    name: str
+    """Its name."""
+
+
 class ComingSlot(TypedDict):
     """A slot that is to come."""
 
@@ -632,6 +648,8 @@ class CreateExecution(_CreateExecution, total=False):
     """Not at all if it has not begun this long after it could, in milliseconds: it is cancelled then."""
     input: Any
     """What it works on; checked against the workflow's `inputSchema`."""
+    mocks: bool
+    """Nodes with a `mock` take that instead of running, and so do those of its children."""
     priority: Union[int, None]
     """Higher first; the workflow's own, if missing."""
     runAt: Union[Instant, None]
@@ -935,6 +953,28 @@ class DeployWorkflow(TypedDict, total=False):
     """The version to deploy; the latest, if missing."""
 
 
+class _Document(TypedDict):
+    collection: str
+    """The collection it is in."""
+    createdAt: Instant
+    """When it was made."""
+    key: str
+    """Its key, once per collection."""
+    text: str
+    """What is searched."""
+    updatedAt: Instant
+    """When it was written last."""
+    value: Any
+    """What it holds: any JSON."""
+
+
+class Document(_Document, total=False):
+    """A document."""
+
+    expiresAt: Union[Instant, None]
+    """From when on it is gone; never, if null."""
+
+
 class DuplicateWorkflow(TypedDict, total=False):
     """How a copy is called."""
 
@@ -1016,6 +1056,8 @@ class Execution(_Execution, total=False):
     """The key of the request that triggered it."""
     input: Any
     """What it works on. Left out of lists."""
+    mocks: bool
+    """Nodes with a `mock` took that instead of running."""
     nodes: Union[list[NodeState], None]
     """Per node: state, timing, output, error. Left out of lists."""
     output: Any
@@ -1531,6 +1573,32 @@ class LeasedTasks(TypedDict):
     """The tasks; none when nothing came in time."""
 
 
+class _ListedDocument(TypedDict):
+    collection: str
+    """The collection it is in."""
+    createdAt: Instant
+    """When it was made."""
+    key: str
+    """Its key, once per collection."""
+    text: str
+    """What is searched."""
+    updatedAt: Instant
+    """When it was written last."""
+    value: Any
+    """What it holds: any JSON."""
+
+
+class ListedDocument(_ListedDocument, total=False):
+    """A document in a list."""
+
+    expiresAt: Union[Instant, None]
+    """From when on it is gone; never, if null."""
+    score: Union[float, None]
+    """With `q`: how well it fits, in proportion to the one that fits best, whose score is 1."""
+    snippet: Union[str, None]
+    """With `q`: the part of its text with the most of what was looked for."""
+
+
 class _LogEntry(TypedDict):
     attempt: int
     """The attempt."""
@@ -1580,7 +1648,9 @@ class _NodeActionEvent(TypedDict):
     attempt: int
     """The attempt that did it."""
     kind: str
-    """What kind of action: `action`, `screenshot`, `thought`, or the worker's own word."""
+    """What kind of action: `action`, `screenshot`, `thought`, or the worker's own word. Of an agent: `model`,
+    `tool`, `child`.
+    """
     nodeId: str
     """The node."""
     seq: int
@@ -1728,11 +1798,25 @@ class NodeState(_NodeState, total=False):
     """The task that a worker has, or that waits for one."""
 
 
+class _NodeToTest(TypedDict):
+    type: str
+    """Its type."""
+
+
+class NodeToTest(_NodeToTest, total=False):
+    """A node without a workflow around it."""
+
+    data: dict[str, Any]
+    """Its configuration."""
+    name: Union[str, None]
+    """Its name."""
+
+
 class NodeType(TypedDict):
     """A node type, as the API shows it."""
 
     category: str
-    """What it belongs to: `flow`, `data`, `network` or `people`."""
+    """What it belongs to: `flow`, `data`, `network`, `ai` or `people`."""
     description: str
     """What it does."""
     example: dict[str, Any]
@@ -1776,6 +1860,8 @@ class NodeUpdateEvent(_NodeUpdateEvent, total=False):
     """What went wrong (failed, retrying)."""
     items: Union[list[Any], None]
     """The items of a loop that begins (running)."""
+    mocked: bool
+    """The result is the node's mock: the execution was started with `mocks`."""
     output: Any
     """The node's output (completed)."""
     path: Union[str, None]
@@ -1988,6 +2074,20 @@ class PublishedEvent(_PublishedEvent, total=False):
     """What it is about."""
 
 
+class _PutDocument(TypedDict):
+    value: Any
+    """What it holds: any JSON, up to 262144 bytes."""
+
+
+class PutDocument(_PutDocument, total=False):
+    """A document as it is to be."""
+
+    expiresAt: Union[Instant, None]
+    """From when on it is gone; never, if missing."""
+    text: Union[str, None]
+    """What is searched, up to 262144 bytes; the texts in `value`, if missing."""
+
+
 class _PutGroup(TypedDict):
     members: list[str]
     """The ids of its members, who are members of the workspace."""
@@ -1998,6 +2098,13 @@ class PutGroup(_PutGroup, total=False):
 
     description: str
     """What it is for."""
+
+
+class PutSecret(TypedDict):
+    """The value of a secret."""
+
+    value: str
+    """A text of 1 byte to 64 KiB. It is sealed before it is stored, and no reply shows it again."""
 
 
 class Quorum(TypedDict):
@@ -2090,6 +2197,8 @@ class ReplayExecution(TypedDict, total=False):
     """The node from which on everything runs again; the beginning, if missing."""
     input: Any
     """Another input; only from the beginning."""
+    mocks: Union[bool, None]
+    """Nodes that run again and have a `mock` take that; as in the original, if missing."""
     nodes: dict[str, NodeChoice]
     """Per node: `"run"`, `"reuse"`, or `{"pin": value}`."""
     version: Union[VersionChoice, None]
@@ -2164,6 +2273,13 @@ class Respond(TypedDict, total=False):
     """Which suspension; may be missing where one is open."""
 
 
+class ResultOfNode(TypedDict, total=False):
+    """The result that another node is said to have."""
+
+    output: Any
+    """Its output."""
+
+
 class RotateSecret(TypedDict, total=False):
     """Another secret."""
 
@@ -2223,6 +2339,19 @@ class Schedule(_Schedule, total=False):
     """The slot that waits for an execution of the schedule to end (`overlap: queue`)."""
 
 
+class Secret(TypedDict):
+    """A secret as the API shows it: never its value."""
+
+    createdAt: Instant
+    """When there first was one of this name."""
+    name: str
+    """Its name: what workflows write after `secrets.`."""
+    updatedAt: Instant
+    """When its value was last set."""
+    updatedBy: str
+    """Who set it."""
+
+
 class _SessionView(TypedDict):
     kind: Literal["user", "api_key"]
     """A person or a program."""
@@ -2256,6 +2385,10 @@ class Settings(TypedDict, total=False):
     """Events that start the workflow, once it is deployed."""
     timeoutMs: Union[int, None]
     """How long an execution may be active, in milliseconds; waiting for people and timers does not count."""
+    variables: dict[str, Any]
+    """What the variables are at first: any values, by name. Nodes of type `variables` assign others, expressions
+    read `variables.<name>`.
+    """
 
 
 class SignedReceipt(TypedDict):
@@ -2706,6 +2839,133 @@ class TaskUpdateEvent(_TaskUpdateEvent, total=False):
     """Who has it, or had it."""
 
 
+class _TestNode(TypedDict):
+    node: NodeToTest
+    """The node."""
+
+
+class TestNode(_TestNode, total=False):
+    """A node to test, and the values that it sees."""
+
+    context: Union[dict[str, Any], None]
+    """What expressions find under `context`."""
+    index: Union[int, None]
+    """Its index; 0, if only `item` is given."""
+    input: Any
+    """The input of the execution, as expressions see it."""
+    item: Any
+    """The item, as in the body of a loop."""
+    lastOutput: Any
+    """What the node is handed; the input, if missing."""
+    nodeResults: dict[str, ResultOfNode]
+    """Results of other nodes, by id. Their outputs come in by the node's edges, too, in the order of the ids."""
+    variables: Union[dict[str, Any], None]
+    """What expressions find under `variables`."""
+
+
+class _TestedChild(TypedDict):
+    input: Any
+    """Its input."""
+    wait: bool
+    """Whether the node would wait for its end."""
+    workflowId: WorkflowId
+    """The workflow."""
+
+
+class TestedChild(_TestedChild, total=False):
+    """The child execution that a tested node would start."""
+
+    version: Union[int, None]
+    """Its version; missing is the latest."""
+
+
+class _TestedLine(TypedDict):
+    level: LogLevel
+    """How much it matters."""
+    message: str
+    """The line."""
+
+
+class TestedLine(_TestedLine, total=False):
+    """A line that a tested node has logged."""
+
+    data: Any
+    """More about it."""
+
+
+class _TestedNode(TypedDict):
+    durationMs: int
+    """How long it took."""
+    logs: list[TestedLine]
+    """What it logged: 1000 lines at most."""
+    status: TestStatus
+    """How it ended."""
+
+
+class TestedNode(_TestedNode, total=False):
+    """What the test of a node gave."""
+
+    branch: Union[str, None]
+    """The port it finishes through, if not the default one."""
+    child: Union[TestedChild, None]
+    """What it would start (child)."""
+    error: Union[Failure, None]
+    """What went wrong (failed)."""
+    items: Union[list[Any], None]
+    """What its body would run for (iterates)."""
+    output: Any
+    """The output (completed)."""
+    question: Union[TestedQuestion, None]
+    """What it would ask (suspended)."""
+    reason: Union[str, None]
+    """Why it is passed over (skipped)."""
+    resumeAt: Union[Instant, None]
+    """When the wait would end (waiting)."""
+    task: Union[TestedTask, None]
+    """What it would queue (task)."""
+
+
+class _TestedQuestion(TypedDict):
+    actions: list[Action]
+    """Actions to choose from."""
+    choices: list[str]
+    """Answers to choose from."""
+    kind: SuspensionKind
+    """Approval or question."""
+    message: str
+    """The message or question."""
+    onExpiry: OnExpiry
+    """What would happen then."""
+    policy: Policy
+    """Who might answer, and how many would have to; groups as they are written."""
+    requireReason: bool
+    """Whether a rejection would need a reason."""
+
+
+class TestedQuestion(_TestedQuestion, total=False):
+    """What a tested node would ask. Whom it would tell is left out: that may hold secrets."""
+
+    context: Any
+    """What the reviewer would see."""
+    expiresAt: Union[Instant, None]
+    """When it would expire."""
+    form: Union[dict[str, Any], None]
+    """JSON Schema of the answer's `data`."""
+    title: Union[str, None]
+    """A heading."""
+
+
+class TestedTask(TypedDict):
+    """The task that a tested node would queue."""
+
+    input: Any
+    """What there would be to do."""
+    leaseMs: int
+    """How long a lease would last without a sign of life."""
+    queue: str
+    """The queue."""
+
+
 class _TimelineStep(TypedDict):
     action: TimelineAction
     """What."""
@@ -2838,6 +3098,10 @@ class UpdateWorkspace(TypedDict, total=False):
     """How many of its executions may run at a time, suspended ones apart; `null` is no limit."""
     name: str
     """Its name."""
+    outboundHosts: Union[list[str], None]
+    """The hosts that its nodes and notifications may call: names such as `api.example.org`, addresses, or
+    `*.example.org` for all below a name; also after redirects. `null` is any public host, an empty list none.
+    """
     slug: str
     """Its name in addresses."""
 
@@ -3117,3 +3381,7 @@ class Workspace(_Workspace, total=False):
 
     maxRunning: Union[int, None]
     """How many of its executions may run at a time, suspended ones apart; none is no limit."""
+    outboundHosts: Union[list[str], None]
+    """The hosts that its nodes and notifications may call: names, or `*.example.org` for all below a name. None
+    is any public host.
+    """

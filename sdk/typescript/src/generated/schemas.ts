@@ -48,6 +48,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspaceId}/collections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_collections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspaceId}/collections/{collectionName}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_documents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspaceId}/groups": {
         parameters: {
             query?: never;
@@ -392,6 +424,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["list_workflow_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspaceId}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_secrets"];
         put?: never;
         post?: never;
         delete?: never;
@@ -804,6 +852,16 @@ export interface components {
             /** @description Who. */
             by: string;
         };
+        /** @description A collection that has documents. */
+        Collection: {
+            /**
+             * Format: int64
+             * @description How many documents it holds. One that has expired may be counted until it is removed.
+             */
+            documents: number;
+            /** @description Its name. */
+            name: string;
+        };
         /** @description A slot that is to come. */
         ComingSlot: {
             /** @description When an execution is started for it: the slot and the schedule's shift. */
@@ -934,6 +992,8 @@ export interface components {
             expiresInMs?: number | null;
             /** @description What it works on; checked against the workflow's `inputSchema`. */
             input?: unknown;
+            /** @description Nodes with a `mock` take that instead of running, and so do those of its children. */
+            mocks?: boolean;
             /**
              * Format: int32
              * @description Higher first; the workflow's own, if missing.
@@ -1201,7 +1261,7 @@ export interface components {
          * @description What a [`NodeDeltaEvent`] is a piece of.
          * @enum {string}
          */
-        DeltaChannel: "text" | "reasoning" | "progress";
+        DeltaChannel: "text" | "reasoning" | "tool" | "progress";
         /** @description What is deployed. */
         DeployWorkflow: {
             /**
@@ -1209,6 +1269,22 @@ export interface components {
              * @description The version to deploy; the latest, if missing.
              */
             version?: number;
+        };
+        /** @description A document. */
+        Document: {
+            /** @description The collection it is in. */
+            collection: string;
+            /** @description When it was made. */
+            createdAt: components["schemas"]["Instant"];
+            expiresAt?: null | components["schemas"]["Instant"];
+            /** @description Its key, once per collection. */
+            key: string;
+            /** @description What is searched. */
+            text: string;
+            /** @description When it was written last. */
+            updatedAt: components["schemas"]["Instant"];
+            /** @description What it holds: any JSON. */
+            value: unknown;
         };
         /** @description How a copy is called. */
         DuplicateWorkflow: {
@@ -1313,6 +1389,8 @@ export interface components {
              * @description The position of its last event.
              */
             lastSeq: number;
+            /** @description Nodes with a `mock` took that instead of running. */
+            mocks?: boolean;
             /** @description Per node: state, timing, output, error. Left out of lists. */
             nodes?: components["schemas"]["NodeState"][] | null;
             /** @description What it gave back (completed). */
@@ -1461,7 +1539,7 @@ export interface components {
          * @description The closed list of failure codes.
          * @enum {string}
          */
-        FailureCode: "expression_failed" | "invalid_value" | "http_failed" | "http_status" | "address_refused" | "timeout" | "execution_timeout" | "rejected" | "suspension_expired" | "interrupted" | "child_failed" | "task_failed" | "worker_lost" | "item_failed" | "limit_exceeded" | "concurrency_limit" | "workflow_unavailable" | "internal";
+        FailureCode: "expression_failed" | "invalid_value" | "http_failed" | "http_status" | "address_refused" | "timeout" | "execution_timeout" | "rejected" | "suspension_expired" | "interrupted" | "child_failed" | "task_failed" | "worker_lost" | "model_failed" | "mcp_failed" | "code_failed" | "item_failed" | "limit_exceeded" | "concurrency_limit" | "workflow_unavailable" | "secret_missing" | "secret_unreadable" | "internal";
         /** @description One thing that is wrong with a request. */
         FieldError: {
             /** @description One sentence for people. */
@@ -1669,6 +1747,16 @@ export interface components {
             /** @description The tasks; none when nothing came in time. */
             tasks: components["schemas"]["LeasedTask"][];
         };
+        /** @description A document in a list. */
+        ListedDocument: components["schemas"]["Document"] & {
+            /**
+             * Format: double
+             * @description With `q`: how well it fits, in proportion to the one that fits best, whose score is 1.
+             */
+            score?: number | null;
+            /** @description With `q`: the part of its text with the most of what was looked for. */
+            snippet?: string | null;
+        };
         /** @description One line of an execution's log. */
         LogEntry: {
             /**
@@ -1738,7 +1826,7 @@ export interface components {
             attempt: number;
             /** @description More about it. */
             detail?: unknown;
-            /** @description What kind of action: `action`, `screenshot`, `thought`, or the worker's own word. */
+            /** @description What kind of action: `action`, `screenshot`, `thought`, or the worker's own word. Of an agent: `model`, `tool`, `child`. */
             kind: string;
             /** @description The node. */
             nodeId: string;
@@ -1882,9 +1970,18 @@ export interface components {
          * @enum {string}
          */
         NodeStatus: "running" | "suspended" | "retrying" | "completed" | "failed" | "skipped" | "cancelled";
+        /** @description A node without a workflow around it. */
+        NodeToTest: {
+            /** @description Its configuration. */
+            data?: Record<string, unknown>;
+            /** @description Its name. */
+            name?: string | null;
+            /** @description Its type. */
+            type: string;
+        };
         /** @description A node type, as the API shows it. */
         NodeType: {
-            /** @description What it belongs to: `flow`, `data`, `network` or `people`. */
+            /** @description What it belongs to: `flow`, `data`, `network`, `ai` or `people`. */
             category: string;
             /** @description What it does. */
             description: string;
@@ -1921,6 +2018,8 @@ export interface components {
             error?: null | components["schemas"]["Failure"];
             /** @description The items of a loop that begins (running). */
             items?: unknown[] | null;
+            /** @description The result is the node's mock: the execution was started with `mocks`. */
+            mocked?: boolean;
             /** @description The node. */
             nodeId: string;
             /** @description The node's output (completed). */
@@ -2164,12 +2263,25 @@ export interface components {
             /** @description Workflows that subscribe to its type, with a condition that is not true of it. */
             unmatched: components["schemas"]["WorkflowId"][];
         };
+        /** @description A document as it is to be. */
+        PutDocument: {
+            expiresAt?: null | components["schemas"]["Instant"];
+            /** @description What is searched, up to 262144 bytes; the texts in `value`, if missing. */
+            text?: string | null;
+            /** @description What it holds: any JSON, up to 262144 bytes. */
+            value: unknown;
+        };
         /** @description A group as it is to be. */
         PutGroup: {
             /** @description What it is for. */
             description?: string;
             /** @description The ids of its members, who are members of the workspace. */
             members: string[];
+        };
+        /** @description The value of a secret. */
+        PutSecret: {
+            /** @description A text of 1 byte to 64 KiB. It is sealed before it is stored, and no reply shows it again. */
+            value: string;
         };
         /** @description How many must say the same before it counts. */
         Quorum: {
@@ -2254,6 +2366,8 @@ export interface components {
             fromNodeId?: string | null;
             /** @description Another input; only from the beginning. */
             input?: unknown;
+            /** @description Nodes that run again and have a `mock` take that; as in the original, if missing. */
+            mocks?: boolean | null;
             /** @description Per node: `"run"`, `"reuse"`, or `{"pin": value}`. */
             nodes?: {
                 [key: string]: components["schemas"]["NodeChoice"];
@@ -2334,6 +2448,11 @@ export interface components {
          * @enum {string}
          */
         ResponseMode: "execution" | "wait" | "stream";
+        /** @description The result that another node is said to have. */
+        ResultOfNode: {
+            /** @description Its output. */
+            output?: unknown;
+        };
         /**
          * @description What a member or key may do; each role includes the ones before it.
          * @enum {string}
@@ -2398,6 +2517,17 @@ export interface components {
          * @description A schedule.
          */
         ScheduleId: string;
+        /** @description A secret as the API shows it: never its value. */
+        Secret: {
+            /** @description When there first was one of this name. */
+            createdAt: components["schemas"]["Instant"];
+            /** @description Its name: what workflows write after `secrets.`. */
+            name: string;
+            /** @description When its value was last set. */
+            updatedAt: components["schemas"]["Instant"];
+            /** @description Who set it. */
+            updatedBy: string;
+        };
         /** @description Who the caller is. */
         SessionView: {
             expiresAt?: null | components["schemas"]["Instant"];
@@ -2426,6 +2556,11 @@ export interface components {
              * @description How long an execution may be active, in milliseconds; waiting for people and timers does not count.
              */
             timeoutMs?: number | null;
+            /**
+             * @description What the variables are at first: any values, by name. Nodes of type `variables` assign others, expressions read
+             *     `variables.<name>`.
+             */
+            variables?: Record<string, unknown>;
         };
         /** @description A receipt, signed. */
         SignedReceipt: {
@@ -2659,7 +2794,7 @@ export interface components {
          * @description What kind of answer is waited for.
          * @enum {string}
          */
-        SuspensionKind: "approval" | "ask_human" | "callback";
+        SuspensionKind: "approval" | "tool_approval" | "ask_human" | "callback";
         /**
          * @description Where a suspension is in its life. All but `open` are final.
          * @enum {string}
@@ -2847,6 +2982,119 @@ export interface components {
             /** @description Who has it, or had it. */
             workerId?: string | null;
         };
+        /** @description A node to test, and the values that it sees. */
+        TestNode: {
+            /** @description What expressions find under `context`. */
+            context?: Record<string, unknown> | null;
+            /**
+             * Format: int64
+             * @description Its index; 0, if only `item` is given.
+             */
+            index?: number | null;
+            /** @description The input of the execution, as expressions see it. */
+            input?: unknown;
+            /** @description The item, as in the body of a loop. */
+            item?: unknown;
+            /** @description What the node is handed; the input, if missing. */
+            lastOutput?: unknown;
+            /** @description The node. */
+            node: components["schemas"]["NodeToTest"];
+            /** @description Results of other nodes, by id. Their outputs come in by the node's edges, too, in the order of the ids. */
+            nodeResults?: {
+                [key: string]: components["schemas"]["ResultOfNode"];
+            };
+            /** @description What expressions find under `variables`. */
+            variables?: Record<string, unknown> | null;
+        };
+        /**
+         * @description How the test of a node ended, or what the node would do next.
+         * @enum {string}
+         */
+        TestStatus: "completed" | "failed" | "skipped" | "suspended" | "waiting" | "child" | "task" | "iterates";
+        /** @description The child execution that a tested node would start. */
+        TestedChild: {
+            /** @description Its input. */
+            input: unknown;
+            /**
+             * Format: int64
+             * @description Its version; missing is the latest.
+             */
+            version?: number | null;
+            /** @description Whether the node would wait for its end. */
+            wait: boolean;
+            /** @description The workflow. */
+            workflowId: components["schemas"]["WorkflowId"];
+        };
+        /** @description A line that a tested node has logged. */
+        TestedLine: {
+            /** @description More about it. */
+            data?: unknown;
+            /** @description How much it matters. */
+            level: components["schemas"]["LogLevel"];
+            /** @description The line. */
+            message: string;
+        };
+        /** @description What the test of a node gave. */
+        TestedNode: {
+            /** @description The port it finishes through, if not the default one. */
+            branch?: string | null;
+            child?: null | components["schemas"]["TestedChild"];
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            durationMs: number;
+            error?: null | components["schemas"]["Failure"];
+            /** @description What its body would run for (iterates). */
+            items?: unknown[] | null;
+            /** @description What it logged: 1000 lines at most. */
+            logs: components["schemas"]["TestedLine"][];
+            /** @description The output (completed). */
+            output?: unknown;
+            question?: null | components["schemas"]["TestedQuestion"];
+            /** @description Why it is passed over (skipped). */
+            reason?: string | null;
+            resumeAt?: null | components["schemas"]["Instant"];
+            /** @description How it ended. */
+            status: components["schemas"]["TestStatus"];
+            task?: null | components["schemas"]["TestedTask"];
+        };
+        /** @description What a tested node would ask. Whom it would tell is left out: that may hold secrets. */
+        TestedQuestion: {
+            /** @description Actions to choose from. */
+            actions: components["schemas"]["Action"][];
+            /** @description Answers to choose from. */
+            choices: string[];
+            /** @description What the reviewer would see. */
+            context?: unknown;
+            expiresAt?: null | components["schemas"]["Instant"];
+            /** @description JSON Schema of the answer's `data`. */
+            form?: Record<string, unknown> | null;
+            /** @description Approval or question. */
+            kind: components["schemas"]["SuspensionKind"];
+            /** @description The message or question. */
+            message: string;
+            /** @description What would happen then. */
+            onExpiry: components["schemas"]["OnExpiry"];
+            /** @description Who might answer, and how many would have to; groups as they are written. */
+            policy: components["schemas"]["Policy"];
+            /** @description Whether a rejection would need a reason. */
+            requireReason: boolean;
+            /** @description A heading. */
+            title?: string | null;
+        };
+        /** @description The task that a tested node would queue. */
+        TestedTask: {
+            /** @description What there would be to do. */
+            input: unknown;
+            /**
+             * Format: int64
+             * @description How long a lease would last without a sign of life.
+             */
+            leaseMs: number;
+            /** @description The queue. */
+            queue: string;
+        };
         /**
          * @description What a step of the timeline does.
          * @enum {string}
@@ -2984,6 +3232,11 @@ export interface components {
             maxRunning?: number | null;
             /** @description Its name. */
             name?: string;
+            /**
+             * @description The hosts that its nodes and notifications may call: names such as `api.example.org`, addresses, or `*.example.org` for all
+             *     below a name; also after redirects. `null` is any public host, an empty list none.
+             */
+            outboundHosts?: string[] | null;
             /** @description Its name in addresses. */
             slug?: string;
         };
@@ -3207,6 +3460,8 @@ export interface components {
             maxRunning?: number | null;
             /** @description Its name. */
             name: string;
+            /** @description The hosts that its nodes and notifications may call: names, or `*.example.org` for all below a name. None is any public host. */
+            outboundHosts?: string[] | null;
             /** @description Its name in addresses, unique on the server. */
             slug: string;
             /** @description When it last changed. */
@@ -3467,6 +3722,47 @@ export interface operations {
             query?: {
                 /** @description About this thing: the id of a suspension, an execution, a workflow, ... */
                 subject?: string;
+                /** @description How many rows. */
+                limit?: number;
+                /** @description Where to go on, from the `Link` header of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    list_collections: {
+        parameters: {
+            query?: {
+                /** @description How many rows. */
+                limit?: number;
+                /** @description Where to go on, from the `Link` header of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    list_documents: {
+        parameters: {
+            query?: {
+                /** @description Those whose key begins with this. */
+                prefix?: string;
+                /**
+                 * @description Searches the texts for these words; signs between them mean nothing. The documents that fit best come first, and there are
+                 *     no further pages.
+                 */
+                q?: string;
+                /** @description With `q`: whether all words have to be in a document, or any. */
+                match?: "all" | "any";
+                /** @description With `q`: whether the last word may be the beginning of one. */
+                partial?: boolean;
                 /** @description How many rows. */
                 limit?: number;
                 /** @description Where to go on, from the `Link` header of the page before. */
@@ -3874,6 +4170,21 @@ export interface operations {
         responses: never;
     };
     list_workflow_versions: {
+        parameters: {
+            query?: {
+                /** @description How many rows. */
+                limit?: number;
+                /** @description Where to go on, from the `Link` header of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    list_secrets: {
         parameters: {
             query?: {
                 /** @description How many rows. */

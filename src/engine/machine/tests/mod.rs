@@ -75,7 +75,8 @@ fn workflow(definition: &Value) -> Arc<CompiledWorkflow> {
         });
         let join = if text("join") == "any" { Join::Any } else { Join::All };
         let common = Common { join, retry, timeout_ms: number("timeoutMs"), on_error: None };
-        CompiledNode { kind, name: None, node: Box::new(Inert), role, common, run_if: None }
+        let (node, secrets) = (Box::new(Inert), Vec::new());
+        CompiledNode { kind, name: None, node, role, common, run_if: None, secrets, mock: None }
     });
     Arc::new(CompiledWorkflow {
         nodes: nodes.collect(),
@@ -85,6 +86,7 @@ fn workflow(definition: &Value) -> Arc<CompiledWorkflow> {
         subscriptions: Vec::new(),
         concurrency: None,
         dedupe: crate::domain::admission::Dedupe::default(),
+        variables: crate::nodes::Variables::default(),
     })
 }
 
@@ -109,6 +111,7 @@ fn origin() -> ExecutionOrigin {
         replay_of: None,
         from_node_id: None,
         presets: Presets::new(),
+        mocks: false,
         run_at: None,
         expires_at: None,
         debounce_key: None,

@@ -7,6 +7,7 @@ mod heads;
 mod people;
 mod pods;
 mod schedules;
+mod sealed;
 mod subjects;
 mod subscriptions;
 mod webhooks;
@@ -28,6 +29,7 @@ use crate::{
 use super::{
     Changing, SqlStore, audit,
     backend::{Backend, Cell, Columns, Dialect, cells},
+    documents,
 };
 
 const TAKE_KEY: &str =
@@ -134,6 +136,8 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
         Change::CreateBulkJob(job, items) => bulk::create_bulk_job::<B>(connection, job, items).await,
         Change::CancelBulkJob(workspace, id, at) => bulk::cancel_bulk_job::<B>(connection, *workspace, *id, *at).await,
         Change::DeleteSchedule(workspace, id) => schedules::delete_schedule::<B>(connection, *workspace, *id).await,
+        Change::PutSecret(secret) => sealed::put_secret::<B>(connection, secret).await,
+        Change::DeleteSecret(workspace, name) => sealed::delete_secret::<B>(connection, *workspace, name).await,
         Change::CreateWebhook(webhook) => webhooks::create_webhook::<B>(connection, webhook).await,
         Change::UpdateWebhook { webhook, expected_updated_at }
         | Change::RotateWebhook { webhook, expected_updated_at } => {
@@ -145,6 +149,9 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
             subjects::update_subject::<B>(connection, subject, *expected_change_sequence).await
         }
         Change::DeleteSubject(workspace, id) => subjects::delete_subject::<B>(connection, *workspace, *id).await,
+        Change::DeleteCollection(workspace, name) => {
+            documents::delete_collection::<B>(connection, *workspace, name).await
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 use super::{
     super::{
         SqlStore,
-        backend::{Backend, Columns, cells},
+        backend::{Backend, Cell, Columns, cells},
         executions::{cursor_at, read_cursor},
         page,
     },
@@ -21,9 +21,10 @@ use super::{
 pub(super) const STILL_RUNS: StoreError = StoreError::Refused("an execution in it has not ended");
 
 const CREATE_WORKSPACE: &str =
-    "INSERT INTO workspaces (id, name, slug, created_at, updated_at, max_running) VALUES ($1, $2, $3, $4, $5, $6)";
+    "INSERT INTO workspaces (id, name, slug, created_at, updated_at, max_running, outbound_hosts)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const UPDATE_WORKSPACE: &str =
-    "UPDATE workspaces SET name = $2, slug = $3, updated_at = $4, max_running = $5 WHERE id = $1";
+    "UPDATE workspaces SET name = $2, slug = $3, updated_at = $4, max_running = $5, outbound_hosts = $6 WHERE id = $1";
 const WORKSPACE_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
 /// Members, invites, keys, pods, workflows and versions go with their workspace by foreign key. What executions leave
@@ -45,8 +46,9 @@ const DELETE_WORKSPACE: [&str; 13] = [
     "DELETE FROM workspaces WHERE id = $1",
 ];
 const DELETE_REPLIES: &str = "DELETE FROM idempotency WHERE scope = $1";
-const WORKSPACE: &str = "SELECT id, name, slug, created_at, updated_at, max_running FROM workspaces WHERE id = $1";
-const WORKSPACES_OF: &str = "SELECT w.id, w.name, w.slug, w.created_at, w.updated_at, w.max_running
+const WORKSPACE: &str =
+    "SELECT id, name, slug, created_at, updated_at, max_running, outbound_hosts FROM workspaces WHERE id = $1";
+const WORKSPACES_OF: &str = "SELECT w.id, w.name, w.slug, w.created_at, w.updated_at, w.max_running, w.outbound_hosts
      FROM members AS m JOIN workspaces AS w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.id DESC";
 
 const CREATE_POD: &str = "INSERT INTO pods (workspace_id, id, name, slug, description, created_at, updated_at,
@@ -120,8 +122,8 @@ pub(super) async fn create_workspace<B: Backend>(
     connection: &mut B::Connection,
     workspace: &Workspace,
 ) -> Result<(), StoreError> {
-    let Workspace { id, name, slug, max_running, created_at, updated_at } = workspace;
-    let cells = cells![*id, name, slug, *created_at, *updated_at, *max_running];
+    let Workspace { id, name, slug, max_running, outbound_hosts: _, created_at, updated_at } = workspace;
+    let cells = cells![*id, name, slug, *created_at, *updated_at, *max_running, hosts(workspace)];
     write_row::<B>(connection, "slug", "workspace", CREATE_WORKSPACE, cells).await.map(drop)
 }
 
@@ -129,7 +131,8 @@ pub(super) async fn update_workspace<B: Backend>(
     connection: &mut B::Connection,
     workspace: &Workspace,
 ) -> Result<(), StoreError> {
-    let cells = cells![workspace.id, &workspace.name, &workspace.slug, workspace.updated_at, workspace.max_running];
+    let Workspace { id, name, slug, max_running, updated_at, .. } = workspace;
+    let cells = cells![*id, name, slug, *updated_at, *max_running, hosts(workspace)];
     match write_row::<B>(connection, "slug", "workspace", UPDATE_WORKSPACE, cells).await? {
         0 => Err(StoreError::NotFound("workspace")),
         _ => Ok(()),
@@ -190,7 +193,12 @@ fn read_workspace<B: Backend>(row: &B::Row) -> Result<Workspace, StoreError> {
         created_at: columns.at()?,
         updated_at: columns.at()?,
         max_running: columns.next()?,
+        outbound_hosts: columns.maybe_json("hosts of a workspace")?,
     })
+}
+
+fn hosts(workspace: &Workspace) -> Cell {
+    workspace.outbound_hosts.as_ref().map_or(Cell::Text(None), Cell::json)
 }
 
 fn read_pod<B: Backend>(row: &B::Row) -> Result<Pod, StoreError> {

@@ -118,6 +118,7 @@ static INSERT_EXECUTIONS: Batch = Batch::new(
         ("input", Kind::Text),
         ("context", Kind::Text),
         ("presets", Kind::Text),
+        ("mocks", Kind::Int),
         ("output", Kind::Text),
         ("error", Kind::Text),
     ],
@@ -125,12 +126,12 @@ static INSERT_EXECUTIONS: Batch = Batch::new(
          triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
          depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
          suspended_at, waited_ms, lane, lane_limit, on_limit, expires_at, debounce_key, duplicate_of, stats, input,
-         context, presets, output, error)
+         context, presets, mocks, output, error)
      SELECT workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq, driver,
          triggered_by, trigger_id, subject, priority, dedupe_key, concurrency_key, idempotency_key, parent_execution_id,
          depth, replay_of, from_node_id, run_at, created_by, created_at, queued_at, started_at, finished_at,
          suspended_at, waited_ms, lane, lane_limit, on_limit, expires_at, debounce_key, duplicate_of, stats, input,
-         context, presets, output, error FROM batch WHERE true
+         context, presets, mocks, output, error FROM batch WHERE true
      ON CONFLICT (workspace_id, id) DO NOTHING
      RETURNING id",
 );

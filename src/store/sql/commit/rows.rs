@@ -394,6 +394,7 @@ fn execution_row(execution: &Execution, driver: Option<InstanceId>) -> Vec<Cell>
         Cell::json(&origin.input),
         Cell::json(&origin.context),
         if origin.presets.is_empty() { Cell::Text(None) } else { Cell::json(&origin.presets) },
+        i64::from(origin.mocks),
         progress.output.as_ref().map_or(Cell::Text(None), Cell::json),
         progress.error.as_ref().map_or(Cell::Text(None), Cell::json),
     ]

@@ -1,7 +1,7 @@
 //! The thread that starts sandboxes.
 //!
 //! A sandbox asks the kernel to be killed when its parent dies, and to the kernel the parent is the thread that started it, not the
-//! process. Threads of the runtime come and go, so one thread that lives as long as the runner starts all of them.
+//! process. Threads of the runtime come and go, so one thread that lives as long as whoever wants them starts all of them.
 
 use std::{io, sync::mpsc};
 
@@ -15,7 +15,7 @@ type Wanted = (Command, oneshot::Sender<io::Result<Child>>);
 
 /// Starts programs; cheap to clone. The thread ends with the last clone, and what it has started with it.
 #[derive(Clone, Debug)]
-pub(super) struct Starter(mpsc::Sender<Wanted>);
+pub struct Starter(mpsc::Sender<Wanted>);
 
 impl Starter {
     /// Starts the thread. Must be called within a runtime.

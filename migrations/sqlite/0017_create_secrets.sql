@@ -1,0 +1,13 @@
+-- Values that workflows use and nobody reads back. `sealed` is the value, sealed by a key of its own; `wrapped_key` is that key,
+-- sealed by the master key that `key_id` names. No master key is ever in the database.
+CREATE TABLE secrets (
+    workspace_id BLOB NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    wrapped_key BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    updated_by TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (workspace_id, name)
+) STRICT;

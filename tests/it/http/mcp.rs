@@ -1,0 +1,122 @@
+//! Tools of a real Model Context Protocol server (the project's own reference server), over streamable HTTP: as a node, and as
+//! tools of an agent.
+
+use std::{net::TcpListener, path::Path, process::Stdio, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use crate::support::{
+    app::{Backend, on_both},
+    model::{Model, Says, says},
+    scene::{Scene, line, node},
+};
+
+on_both! {
+    a_tool_is_called,
+    what_goes_wrong_is_told,
+    an_agent_has_the_tools_of_a_server,
+}
+
+/// The server; it ends with this value.
+struct Everything {
+    url: String,
+    _child: Child,
+}
+
+impl Everything {
+    async fn start() -> Self {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/mcp/node_modules/@modelcontextprotocol/server-everything/dist/index.js");
+        assert!(program.exists(), "scripts/install-test-tools.sh installs {}", program.display());
+        // Free a moment ago; the server takes a number only.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new("node")
+            .arg(program)
+            .arg("streamableHttp")
+            .env("PORT", port.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let listens = async {
+            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), listens).await.expect("the server starts");
+        Self { url: format!("http://127.0.0.1:{port}/mcp"), _child: child }
+    }
+}
+
+fn call(server: &Everything, tool: &str, arguments: Value) -> Value {
+    node("call", "mcp", json!({"url": server.url, "tool": tool, "arguments": arguments}))
+}
+
+async fn a_tool_is_called(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let server = Everything::start().await;
+    let run =
+        scene.run(line([call(&server, "echo", json!({"message": "{{ input.say }}"}))]), json!({"say": "hä"})).await;
+    let output = run.output().await;
+    assert_eq!((&output["text"], &output["content"][0]["type"]), (&json!("Echo: hä"), &json!("text")));
+    let run = scene.run(line([call(&server, "get-sum", json!({"a": 2, "b": 40}))]), json!(null)).await;
+    assert!(run.output().await["text"].as_str().unwrap().contains("42"));
+    let run =
+        scene.run(line([call(&server, "get-structured-content", json!({"location": "Chicago"}))]), json!(null)).await;
+    assert!(run.output().await["structured"].is_object());
+}
+
+async fn what_goes_wrong_is_told(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let server = Everything::start().await;
+    for (tool, arguments) in [("no-such-tool", json!({})), ("get-sum", json!({"a": "x"}))] {
+        let failure = scene.run(line([call(&server, tool, arguments)]), json!(null)).await.failure().await;
+        assert_eq!((&failure["code"], &failure["retryable"]), (&json!("mcp_failed"), &json!(false)), "{failure}");
+    }
+    // Nobody listens; a page that is no such server; an address that may not be called.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for url in [format!("http://{closed}/mcp"), server.url.replace("/mcp", "/nothing")] {
+        let data = json!({"url": url, "tool": "echo"});
+        let failure = scene.run(line([node("call", "mcp", data)]), json!(null)).await.failure().await;
+        assert_eq!(failure["code"], "mcp_failed", "{failure}");
+    }
+    let guarded = Scene::with(backend, |settings| settings.outbound_networks = None).await;
+    for url in [server.url.clone(), server.url.replace("127.0.0.1", "localhost")] {
+        let data = json!({"url": url, "tool": "echo", "arguments": {"message": "x"}});
+        let failure = guarded.run(line([node("call", "mcp", data)]), json!(null)).await.failure().await;
+        assert_eq!(failure["code"], "address_refused", "{failure}");
+        assert!(failure["message"].as_str().unwrap().contains("may not be called"), "{failure}");
+    }
+}
+
+async fn an_agent_has_the_tools_of_a_server(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let server = Everything::start().await;
+    let calls = vec![("every_get-sum", json!({"a": 20, "b": 22})), ("every_echo", json!({"message": "me"}))];
+    let model = Model::start([Says::Calls(calls), says("42.")]).await;
+    let servers = json!([{"name": "every", "url": server.url, "tools": ["get-sum", "echo"]}]);
+    let data = json!({"baseUrl": model.url(), "model": "test", "instructions": "Add.", "mcpServers": servers});
+    let run = scene.run(line([node("agent", "agent", data)]), json!(null)).await;
+    assert_eq!(run.output().await["text"], "42.");
+    let offered: Vec<String> = model.asked()[0]["body"]["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| tool["function"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(offered, ["every_echo", "every_get-sum"]);
+    let told = model.messages(1);
+    let results: String = told[2..].iter().map(|message| message["content"].as_str().unwrap()).collect();
+    assert!(results.contains("42") && results.contains("Echo: me"), "{results}");
+    // Such a call must not be made twice: that it begins is written down first.
+    let kinds: Vec<Value> = run
+        .log()
+        .await
+        .into_iter()
+        .filter(|event| event["type"] == "node_action")
+        .map(|event| event["kind"].clone())
+        .collect();
+    assert_eq!(kinds, ["tools", "model", "call", "call", "tool", "tool", "model"]);
+}
