@@ -3,6 +3,9 @@ import { SluicegateApiError, SluicegateClient, type Schemas } from "@sluicegate/
 
 export const client = new SluicegateClient({ baseUrl: location.origin, session: true, retries: 1 });
 
+/** For what a node does while somebody looks on: up to 30 seconds, and never twice. */
+export const patient = new SluicegateClient({ baseUrl: location.origin, session: true, retries: 0, requestTimeout: 45_000 });
+
 /** Any call of the API: `call<Schemas["Member"][]>("GET", "/workspaces/.../members")`. */
 export const call = client.request.bind(client);
 

@@ -9,6 +9,22 @@ export type EdgeState = "none" | "idle" | "taken" | "active" | "waiting" | "skip
 type Node = Definition["nodes"][number];
 export type Edge = NonNullable<Definition["edges"]>[number];
 
+/** How a line of compensation stands: by what undoes alone. */
+export function undoState({ target }: { target: string }, states: ReadonlyMap<string, NodeRuns> | undefined): EdgeState {
+  switch (states?.get(target)?.status) {
+    case undefined:
+    case "skipped":
+      return states ? "idle" : "none";
+    case "running":
+      return "active";
+    case "suspended":
+    case "retrying":
+      return "waiting";
+    default:
+      return "taken";
+  }
+}
+
 /** An id for each edge, also where a definition that was not saved yet has none. */
 export function edgeId(edge: Edge, index: number): string {
   return edge.id ?? `${index} ${edge.source} ${edge.sourceHandle ?? ""} ${edge.target}`;

@@ -17,11 +17,13 @@ import {
 import { type KeyboardEvent, memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import type { NodeRuns } from "../live/execution_fold";
-import { type Edge, edgeId, edgeState } from "./edge_state";
+import { UNDO_IN, UNDO_OUT, type Undo, undoId, undoLines } from "./compensation";
+import { type Edge, edgeId, edgeState, undoState } from "./edge_state";
 import classes from "./flow.module.css";
 import { CardNode, FlowStates, FlowStatesContext, LoopNode, type NodeNote, NoteNode } from "./flow_node";
 import { type Box, layout, NODE } from "./layout";
 import { neighbour } from "./neighbour";
+import { nodeName } from "./node_card";
 
 export type { NodeNote } from "./flow_node";
 export type NodeDefinition = Definition["nodes"][number];
@@ -46,6 +48,8 @@ const NODE_TYPES = { card: CardNode, loop: LoopNode, note: NoteNode };
 const FIT = { padding: 0.1, maxZoom: 1 } as const;
 /** Names can be read from here on: a graph that is larger begins at what matters in it. */
 const READABLE = 0.8;
+/** Where along a card's edge the lines of compensation are, as the style sheet has it. */
+const UNDO_AT = 40;
 
 export const Flow = memo(function Flow({ definition, states, stamp, notes, selected = null, onSelect, label }: FlowProps) {
   const [shared] = useState(() => new FlowStates());
@@ -126,6 +130,8 @@ const Overview = memo(function Overview({ states, stamp }: Pick<FlowProps, "stat
 });
 
 function flowNodes(definition: Definition, boxes: Map<string, Box>): FlowNode[] {
+  const lines = undoLines(definition);
+  const [undone, undoers] = [new Set(lines.map(({ source }) => source)), new Set(lines.map(({ target }) => target))];
   const loops = new Set(definition.nodes.map((node) => node.parentId));
   const depth = new Map<string, number>();
   const byId = new Map(definition.nodes.map((node) => [node.id, node]));
@@ -141,6 +147,7 @@ function flowNodes(definition: Definition, boxes: Map<string, Box>): FlowNode[] 
   return ordered.map((node) => {
     const { x, y, width, height } = boxes.get(node.id) ?? { x: 0, y: 0, ...NODE };
     const middle = { y: height / 2 - 3, width: 6, height: 6 };
+    const undo = { x: UNDO_AT - 3, width: 6, height: 6 };
     return {
       id: node.id,
       type: node.type === "note" ? "note" : loops.has(node.id) ? "loop" : "card",
@@ -153,9 +160,11 @@ function flowNodes(definition: Definition, boxes: Map<string, Box>): FlowNode[] 
       handles: [
         { type: "target", position: Position.Left, x: -3, ...middle },
         { type: "source", position: Position.Right, x: width - 3, ...middle },
+        ...(undoers.has(node.id) ? [{ type: "target" as const, id: UNDO_IN, position: Position.Top, y: -3, ...undo }] : []),
+        ...(undone.has(node.id) ? [{ type: "source" as const, id: UNDO_OUT, position: Position.Bottom, y: height - 3, ...undo }] : []),
       ],
       ...(node.parentId ? { parentId: node.parentId } : {}),
-      data: { node },
+      data: { node, isUndone: undone.has(node.id), isUndoer: undoers.has(node.id) },
     };
   });
 }
@@ -165,20 +174,23 @@ function useEdges(definition: Definition, states: FlowProps["states"], stamp: un
   const known = useRef(new Map<string, FlowEdge>());
   const last = useRef<FlowEdge[]>([]);
   const byId = useMemo(() => new Map(definition.nodes.map((node) => [node.id, node])), [definition]);
+  const lines = useMemo(() => undoLines(definition), [definition]);
   return useMemo(() => {
-    const edges = (definition.edges ?? []).map((edge, index) => {
-      const state = edgeState(edge, byId, states);
-      const id = edgeId(edge, index);
-      const old = known.current.get(id);
-      const isSame = old && old.className === classes[state] && old.source === edge.source && old.target === edge.target;
-      const next = isSame ? old : flowEdge(edge, id, state);
-      known.current.set(id, next);
-      return next;
-    });
+    const keep = (next: FlowEdge): FlowEdge => {
+      const old = known.current.get(next.id);
+      const isSame = old && old.className === next.className && old.source === next.source && old.target === next.target;
+      const kept = isSame ? old : next;
+      known.current.set(next.id, kept);
+      return kept;
+    };
+    const edges = [
+      ...(definition.edges ?? []).map((edge, index) => keep(flowEdge(edge, edgeId(edge, index), edgeState(edge, byId, states)))),
+      ...lines.map((line) => keep(undoEdge(line, byId, undoState(line, states)))),
+    ];
     const isUnchanged = edges.length === last.current.length && edges.every((edge, index) => edge === last.current[index]);
     last.current = isUnchanged ? last.current : edges;
     return last.current;
-  }, [definition, byId, states, stamp]);
+  }, [definition, byId, lines, states, stamp]);
 }
 
 function flowEdge(edge: Edge, id: string, state: string): FlowEdge {
@@ -190,6 +202,23 @@ function flowEdge(edge: Edge, id: string, state: string): FlowEdge {
     className: classes[state] ?? "",
     ...(label ? { label, labelBgPadding: [5, 2] as [number, number], labelBgBorderRadius: 5 } : {}),
     markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--sg-stop)" },
+  };
+}
+
+/** No edge: a line to what undoes a node. */
+function undoEdge(line: Undo, nodes: ReadonlyMap<string, NodeDefinition>, state: string): FlowEdge {
+  const name = (id: string) => nodeName(nodes.get(id) ?? { id });
+  return {
+    ...line,
+    id: undoId(line),
+    sourceHandle: UNDO_OUT,
+    targetHandle: UNDO_IN,
+    className: `${classes["undo"]} ${classes[state] ?? ""}`,
+    label: "undo",
+    labelBgPadding: [5, 2],
+    labelBgBorderRadius: 5,
+    markerEnd: { type: MarkerType.Arrow, width: 20, height: 20, color: "var(--sg-dim)" },
+    ariaLabel: `${name(line.target)} undoes ${name(line.source)}`,
   };
 }
 

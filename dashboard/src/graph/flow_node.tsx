@@ -3,6 +3,7 @@ import { Handle, type NodeProps, Position } from "@xyflow/react";
 import { createContext, memo, type ReactNode, useContext, useSyncExternalStore } from "react";
 
 import { isFinal, type NodeRuns } from "../live/execution_fold";
+import { UNDO_IN, UNDO_OUT } from "./compensation";
 import type { NodeDefinition } from "./flow";
 import classes from "./flow.module.css";
 import { NodeCard, nodeName, type NodeStanding } from "./node_card";
@@ -71,6 +72,7 @@ export function standingOf(runs: NodeRuns | undefined): NodeStanding {
     runs: isOne ? undefined : { total, done },
     reused: isOne && latest.reused,
     pinned: isOne && latest.pinned,
+    mocked: latest.mocked,
     progress: isOne && latest.progress?.of ? latest.progress.at / latest.progress.of : undefined,
   };
 }
@@ -84,18 +86,26 @@ function useNode(id: string) {
   return { states, note, isSelected, standing };
 }
 
-type FlowNodeProps = NodeProps & { data: { node: NodeDefinition } };
+interface FlowNodeData {
+  node: NodeDefinition;
+  isUndone: boolean;
+  isUndoer: boolean;
+}
+type FlowNodeProps = NodeProps & { data: FlowNodeData };
 
-function Ports() {
+function Ports({ data }: { data: FlowNodeData }) {
   return (
     <>
       <Handle type="target" position={Position.Left} isConnectable={false} />
       <Handle type="source" position={Position.Right} isConnectable={false} />
+      {data.isUndoer && <Handle className={classes["undoPort"]} type="target" id={UNDO_IN} position={Position.Top} isConnectable={false} />}
+      {data.isUndone && <Handle className={classes["undoPort"]} type="source" id={UNDO_OUT} position={Position.Bottom} isConnectable={false} />}
     </>
   );
 }
 
-export const CardNode = memo(function CardNode({ id, data: { node } }: FlowNodeProps) {
+export const CardNode = memo(function CardNode({ id, data }: FlowNodeProps) {
+  const { node } = data;
   const { states, note, isSelected, standing } = useNode(id);
   const type = node.type ?? "";
   const name = nodeName(node);
@@ -111,13 +121,14 @@ export const CardNode = memo(function CardNode({ id, data: { node } }: FlowNodeP
       >
         <NodeCard type={type} name={name} standing={standing} isSelected={isSelected} note={note?.text} sign={note?.sign} />
       </button>
-      <Ports />
+      <Ports data={data} />
     </>
   );
 });
 
 /** A loop with a body: its card is the title of a box around what is in it. */
-export const LoopNode = memo(function LoopNode({ id, data: { node } }: FlowNodeProps) {
+export const LoopNode = memo(function LoopNode({ id, data }: FlowNodeProps) {
+  const { node } = data;
   const { states, note, isSelected, standing } = useNode(id);
   const name = nodeName(node);
   return (
@@ -132,7 +143,7 @@ export const LoopNode = memo(function LoopNode({ id, data: { node } }: FlowNodeP
       >
         <NodeCard type="loop" name={name} standing={standing} note={note?.text} sign={note?.sign} />
       </button>
-      <Ports />
+      <Ports data={data} />
     </div>
   );
 });

@@ -2,6 +2,8 @@
 import dagre from "@dagrejs/dagre";
 import type { Definition } from "@sluicegate/sdk";
 
+import { undoLines } from "./compensation";
+
 export interface Box {
   x: number;
   y: number;
@@ -13,6 +15,8 @@ export const NODE = { width: 208, height: 60 } as const;
 /** Room around what is inside a loop, and for its title. */
 const PADDING = 24;
 const TITLE = 44;
+/** Between a node and what undoes it: room for the line and its name. */
+const UNDO_GAP = 58;
 
 type Nodes = Definition["nodes"];
 type Edges = NonNullable<Definition["edges"]>;
@@ -96,12 +100,18 @@ function drawApart(boxes: readonly Box[]): void {
 }
 
 function byLayers(nodes: Nodes, edges: Edges, boxes: Map<string, Box>): void {
+  const below = undoing(nodes);
+  const hangers = new Set([...below.values()].flat());
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: "LR", nodesep: 28, ranksep: 72, marginx: 0, marginy: 0 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { id } of nodes) {
     const { width, height } = boxes.get(id) as Box;
-    graph.setNode(id, { width, height });
+    if (!hangers.has(id)) {
+      // As much room above as below, so that those in a row stay in a row.
+      const room = (below.get(id) ?? []).reduce((sum, hanger) => sum + UNDO_GAP + (boxes.get(hanger) as Box).height, 0);
+      graph.setNode(id, { width, height: height + 2 * room });
+    }
   }
   for (const edge of edges) {
     if (graph.hasNode(edge.source) && graph.hasNode(edge.target)) {
@@ -109,10 +119,30 @@ function byLayers(nodes: Nodes, edges: Edges, boxes: Map<string, Box>): void {
     }
   }
   dagre.layout(graph);
-  for (const { id } of nodes) {
+  for (const id of graph.nodes()) {
     const { x, y } = graph.node(id);
     const box = boxes.get(id) as Box;
     box.x = Math.round(x - box.width / 2);
     box.y = Math.round(y - box.height / 2);
+    let bottom = box.y + box.height;
+    for (const hanger of below.get(id) ?? []) {
+      const hung = boxes.get(hanger) as Box;
+      hung.x = box.x;
+      hung.y = bottom + UNDO_GAP;
+      bottom = hung.y + hung.height;
+    }
   }
+}
+
+/** What undoes each node, to be drawn below it. What is undone in circles is drawn like any other. */
+function undoing(nodes: Nodes): Map<string, string[]> {
+  const lines = undoLines({ nodes, edges: [] });
+  const undoers = new Set(lines.map(({ target }) => target));
+  const below = new Map<string, string[]>();
+  for (const { source, target } of lines) {
+    if (!undoers.has(source)) {
+      below.set(source, [...(below.get(source) ?? []), target]);
+    }
+  }
+  return below;
 }

@@ -1,6 +1,6 @@
 /** The look of one node: what it is, and how it stands. Drawn on the graph of an execution and in the editor. */
 import { VisuallyHidden } from "@mantine/core";
-import { Bookmark, CopyCheck, Repeat, RotateCw, TriangleAlert } from "lucide-react";
+import { Bookmark, CopyCheck, FlaskConical, Repeat, RotateCw, TriangleAlert } from "lucide-react";
 import { memo, type ReactNode } from "react";
 
 import { StatusIcon, statusLabel } from "../ui/status";
@@ -19,6 +19,7 @@ export interface NodeStanding {
   runs?: { total: number; done: number } | undefined;
   reused?: boolean | undefined;
   pinned?: boolean | undefined;
+  mocked?: boolean | undefined;
   /** 0 to 1. */
   progress?: number | undefined;
 }
@@ -45,7 +46,7 @@ export function nodeName(node: { id: string; name?: string | null; data?: Record
 /** A name for what draws a card without being a button around it. */
 export function nodeLabel(name: string, type: string, standing: NodeStanding | undefined): string {
   const runs = standing?.runs && standing.runs.total > 1 ? `, ${standing.runs.done} of ${standing.runs.total} runs are over` : "";
-  return `${name}, ${type}${standing ? `, ${statusLabel(standing.status)}${standing.reused ? ", reused" : ""}${runs}` : ""}`;
+  return `${name}, ${type}${standing ? `, ${statusLabel(standing.status)}${standing.reused ? ", reused" : ""}${standing.mocked ? ", mocked" : ""}${runs}` : ""}`;
 }
 
 export const NodeCard = memo(function NodeCard({ type, name, standing, isSelected, problem, note, sign }: NodeCardProps) {
@@ -81,7 +82,7 @@ export const NodeCard = memo(function NodeCard({ type, name, standing, isSelecte
 
 /** Duration, attempts, iterations and where the result is from. */
 export function Facts({ standing }: { standing: NodeStanding }) {
-  const { status, durationMs, startedAt, attempt = 0, runs, reused, pinned } = standing;
+  const { status, durationMs, startedAt, attempt = 0, runs, reused, pinned, mocked } = standing;
   const isAtWork = status === "running" || status === "suspended" || status === "retrying";
   return (
     <>
@@ -110,7 +111,12 @@ export function Facts({ standing }: { standing: NodeStanding }) {
           </span>
         )
       )}
-      {!reused && !pinned && durationMs !== undefined && <span className="number">{formatDuration(durationMs)}</span>}
+      {mocked && (
+        <span className={classes["mark"]} title="The result is the node's mock">
+          <FlaskConical size={11} aria-hidden /> mocked
+        </span>
+      )}
+      {!reused && !pinned && !mocked && durationMs !== undefined && <span className="number">{formatDuration(durationMs)}</span>}
       {isAtWork && durationMs === undefined && startedAt && (!runs || runs.total <= 1) && <Elapsed from={startedAt} />}
     </>
   );

@@ -31,6 +31,8 @@ export interface NodeRun {
   readonly reused: boolean;
   /** Its result was given by who replayed. */
   readonly pinned: boolean;
+  /** Its result is the node's mock. */
+  readonly mocked: boolean;
   readonly transparent: boolean;
   readonly reason: string | undefined;
   readonly childExecutionId: string | undefined;
@@ -73,6 +75,12 @@ export interface SuspensionRecord {
   readonly updates: readonly EventOf<"suspension_update">[];
 }
 
+/** The compensation nodes that have run because the execution has failed or was cancelled, by their addresses. */
+export interface Compensation {
+  readonly done: readonly string[];
+  readonly failed: readonly string[];
+}
+
 /** The state of one execution. */
 export interface ExecutionState {
   status: ExecutionStatus | undefined;
@@ -91,6 +99,7 @@ export interface ExecutionState {
   terminal: ExecutionEvent | undefined;
   error: Schemas["Failure"] | undefined;
   output: unknown;
+  compensation: Compensation | undefined;
   /** Events that retention has removed; what they amounted to came as a snapshot. */
   gap: { from: number; to: number } | undefined;
   /** States up to here came from a snapshot: older events only fill the log. */
@@ -112,6 +121,7 @@ export function emptyState(): ExecutionState {
     terminal: undefined,
     error: undefined,
     output: undefined,
+    compensation: undefined,
     gap: undefined,
     snapshotSeq: 0,
   };
@@ -206,6 +216,8 @@ function foldEnd(state: ExecutionState, event: EventOf<keyof typeof LAST_STATUS>
   } else if (event.type === "execution_failed") {
     state.error = event.error;
   }
+  // Only servers that can compensate tell of it.
+  state.compensation = (event as { compensation?: Compensation | null }).compensation ?? undefined;
   for (const node of event.nodes) {
     const address = node.path ?? node.nodeId;
     const run = state.runs.get(address);
@@ -278,6 +290,7 @@ function updated(old: NodeRun | undefined, event: EventOf<"node_update">): NodeR
     error: event.error ?? undefined,
     reused: event.reused ?? false,
     pinned: event.pinned ?? false,
+    mocked: event.mocked ?? false,
     transparent: event.transparent ?? false,
     reason: event.reason ?? undefined,
     childExecutionId: event.childExecutionId ?? old?.childExecutionId,
@@ -311,6 +324,7 @@ function fromState(node: Schemas["NodeState"], seq: number, old: NodeRun | undef
     error: node.error ?? undefined,
     reused: node.reused ?? false,
     pinned: old?.pinned ?? false,
+    mocked: old?.mocked ?? false,
     transparent: old?.transparent ?? false,
     reason: node.reason ?? undefined,
     childExecutionId: node.childExecutionId ?? undefined,

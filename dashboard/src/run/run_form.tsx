@@ -17,7 +17,7 @@ import { Loading } from "../ui/page";
 import { fieldErrorsOf, messageOf, Problem } from "../ui/problem";
 import { beginning, inputSchemaOf, membersRead } from "./example";
 import { recallInput, rememberInput } from "./remembered";
-import { type Choices, NO_CHOICES, RunOptions, readChoices } from "./run_options";
+import { type Choices, NO_CHOICES, RunOptions, readChoices, UseMocks } from "./run_options";
 
 export interface RunFormProps {
   workflow: Workflow;
@@ -162,6 +162,7 @@ function Filled({ workflow, definition, version, onVersion, input: given, onClos
             error={inputErrors.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ") || undefined}
           />
         )}
+        <UseMocks definition={definition} choices={choices} onChange={setChoices} />
         <RunOptions workflow={workflow} choices={choices} onChange={setChoices} mistakes={mistakes} version={version} onVersion={onVersion} />
         <Group justify="space-between" gap="xs">
           <Text size="sm" className="dim">

@@ -1,9 +1,10 @@
 /** What a trigger may say beside its input: rarely needed, so it is folded away until something in it is refused. */
-import { Box, Collapse, NumberInput, Select, SimpleGrid, TextInput, UnstyledButton } from "@mantine/core";
-import type { CreateExecution, Workflow } from "@sluicegate/sdk";
+import { Box, Checkbox, Collapse, NumberInput, Select, SimpleGrid, TextInput, UnstyledButton } from "@mantine/core";
+import type { CreateExecution, Definition, Workflow } from "@sluicegate/sdk";
 import { ChevronRight } from "lucide-react";
 import { useEffect, useId, useState } from "react";
 
+import { nodeName } from "../graph/node_card";
 import classes from "./run.module.css";
 
 /** The fields as they were typed. */
@@ -13,12 +14,13 @@ export interface Choices {
   dedupeKey: string;
   concurrencyKey: string;
   runAt: string;
+  mocks: boolean;
 }
 
-export const NO_CHOICES: Choices = { subject: "", priority: "", dedupeKey: "", concurrencyKey: "", runAt: "" };
+export const NO_CHOICES: Choices = { subject: "", priority: "", dedupeKey: "", concurrencyKey: "", runAt: "", mocks: false };
 
 /** What of it goes into the request, and what can't. */
-export function readChoices({ subject, priority, dedupeKey, concurrencyKey, runAt }: Choices): {
+export function readChoices({ subject, priority, dedupeKey, concurrencyKey, runAt, mocks }: Choices): {
   wish: Partial<CreateExecution>;
   mistakes: Record<string, string>;
 } {
@@ -33,6 +35,7 @@ export function readChoices({ subject, priority, dedupeKey, concurrencyKey, runA
       ...(dedupeKey && { dedupeKey }),
       ...(concurrencyKey && { concurrencyKey }),
       ...(at && { runAt: at.toISOString() }),
+      ...(mocks && { mocks }),
     },
     mistakes: {},
   };
@@ -47,6 +50,21 @@ export interface RunOptionsProps {
   onVersion: (version: number | undefined) => void;
 }
 
+/** In plain sight, unlike the options: what runs on mocks is another thing. Offered where a node has one. */
+export function UseMocks({ definition, choices, onChange }: Pick<RunOptionsProps, "choices" | "onChange"> & { definition: Definition | null }) {
+  const mocked = definition?.nodes.filter((node) => node.data?.["mock"] != null).map(nodeName) ?? [];
+  return mocked.length === 0 ? null : (
+    <Checkbox
+      label="Use mocks"
+      description={`In place of running: ${mocked.slice(0, NAMED).join(", ")}${mocked.length > NAMED ? ` and ${mocked.length - NAMED} more` : ""}`}
+      checked={choices.mocks}
+      onChange={(event) => onChange({ ...choices, mocks: event.currentTarget.checked })}
+    />
+  );
+}
+
+/** How many nodes with a mock are named. */
+const NAMED = 5;
 /** The newest versions are offered; older ones are run from the page of versions. */
 const OFFERED = 100;
 

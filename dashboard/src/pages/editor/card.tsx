@@ -3,6 +3,7 @@ import { Handle, type Node, type NodeProps, Position } from "@xyflow/react";
 import { TriangleAlert } from "lucide-react";
 import { memo } from "react";
 
+import { UNDO_IN, UNDO_OUT } from "../../graph/compensation";
 import { NODE } from "../../graph/layout";
 import { NodeCard, type NodeStanding } from "../../graph/node_card";
 import classes from "./card.module.css";
@@ -21,6 +22,8 @@ export interface CardData extends Record<string, unknown> {
   ports: PortView[];
   wired: ReadonlySet<string>;
   hasEntry: boolean;
+  /** The node that it undoes; empty for an ordinary one. */
+  undoes: string;
   isLoop: boolean;
   problems: string;
   standing: NodeStanding | undefined;
@@ -62,8 +65,12 @@ export const Card = memo(function Card({ data, selected }: NodeProps<CardNode>) 
       data-problem={data.problems !== ""}
       data-status={data.standing?.status}
       data-mark={data.mark}
+      data-undoes={data.undoes !== ""}
     >
       {data.hasEntry && <Handle className={`${classes["handle"]} ${classes["entry"]}`} type="target" id={ENTRY} position={Position.Left} style={{ top: data.isLoop ? 20 : 29 }} />}
+      {/* Always there: React Flow looks for handles once. */}
+      <Handle className={classes["undo"]} type="target" id={UNDO_IN} position={Position.Top} isConnectable={false} />
+      <Handle className={classes["undo"]} type="source" id={UNDO_OUT} position={Position.Bottom} isConnectable={false} />
       <div className={classes["head"]}>
         <NodeCard type={data.type} name={data.title} note={data.typeTitle} standing={data.standing} />
       </div>

@@ -1,6 +1,7 @@
 /** What the buttons and the keys of the editor do to the draft and the selection. */
 import { type RefObject, useMemo, useRef } from "react";
 
+import { compensatedBy } from "../../graph/compensation";
 import { layout } from "../../graph/layout";
 import { notifyDone } from "../../ui/problem";
 import type { CanvasHandle } from "./canvas";
@@ -79,7 +80,7 @@ function build(current: () => CommandsProps): Commands {
       const [selected] = selection.nodes.size === 1 ? selection.nodes : [];
       const node = definition.nodes.find(({ id }) => id === selected);
       const canvasAt = canvas.current?.middle() ?? { x: 0, y: 0 };
-      const isFollowable = node && !["end", "note"].includes(typeOf(node)) && hasEntry(type);
+      const isFollowable = node && !["end", "note"].includes(typeOf(node)) && compensatedBy(node) === undefined && hasEntry(type);
       if (!isFollowable) {
         insert(type, { x: canvasAt.x - 104, y: canvasAt.y - 30 }, null);
         return;

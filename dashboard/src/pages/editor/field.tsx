@@ -88,7 +88,7 @@ export function Field({ name, schema, value, onChange, errors, path, required = 
         <TextField
           {...common}
           value={typeof value === "string" ? value : ""}
-          kind={PLAIN.has(name) ? "plain" : isExpression(name, schema) || /^An expression/.test(schema.description ?? "") ? "expression" : "template"}
+          kind={PLAIN.has(name) || path.startsWith("/mock/") ? "plain" : isExpression(name, schema) || /^An expression/.test(schema.description ?? "") ? "expression" : "template"}
           onChange={onChange}
         />
       );

@@ -1,18 +1,21 @@
 /** The selected node: its name and place, its fields, its ports, what its type is for. */
-import { Accordion, Alert, Button, Group, List, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Accordion, Alert, Button, Divider, Group, List, Select, Stack, Text, TextInput } from "@mantine/core";
 import { Sparkles } from "lucide-react";
 import { useMemo, useState } from "react";
 
+import { compensatedBy } from "../../graph/compensation";
 import { NodeIcon } from "../../graph/node_icon";
 import { Json } from "../../ui/json";
 import { Connections } from "./connections";
 import { Field } from "./field";
 import { JsonField } from "./json_field";
-import { before, type Draft, mapNode, moveInto, rename, setData, withBodies } from "./model";
-import { type NodeDefinition, type NodeType, titleOf, typeOf } from "./ports";
+import { before, compensable, compensate, type Draft, mapNode, moveInto, rename, setData, withBodies } from "./model";
+import { type NodeDefinition, type NodeType, portsOf, titleOf, typeOf } from "./ports";
 import type { PlacedProblem } from "./problems";
-import { arrange, type Schema } from "./schema";
+import { arrange, mockSchema, type Schema } from "./schema";
+import { TestSection } from "./test_section";
 import { NamesContext, TextField } from "./text_field";
+import { refusals, type Trial, type Trials } from "./trial";
 
 export interface InspectorProps {
   draft: Draft;
@@ -23,16 +26,25 @@ export interface InspectorProps {
   /** The node has another id now. */
   onRenamed: (id: string) => void;
   onAddInside: (type: string) => void;
+  /** Tests of nodes; who may not test has none. */
+  trials: Trials | undefined;
 }
 
 export function Inspector(props: InspectorProps) {
-  const { draft, node, types, problems, change } = props;
+  const { draft, node, types, problems, change, trials } = props;
   const type = types.get(typeOf(node));
   const schema = (type?.schema ?? {}) as Schema;
   const data = node.data ?? {};
   // What is shown at once stays while somebody types.
   const groups = useMemo(() => arrange(schema, data, type?.example ?? {}), [node.id, type]);
-  const mine = problems.filter((problem) => problem.nodeId === node.id);
+  const [trial, setTrial] = useState<Trial | undefined>(() => trials?.byNode.get(node.id));
+  const onTrial = (next: Trial) => {
+    trials?.byNode.set(node.id, next);
+    setTrial(next);
+  };
+  const found = problems.filter((problem) => problem.nodeId === node.id);
+  // What a test was refused for is most often known already.
+  const mine = [...found, ...refusals(trial, node).filter(({ field, message }) => !found.some((known) => known.field === field && known.message === message))];
   const errors = useMemo(() => {
     const byField = new Map<string, string>();
     for (const { field, message } of mine) {
@@ -41,7 +53,7 @@ export function Inspector(props: InspectorProps) {
       }
     }
     return byField;
-  }, [problems, node.id]);
+  }, [problems, node, trial]);
   // What no field shows.
   const general = mine.filter(({ field }) => field === undefined || !(field.split("/")[1] as string in (schema.properties ?? {})));
   const names = useMemo(
@@ -59,8 +71,10 @@ export function Inspector(props: InspectorProps) {
   );
   const set = (name: string, value: unknown) =>
     change((draft) => ({ ...draft, definition: setData(draft.definition, node.id, name, value) }), `data ${node.id} ${name}`);
+  const ports = portsOf(node, type).filter(({ isFailure }) => !isFailure).map(({ id }) => id);
   const field = (name: string) => {
-    const inner = schema.properties?.[name];
+    const written = schema.properties?.[name];
+    const inner = name === "mock" && written ? mockSchema(written, ports, (data["mock"] as { branch?: unknown } | null | undefined)?.branch) : written;
     return (
       inner && (
         <Field
@@ -78,7 +92,10 @@ export function Inspector(props: InspectorProps) {
   };
   const hasMore = groups.more.some((name) => [...errors.keys()].some((at) => at.split("/")[1] === name));
   const hasCommon = groups.common.some((name) => data[name] !== undefined || [...errors.keys()].some((at) => at.split("/")[1] === name));
-  const [open, setOpen] = useState<string[]>(() => [...(hasMore ? ["more"] : []), ...(hasCommon ? ["common"] : [])]);
+  const hasTest = trial !== undefined || data["mock"] !== undefined;
+  const [open, setOpen] = useState<string[]>(() => [...(hasMore ? ["more"] : []), ...(hasCommon ? ["common"] : []), ...(hasTest ? ["test"] : [])]);
+  const mock = schema.properties?.["mock"];
+  const isWired = (draft.definition.edges ?? []).some(({ source, target }) => source === node.id || target === node.id);
 
   return (
     <NamesContext value={names}>
@@ -92,7 +109,7 @@ export function Inspector(props: InspectorProps) {
             </List>
           </Alert>
         )}
-        <Names {...props} type={type} />
+        <Names {...props} type={type} undoError={errors.get("/compensates")} />
         {type?.example && Object.keys(data).length === 0 && groups.first.length > 0 && typeOf(node) !== "start" && typeOf(node) !== "end" && (
           <Button
             variant="default"
@@ -118,7 +135,30 @@ export function Inspector(props: InspectorProps) {
               <Accordion.Panel>{open.includes("common") && <Stack gap="md">{groups.common.map(field)}</Stack>}</Accordion.Panel>
             </Accordion.Item>
           )}
-          {typeOf(node) !== "note" && (
+          {typeOf(node) !== "note" && (trials || mock) && (
+            <Accordion.Item value="test">
+              <Accordion.Control>{mock ? "Test and mock" : "Test"}</Accordion.Control>
+              <Accordion.Panel>
+                {open.includes("test") && (
+                  <Stack gap="md">
+                    {trials && (
+                      <TestSection
+                        definition={draft.definition}
+                        node={node}
+                        trials={trials}
+                        trial={trial}
+                        onTrial={onTrial}
+                        onMock={mock && ((next) => set("mock", next))}
+                      />
+                    )}
+                    {mock && <Divider />}
+                    {mock && field("mock")}
+                  </Stack>
+                )}
+              </Accordion.Panel>
+            </Accordion.Item>
+          )}
+          {typeOf(node) !== "note" && (compensatedBy(node) === undefined || isWired) && (
             <Accordion.Item value="ports">
               <Accordion.Control>Connections</Accordion.Control>
               <Accordion.Panel>{open.includes("ports") && <Connections draft={draft} node={node} types={types} change={change} />}</Accordion.Panel>
@@ -136,7 +176,7 @@ export function Inspector(props: InspectorProps) {
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-function Names({ draft, node, types, type, change, onRenamed, onAddInside }: InspectorProps & { type: NodeType | undefined }) {
+function Names({ draft, node, types, type, change, onRenamed, onAddInside, undoError }: InspectorProps & { type: NodeType | undefined; undoError: string | undefined }) {
   const [id, setId] = useState(node.id);
   const isTaken = id !== node.id && draft.definition.nodes.some((other) => other.id === id);
   const idError = !ID.test(id) ? "Letters, digits, _ and -, up to 64" : isTaken ? "Another node is called so" : undefined;
@@ -156,6 +196,14 @@ function Names({ draft, node, types, type, change, onRenamed, onAddInside }: Ins
   };
   const inside = withBodies(draft.definition, new Set([node.id]));
   const loops = draft.definition.nodes.filter((other) => typeOf(other) === "loop" && !inside.has(other.id));
+  const undone = compensatedBy(node);
+  const choices = compensable(draft.definition, node).map(({ id }) => id);
+  // A node that is not there any more is shown, too: it is what has to be mended.
+  const undoable = undone === undefined || choices.includes(undone) ? choices : [...choices, undone];
+  const nameOf = (id: string) => {
+    const other = draft.definition.nodes.find((each) => each.id === id);
+    return other ? `${titleOf(other, types.get(typeOf(other)))} (${id})` : `${id}, which is not here`;
+  };
   const isInner = !["start", "end"].includes(typeOf(node));
   const description = node.data?.["description"];
   return (
@@ -193,6 +241,18 @@ function Names({ draft, node, types, type, change, onRenamed, onAddInside }: Ins
           placeholder="The workflow itself"
           clearable
           onChange={(parent) => change((draft) => ({ ...draft, definition: moveInto(draft.definition, node.id, parent) }))}
+        />
+      )}
+      {(type?.schema as Schema | undefined)?.properties?.["compensates"] && (
+        <Select
+          label="Undoes"
+          description={undone ? "Runs only where the execution fails or is cancelled after that node completed" : "Another node, where the execution fails or is cancelled; such a node has no edges"}
+          data={undoable.map((id) => ({ value: id, label: nameOf(id) }))}
+          value={undone ?? null}
+          placeholder="Nothing: an ordinary node"
+          error={undoError}
+          clearable
+          onChange={(compensated) => change((draft) => ({ ...draft, definition: compensate(draft.definition, node.id, compensated) }))}
         />
       )}
       {typeOf(node) === "loop" && (

@@ -1,6 +1,7 @@
 /** What can be done to a definition: each change gives a new one, and leaves alone what it does not touch. */
 import type { Definition } from "@sluicegate/sdk";
 
+import { compensatedBy } from "../../graph/compensation";
 import type { Box } from "../../graph/layout";
 import { type EdgeDefinition, type NodeDefinition, typeOf } from "./ports";
 
@@ -86,7 +87,7 @@ export function connect(definition: Definition, source: string, port: string, ta
   return { ...definition, edges: [...edges, { source, target, ...(handle === undefined ? {} : { sourceHandle: handle }) }] };
 }
 
-/** Whether an edge may join the two: within one level, not to itself, and not into a start or a note. */
+/** Whether an edge may join the two: within one level, not to itself, not into a start or a note, and with nothing that compensates. */
 export function mayConnect(definition: Definition, source: string, target: string): boolean {
   const [from, to] = [source, target].map((id) => definition.nodes.find((node) => node.id === id));
   return (
@@ -95,8 +96,24 @@ export function mayConnect(definition: Definition, source: string, target: strin
     from !== to &&
     (from.parentId ?? null) === (to.parentId ?? null) &&
     !["start", "note"].includes(typeOf(to)) &&
-    !["end", "note"].includes(typeOf(from))
+    !["end", "note"].includes(typeOf(from)) &&
+    compensatedBy(from) === undefined &&
+    compensatedBy(to) === undefined
   );
+}
+
+/** The nodes that this one may undo: those beside it which do something, and are not undoing themselves. */
+export function compensable(definition: Definition, node: NodeDefinition): NodeDefinition[] {
+  return definition.nodes.filter(
+    (other) =>
+      other !== node && (other.parentId ?? null) === (node.parentId ?? null) && !["start", "end", "note"].includes(typeOf(other)) && compensatedBy(other) === undefined,
+  );
+}
+
+/** Has a node undo another one: its edges go. Null makes it an ordinary node again. */
+export function compensate(definition: Definition, id: string, compensated: string | null): Definition {
+  const next = setData(definition, id, "compensates", compensated ?? undefined);
+  return compensated === null ? next : { ...next, edges: (next.edges ?? []).filter((edge) => edge.source !== id && edge.target !== id) };
 }
 
 /** The nodes and all that is inside of them. */
@@ -124,11 +141,14 @@ export function remove(definition: Definition, selection: Selection): Definition
   };
 }
 
-/** Gives a node another id, in its edges and its body, too. Expressions are text: those that name it stay. */
+/** Gives a node another id, in its edges, its body and what undoes it, too. Expressions are text: those that name it stay. */
 export function rename(definition: Definition, from: string, to: string): Definition {
   return {
     ...definition,
-    nodes: definition.nodes.map((node) => (node.id === from ? { ...node, id: to } : node.parentId === from ? { ...node, parentId: to } : node)),
+    nodes: definition.nodes.map((old) => {
+      const node = compensatedBy(old) === from ? { ...old, data: { ...old.data, compensates: to } } : old;
+      return node.id === from ? { ...node, id: to } : node.parentId === from ? { ...node, parentId: to } : node;
+    }),
     edges: (definition.edges ?? []).map((edge) =>
       edge.source === from || edge.target === from
         ? { ...edge, source: edge.source === from ? to : edge.source, target: edge.target === from ? to : edge.target }
@@ -185,8 +205,10 @@ export function paste(definition: Definition, fragment: Fragment): { definition:
     // A body's nodes keep their place in it; one whose loop is not here any more comes to the top.
     const isHere = !inside && definition.nodes.some((other) => other.id === node.parentId);
     const { parentId, ...rest } = node;
+    const undone = ids.get(compensatedBy(node) ?? "");
     return {
       ...rest,
+      ...(undone ? { data: { ...node.data, compensates: undone } } : {}),
       ...(inside ? { parentId: inside } : isHere && parentId ? { parentId } : {}),
       ...(position && !inside ? { position: { x: position.x + 2 * GRID, y: position.y + 2 * GRID } } : {}),
     };
@@ -222,8 +244,10 @@ export function before(definition: Definition, id: string): string[] {
   const found: string[] = [];
   const queue = [id];
   const parents = new Map(definition.nodes.map((node) => [node.id, node.parentId]));
+  const undoes = new Map(definition.nodes.map((node) => [node.id, compensatedBy(node)]));
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    const sources = (definition.edges ?? []).filter((edge) => edge.target === next).map((edge) => edge.source);
+    const undone = undoes.get(next);
+    const sources = undone ? [undone] : (definition.edges ?? []).filter((edge) => edge.target === next).map((edge) => edge.source);
     const parent = parents.get(next);
     const isEntry = sources.length === 0 && parent;
     for (const source of isEntry ? [parent] : sources) {

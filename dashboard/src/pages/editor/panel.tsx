@@ -10,6 +10,7 @@ import type { Draft } from "./model";
 import { type NodeDefinition, type NodeType, titleOf, typeOf } from "./ports";
 import { ProblemList } from "./problem_list";
 import type { PlacedProblem, Problems } from "./problems";
+import type { Trials } from "./trial";
 import { SettingsPanel } from "./settings_panel";
 
 export type PanelName = "node" | "problems" | "settings";
@@ -21,6 +22,7 @@ export interface PanelProps {
   types: ReadonlyMap<string, NodeType>;
   problems: Problems;
   isEditable: boolean;
+  trials: Trials;
   change: (to: (draft: Draft) => Draft, mark?: string) => void;
   commands: Commands;
   onGo: (problem: PlacedProblem) => void;
@@ -29,7 +31,7 @@ export interface PanelProps {
   onClose: () => void;
 }
 
-export function Panel({ name, node, draft, types, problems, isEditable, change, commands, onGo, onSelect, onAddInside, onClose }: PanelProps) {
+export function Panel({ name, node, draft, types, problems, isEditable, trials, change, commands, onGo, onSelect, onAddInside, onClose }: PanelProps) {
   const title = name === "problems" ? "Problems" : name === "settings" ? "Workflow settings" : node ? titleOf(node, types.get(typeOf(node))) : "";
   return (
     <>
@@ -72,6 +74,7 @@ export function Panel({ name, node, draft, types, problems, isEditable, change, 
               types={types}
               problems={problems.list}
               change={change}
+              trials={isEditable ? trials : undefined}
               onRenamed={onSelect}
               onAddInside={(type) => onAddInside(node.id, type)}
             />

@@ -3,6 +3,7 @@ import type { Definition } from "@sluicegate/sdk";
 import { type Edge, MarkerType } from "@xyflow/react";
 import { useMemo, useRef, useState } from "react";
 
+import { compensatedBy, UNDO_IN, UNDO_OUT, undoId, undoLines } from "../../graph/compensation";
 import { type Box, layout } from "../../graph/layout";
 import { type NodeStanding, nodeLabel } from "../../graph/node_card";
 import { type CardData, type CardNode, ENTRY, heightOf } from "./card";
@@ -59,7 +60,7 @@ export function useScene(props: SceneProps): Scene {
 
   // Where things are depends on little of a definition: typing into a field moves nothing.
   const shape = JSON.stringify([
-    definition.nodes.map((node) => [node.id, node.parentId, node.position, height(node)]),
+    definition.nodes.map((node) => [node.id, node.parentId, node.position, height(node), compensatedBy(node)]),
     (definition.edges ?? []).map((edge) => [edge.source, edge.target]),
   ]);
   // What was placed for smaller cards is drawn apart until somebody moves something here: then it is as they want it.
@@ -93,6 +94,7 @@ export function useScene(props: SceneProps): Scene {
         ports: isSamePorts ? last.data.ports : myPorts,
         wired: isSameWired ? last.data.wired : myWired,
         hasEntry: hasEntry(typeOf(node)),
+        undoes: compensatedBy(node) ?? "",
         isLoop: bodies.has(node.id),
         problems: nodeProblems?.get(node.id)?.join("\n") ?? "",
         standing: standings?.get(node.id),
@@ -109,6 +111,7 @@ export function useScene(props: SceneProps): Scene {
         last.width === box.width &&
         last.height === box.height &&
         last.parentId === (node.parentId ?? undefined);
+      const undoes = data.undoes && `, undoes ${data.undoes}`;
       const problems = data.problems && ` Problems: ${data.problems.replaceAll("\n", "; ")}`;
       next.set(
         node.id,
@@ -124,7 +127,7 @@ export function useScene(props: SceneProps): Scene {
               ...(node.parentId && boxes.has(node.parentId) ? { parentId: node.parentId } : {}),
               data: kept,
               selected,
-              ariaLabel: `${nodeLabel(data.title, data.typeTitle, data.standing)}${data.mark ? `, ${data.mark}` : ""}.${problems}`,
+              ariaLabel: `${nodeLabel(data.title, data.typeTitle, data.standing)}${undoes}${data.mark ? `, ${data.mark}` : ""}.${problems}`,
               ...(data.isLoop ? { zIndex: -1 } : {}),
             },
       );
@@ -137,7 +140,25 @@ export function useScene(props: SceneProps): Scene {
     const byId = new Map(definition.nodes.map((node) => [node.id, node]));
     const all = definition.edges ?? [];
     const keys = edgeKeys(all);
-    return all.flatMap((edge, index): Edge[] => {
+    // No edges: they can be neither chosen nor taken away. The field of the node says what it undoes.
+    const undos = undoLines(definition).map(
+      (line): Edge => ({
+        ...line,
+        id: undoId(line),
+        sourceHandle: UNDO_OUT,
+        targetHandle: UNDO_IN,
+        selectable: false,
+        focusable: false,
+        deletable: false,
+        label: "undo",
+        labelBgPadding: [5, 2],
+        labelBgBorderRadius: 5,
+        style: { stroke: "var(--sg-queue)", strokeDasharray: "4 4", strokeWidth: 1.6 },
+        markerEnd: { type: MarkerType.Arrow, color: "var(--sg-queue)", width: 18, height: 18 },
+        ariaLabel: `${line.target} undoes ${line.source}`,
+      }),
+    );
+    const drawn = all.flatMap((edge, index): Edge[] => {
       const key = keys[index] ?? "";
       const source = byId.get(edge.source);
       if (!source || !byId.has(edge.target)) {
@@ -165,6 +186,7 @@ export function useScene(props: SceneProps): Scene {
         },
       ];
     });
+    return [...drawn, ...undos];
   }, [definition.nodes, definition.edges, types, selection.edges, edgeProblems, edgeMarks, standings]);
 
   return { nodes, edges, boxes, heightOf: height };

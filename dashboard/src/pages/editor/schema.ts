@@ -17,8 +17,8 @@ export type FieldKind = "choice" | "choices" | "switch" | "number" | "text" | "t
 
 /** What every node has, whatever its type; shown apart from what makes it what it is. */
 export const COMMON = ["runIf", "join", "onError", "retry", "timeoutMs"];
-/** Shown elsewhere: the name and the type are the node's, and the description is on top. */
-export const HIDDEN = ["nodeType", "label", "description"];
+/** Shown elsewhere: the name and the type are the node's, the description and what it undoes are on top, the mock is at the test. */
+export const HIDDEN = ["nodeType", "label", "description", "mock", "compensates"];
 /** Texts for people: not templates, though the server would read them so. */
 export const PLAIN = new Set(["label", "id", "description", "text", "color"]);
 
@@ -80,6 +80,14 @@ export function labelOf(name: string): string {
     .replace(/\burl\b/, "URL")
     .replace(/ ms$/, " (ms)");
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** A mock's schema, the output first, with the ports that this node has where there is more than one to choose from. */
+export function mockSchema(schema: Schema, ports: readonly string[], chosen: unknown): Schema {
+  const { output, branch, ...others } = schema.properties ?? {};
+  const names = typeof chosen === "string" && !ports.includes(chosen) ? [...ports, chosen] : ports;
+  const members = { ...(output && { output }), ...(branch && names.length > 1 && { branch: { ...branch, enum: [...names] } }), ...others };
+  return { ...schema, properties: members };
 }
 
 /** Required and already set ones first, then those of the example, then the others. */

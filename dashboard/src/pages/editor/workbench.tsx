@@ -25,6 +25,7 @@ import { ConflictDialog, draftOf, isSameDraft, useSaving } from "./saving";
 import { useScene } from "./scene";
 import { Help } from "./settings_panel";
 import { Newer, Tools } from "./tools";
+import type { Trials } from "./trial";
 
 export function Workbench({ latest, types: list }: { latest: Workflow; types: readonly NodeType[] }) {
   const place = usePlace();
@@ -40,6 +41,7 @@ export function Workbench({ latest, types: list }: { latest: Workflow; types: re
   const [selection, setSelection] = useState<Selection>(NOTHING);
   const [panel, setPanel] = useState<PanelName | null>(null);
   const problems = useProblems(draft.definition, isEditable);
+  const trials = useMemo((): Trials => ({ workflowId: workflow.id, byNode: new Map() }), [workflow.id]);
   const [runId, setRunId] = useState<string | null>(null);
   const run = useLiveRun(runId);
   const scene = useScene({ definition: draft.definition, types, selection, nodeProblems: problems.byNode, edgeProblems: problems.byEdge, standings: run.standings });
@@ -133,6 +135,7 @@ export function Workbench({ latest, types: list }: { latest: Workflow; types: re
       types={types}
       problems={problems}
       isEditable={isEditable}
+      trials={trials}
       change={history.change}
       onGo={goTo}
       onSelect={(id) => select({ nodes: new Set([id]), edges: new Set() })}

@@ -80,6 +80,7 @@ function nodeText(event: Extract<ExecutionEvent, { type: "node_update" }>): stri
     event.attempt > 1 && `attempt ${event.attempt}`,
     event.branch && `by ${event.branch}`,
     event.reused && (event.pinned ? "pinned" : "reused"),
+    event.mocked && "mocked",
     event.reason,
     event.error?.message,
     event.durationMs != null && event.durationMs > 0 && formatDuration(event.durationMs),

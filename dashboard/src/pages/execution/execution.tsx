@@ -17,6 +17,7 @@ import classes from "./execution.module.css";
 import { Facts } from "./facts";
 import { FailureView } from "./failure";
 import { NodePanel } from "./node_panel";
+import { Remarks } from "./remarks";
 import { type Selection, type Tab, useSelection } from "./selection";
 import { TabContent } from "./tabs";
 import { Waiting } from "./waiting";
@@ -64,6 +65,7 @@ export default function ExecutionPage() {
           )}
         </FailureView>
       )}
+      <Remarks hasMocks={execution?.mocks ?? false} log={log} definition={definition} selection={selection} />
       <Waiting log={log} definition={definition} />
       <div className={classes["body"]}>
         <div className={classes["main"]}>

@@ -1,15 +1,17 @@
 /** All about one node of the execution: its runs, and of the chosen one what it gave and what it took. */
 import { ActionIcon, Anchor, Button, Group, Stack, Text, Title } from "@mantine/core";
 import type { Definition } from "@sluicegate/sdk";
-import { ListTree, RotateCcw, X } from "lucide-react";
+import { FlaskConical, ListTree, RotateCcw, X } from "lucide-react";
 import { Link } from "wouter";
 
 import { usePlace } from "../../app/place";
+import { compensatedBy } from "../../graph/compensation";
 import { nodeName } from "../../graph/node_card";
 import { NodeIcon } from "../../graph/node_icon";
 import { type ExecutionLog, isFinal, type NodeRun } from "../../live/execution_log";
 import { shortId } from "../../ui/copy";
 import { Json } from "../../ui/json";
+import { Mark } from "../../ui/mark";
 import { StatusBadge } from "../../ui/status";
 import { Elapsed, formatClock, formatDuration, formatInstant } from "../../ui/time";
 import { FailureView } from "./failure";
@@ -55,7 +57,7 @@ export function NodePanel({ log, definition, selection, status, onReplay }: Node
         </ActionIcon>
       </Group>
       {runs && runs.total > 1 && <RunPicker log={log} runs={runs} chosen={run} onChoose={(address) => selection.select(nodeId, address)} />}
-      {run ? <RunView run={run} log={log} /> : <NotBegun status={status} />}
+      {run ? <RunView run={run} log={log} /> : <NotBegun status={status} undoes={definition?.nodes.find(({ id }) => id === compensatedBy(node))} />}
       {isReplayable && (
         <Button variant="light" leftSection={<RotateCcw size={15} />} onClick={() => onReplay(topLevelOf(definition, nodeId))}>
           Replay from here
@@ -71,7 +73,14 @@ export function topLevelOf(definition: Definition | undefined, nodeId: string): 
   return parentId ? topLevelOf(definition, parentId) : nodeId;
 }
 
-function NotBegun({ status }: { status: string | undefined }) {
+function NotBegun({ status, undoes }: { status: string | undefined; undoes: Definition["nodes"][number] | undefined }) {
+  if (undoes) {
+    return (
+      <Text size="sm" className="dim">
+        It undoes {nodeName(undoes)}: it runs only where the execution fails or is cancelled after that.
+      </Text>
+    );
+  }
   return (
     <Text size="sm" className="dim">
       {isFinal(status) ? "It never came to this node." : "It has not come to this node yet."}
@@ -88,6 +97,11 @@ function RunView({ run, log }: { run: NodeRun; log: ExecutionLog }) {
       <Group gap="xs">
         <StatusBadge status={run.status} />
         {run.reused && <StatusBadge status="idle" label={run.pinned ? "Pinned" : "Reused"} />}
+        {run.mocked && (
+          <Mark tone="queued" icon={FlaskConical} title="The result is the node's mock: nothing of it happened">
+            Mocked
+          </Mark>
+        )}
         {run.path && <span className="mono">{run.path}</span>}
       </Group>
       <dl className={classes["facts"]}>

@@ -75,7 +75,7 @@ export const TimelineRow = memo(function TimelineRow({ row, name, type, scale, n
         })}
         {took !== undefined && (
           <span className={classes["took"]} data-side={side} style={side === "right" ? { left: `${end * 100}%` } : { right: `${(1 - (side === "inside" ? end : begin)) * 100}%` }}>
-            {run.reused ? (run.pinned ? "pinned" : "reused") : formatDuration(took)}
+            {run.reused ? (run.pinned ? "pinned" : "reused") : run.mocked ? "mocked" : formatDuration(took)}
           </span>
         )}
       </div>
