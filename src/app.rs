@@ -66,6 +66,8 @@ impl App {
             processes: config.code.processes,
             unconfined: config.code.unconfined,
             program: config.code.program.clone(),
+            commands: config.commands.known.clone(),
+            read_only: config.commands.read_only.clone(),
         });
         let mail = config.smtp.as_ref().map(|(url, from)| Mail::new(url, from)).transpose()?;
         let engine = Engine::start(Arc::clone(&store), clock.clone(), engine_config, outbound, sandbox).await?;

@@ -5,6 +5,7 @@
 //! [`Config`] what holds; nothing else in the crate reads the environment.
 
 mod artifacts;
+mod commands;
 mod secrets;
 mod values;
 
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub use artifacts::{ArtifactsConfig, ArtifactsPlace, S3Config};
+pub use commands::CommandsConfig;
 pub use secrets::{SecretsKey, SecretsKeys};
 use values::one_or_many;
 pub use values::{ByteSize, Secret, Span, variable};
@@ -154,6 +156,12 @@ pub struct Settings {
     #[arg(long, env = "SLUICEGATE_CODE_UNCONFINED", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
           value_parser = BoolishValueParser::new())]
     pub code_unconfined: Option<bool>,
+    /// Program that `mcp` nodes may start as a Model Context Protocol server, by this name; several times for several
+    #[arg(long, env = "SLUICEGATE_MCP_COMMAND", value_name = "NAME=COMMAND", value_delimiter = ';')]
+    pub mcp_command: Option<Vec<String>>,
+    /// File or folder that these programs may read besides the system's own; several times for several
+    #[arg(long, env = "SLUICEGATE_MCP_READ_ONLY", value_name = "PATH", value_delimiter = ':')]
+    pub mcp_read_only: Option<Vec<PathBuf>>,
     /// How log lines look [default: text]
     #[arg(long, env = "SLUICEGATE_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -207,6 +215,8 @@ pub struct Config {
     pub outbound_networks: Vec<String>,
     /// How the scripts of code nodes are run.
     pub code: CodeConfig,
+    /// The programs that `mcp` nodes may start.
+    pub commands: CommandsConfig,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -323,7 +333,7 @@ impl Settings {
             stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
             jwt_secret, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, max_running, queue_limit, trigger_rate,
             instance_lease, drain_limit, schedule_min_interval, outbound_networks, code_processes, code_unconfined,
-            log_format, log,
+            mcp_command, mcp_read_only, log_format, log,
         );
     }
 
@@ -335,6 +345,7 @@ impl Settings {
         let database = store.expose().strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
         let artifacts = artifacts::artifacts(&self, database.map(Path::new))?;
         let secrets_keys = secrets::keys(&self, database.map(Path::new))?;
+        let commands = commands::commands(&self)?;
         let public_url = match self.public_url.as_deref().map(Url::parse) {
             None => None,
             Some(Ok(url)) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
@@ -379,6 +390,7 @@ impl Settings {
                 unconfined: self.code_unconfined.unwrap_or_default(),
                 program: None,
             },
+            commands,
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log: self.log.unwrap_or_else(|| "info".into()),
         })

@@ -77,6 +77,8 @@ fn every_setting_of_the_file_is_taken_over() {
         outbound-networks = ["10.0.0.0/8"]
         code-processes = 9
         code-unconfined = true
+        mcp-command = ["files=node /opt/files.js  /srv", "time=/usr/bin/time-server"]
+        mcp-read-only = ["/opt", "/srv"]
         log-format = "json"
         log = "debug"
     "#;
@@ -104,7 +106,22 @@ fn every_setting_of_the_file_is_taken_over() {
     assert_eq!(config.drain_limit, Duration::from_secs(8));
     assert_eq!(config.outbound_networks, ["10.0.0.0/8"]);
     assert_eq!((config.code.processes, config.code.unconfined), (9, true));
+    assert_eq!(config.commands.known["files"], ["node", "/opt/files.js", "/srv"]);
+    assert_eq!((config.commands.known.len(), config.commands.read_only.len()), (2, 2));
     assert_eq!(config.log, "debug");
+}
+
+#[test]
+fn programs_have_names_and_absolute_paths() {
+    for (arguments, part) in [
+        (["--mcp-command", "node index.js"], "NAME=PROGRAM"),
+        (["--mcp-command", "files="], "`files` names no program"),
+        (["--mcp-command", "a=b;a=c"], "`a` is named twice"),
+        (["--mcp-read-only", "opt"], "`opt` is no absolute path"),
+    ] {
+        let error = parse(&arguments).into_config().unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]

@@ -194,7 +194,7 @@ pub(super) fn effect_context(outbound: Client, reports: mpsc::Sender<Report>) ->
     EffectContext {
         outbound,
         documents: no_documents(),
-        sandbox: Sandbox::new(Options { processes: 1, unconfined: false, program: None }),
+        sandbox: Sandbox::new(Options { processes: 1, ..Options::default() }),
         reports,
         cancelled: CancellationToken::new(),
         execution_id: ExecutionId(Uuid::nil()),

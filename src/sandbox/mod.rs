@@ -1,4 +1,5 @@
-//! Runs JavaScript that tenants write, in processes that can do nothing else.
+//! Runs JavaScript that tenants write, in processes that can do nothing else; and programs that the operator names, apart from
+//! everything ([`command`]).
 //!
 //! A script never runs in the server: an interpreter in C that runs foreign code must not share memory with the database's
 //! credentials. It runs in a child that is this program again (`sluicegate js-worker`), with an empty environment, small bounds,
@@ -10,6 +11,7 @@
 
 #[cfg(target_os = "linux")]
 mod child;
+mod command;
 #[cfg(target_os = "linux")]
 mod confine;
 #[cfg(target_os = "linux")]
@@ -24,11 +26,10 @@ mod pool;
 mod process;
 #[cfg(target_os = "linux")]
 mod script;
-#[cfg(target_os = "linux")]
 mod starter;
 mod turns;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +39,7 @@ use crate::domain::{event::LogLevel, ids::WorkspaceId};
 
 #[cfg(target_os = "linux")]
 pub use child::run as run_child;
+pub use command::Program;
 #[cfg(target_os = "linux")]
 pub use starter::Starter;
 
@@ -55,7 +57,7 @@ const MAX_WAITING: usize = 10_000;
 const TURN_PATIENCE: Duration = Duration::from_mins(1);
 
 /// How the sandbox is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How many processes run scripts at a time.
     pub processes: usize,
@@ -63,6 +65,10 @@ pub struct Options {
     pub unconfined: bool,
     /// The program to start; none is this program.
     pub program: Option<PathBuf>,
+    /// Programs that may be started by name, with their arguments.
+    pub commands: BTreeMap<String, Vec<String>>,
+    /// Files and folders that these may read besides the system's own.
+    pub read_only: Vec<PathBuf>,
 }
 
 /// One call of a script.
@@ -125,8 +131,8 @@ pub enum SandboxError {
     /// Other calls took too long.
     #[error("no process was free for the script")]
     Crowded,
-    /// Scripts can't be run here.
-    #[error("scripts can't be run on this server: {0}")]
+    /// It can't be run here.
+    #[error("this can't be run on this server: {0}")]
     Unavailable(String),
 }
 
@@ -145,6 +151,7 @@ pub struct Sandbox {
     turns: Arc<turns::Turns>,
     #[cfg(target_os = "linux")]
     pool: Arc<pool::Pool>,
+    commands: Arc<command::Commands>,
 }
 
 impl fmt::Debug for Sandbox {
@@ -155,12 +162,19 @@ impl fmt::Debug for Sandbox {
 
 impl Sandbox {
     /// Prepares a sandbox. Nothing is started before it is needed.
-    pub fn new(options: Options) -> Self {
+    pub fn new(mut options: Options) -> Self {
+        let (commands, read_only) = (std::mem::take(&mut options.commands), std::mem::take(&mut options.read_only));
         Self {
             turns: turns::Turns::new(options.processes.max(1), MAX_WAITING),
+            commands: Arc::new(command::Commands::new(commands, read_only)),
             #[cfg(target_os = "linux")]
             pool: Arc::new(pool::Pool::new(options)),
         }
+    }
+
+    /// Starts the program that the operator has given this name.
+    pub async fn command(&self, name: &str) -> Result<Program, SandboxError> {
+        self.commands.start(name).await
     }
 
     /// Runs a script once. Calls wait for their turn, those of each workspace in a row and the workspaces by turns. A call that is

@@ -101,7 +101,7 @@ pub(super) fn properties() -> Value {
             "items": {
                 "type": "object",
                 "properties": server,
-                "required": ["name", "url"],
+                "required": ["name"],
                 "additionalProperties": false,
             },
         },

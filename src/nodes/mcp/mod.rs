@@ -1,5 +1,6 @@
 //! `mcp`: a call of a tool of a Model Context Protocol server, by the protocol's official client. Servers are reached over
-//! streamable HTTP, through the guarded client's connections and under its guards.
+//! streamable HTTP, through the guarded client's connections and under its guards; or they are programs that the operator has named,
+//! started in a sandbox for the call and spoken with over their standard input and output.
 
 mod session;
 #[cfg(test)]
@@ -25,7 +26,8 @@ pub(super) use session::Endpoint;
 pub(super) const KIND: Kind = Kind {
     name: "mcp",
     title: "MCP tool",
-    description: "Calls a tool of a Model Context Protocol server over streamable HTTP. Private addresses are refused. A call \
+    description: "Calls a tool of a Model Context Protocol server: over streamable HTTP (private addresses are refused), or of a \
+                  program that the server's operator has named, which runs in a sandbox without network. A call \
                   that a crash interrupted is not made again unless `retry` says so: whether it was carried out is not known.",
     category: "ai",
     result: "`{text, content, structured}`: the texts of the result, all of its parts, and its structured content if there is \
@@ -45,7 +47,7 @@ pub(super) const KIND: Kind = Kind {
         );
         Value::Object(properties)
     },
-    required: &["url", "tool"],
+    required: &["tool"],
     refused: &[],
     attempts: true,
     ports: &[Port::DEFAULT, Port::ERROR],
@@ -67,7 +69,13 @@ pub(super) fn server_properties() -> Map<String, Value> {
             "type": "string",
             "minLength": 1,
             "x-secret": true,
-            "description": "The server's address; a template, which may read secrets.",
+            "description": "The server's address; a template, which may read secrets. Either this or `command`.",
+        },
+        "command": {
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_-]{1,64}$",
+            "description": "The name of a program that the operator has named (`--mcp-command`): the server is started for the \
+                            call, and has no network.",
         },
         "token": {
             "type": "string",
@@ -89,10 +97,18 @@ pub(super) fn server_properties() -> Map<String, Value> {
 }
 
 /// Where a server is, as templates.
-pub(super) struct Server {
-    url: Template,
-    token: Option<Template>,
-    headers: Option<JsonTemplate>,
+pub(super) enum Server {
+    /// At an address.
+    At {
+        /// Which.
+        url: Template,
+        /// Sent as a bearer token.
+        token: Option<Template>,
+        /// Further headers.
+        headers: Option<JsonTemplate>,
+    },
+    /// A program of this name.
+    Command(String),
 }
 
 impl Server {
@@ -101,27 +117,51 @@ impl Server {
         let url = config.secret_template("url");
         let token = config.secret_template("token");
         let headers = config.secret_json("headers");
-        Some(Self { url: url?, token, headers })
+        let is_set = |config: &mut Config<'_>, field: &str| config.value(field).is_some_and(|value| !value.is_null());
+        match (is_set(config, "url"), config.text("command").map(str::to_owned)) {
+            (true, None) => Some(Self::At { url: url?, token, headers }),
+            (false, Some(name)) => {
+                for field in ["token", "headers"] {
+                    if is_set(config, field) {
+                        config.problem(&format!("/{field}"), "is for a server with a `url`");
+                        return None;
+                    }
+                }
+                Some(Self::Command(name))
+            }
+            (true, Some(_)) => {
+                config.problem("/command", "a server has a `url` or a `command`, not both");
+                None
+            }
+            (false, None) => {
+                config.problem("/url", "is missing: say where the server is by `url`, or which one it is by `command`");
+                None
+            }
+        }
     }
 
     /// Where the server is for this run.
     pub(super) fn endpoint(&self, context: &NodeContext<'_>) -> Result<Endpoint, Failure> {
+        let (url, token, headers) = match self {
+            Self::Command(name) => return Ok(Endpoint::Command(name.clone())),
+            Self::At { url, token, headers } => (url, token, headers),
+        };
         let text = |field: &str, template: &Template| {
             template.render_text(context.scope).map_err(|error| expression_failed(field, &error))
         };
-        let mut headers = Vec::new();
-        if let Some(template) = &self.headers {
+        let mut given_headers = Vec::new();
+        if let Some(template) = headers {
             let given = template.render(context.scope).map_err(|error| expression_failed("headers", &error))?;
             for (name, value) in given.as_object().into_iter().flatten() {
-                headers.push((name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+                given_headers.push((name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
             }
         }
-        let token = self.token.as_ref().map(|token| text("token", token)).transpose()?;
+        let token = token.as_ref().map(|token| text("token", token)).transpose()?;
         if token.as_ref().is_some_and(|token| token.trim().is_empty()) {
             return Err(invalid("`token` is empty"));
         }
         let token = token.map(|token| token.trim().to_owned());
-        Ok(Endpoint { url: text("url", &self.url)?.trim().to_owned(), token, headers })
+        Ok(Endpoint::At { url: text("url", url)?.trim().to_owned(), token, headers: given_headers })
     }
 }
 

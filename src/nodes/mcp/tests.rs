@@ -10,6 +10,9 @@ fn is_checked_when_saved() {
     for (data, path) in [
         (json!({ "tool": "t" }), "url"),
         (json!({ "url": url }), "tool"),
+        (json!({ "url": url, "command": "c", "tool": "t" }), "command"),
+        (json!({ "command": "a b", "tool": "t" }), "command"),
+        (json!({ "command": "c", "token": "x", "tool": "t" }), "token"),
         (json!({ "url": "{{", "tool": "t" }), "url"),
         (json!({ "url": url, "tool": "t", "arguments": [] }), "arguments"),
         (json!({ "url": url, "tool": "t", "arguments": { "q": "{{" } }), "arguments/q"),

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 /// A sandbox of so many processes.
 fn sandbox(processes: usize) -> Sandbox {
-    Sandbox::new(Options { processes, unconfined: false, program: Some(env!("CARGO_BIN_EXE_sluicegate").into()) })
+    Sandbox::new(Options { processes, program: Some(env!("CARGO_BIN_EXE_sluicegate").into()), ..Options::default() })
 }
 
 fn call(source: &str, input: Value) -> Call {

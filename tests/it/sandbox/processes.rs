@@ -145,7 +145,7 @@ async fn a_process_that_is_killed_is_told_and_replaced() {
 #[tokio::test]
 async fn a_program_that_is_no_sandbox_is_told() {
     for (program, part) in [("/nowhere/sluicegate", "could not be started"), ("/bin/true", "it ended")] {
-        let sandbox = Sandbox::new(Options { processes: 1, unconfined: false, program: Some(program.into()) });
+        let sandbox = Sandbox::new(Options { processes: 1, program: Some(program.into()), ..Options::default() });
         match run(&sandbox, &call("export default () => 1", json!(null))).await.0 {
             Err(SandboxError::Lost(why)) => assert!(why.contains(part), "{why}"),
             other => panic!("{other:?}"),
