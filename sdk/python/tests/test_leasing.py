@@ -81,7 +81,7 @@ def test_as_many_tasks_as_there_are_places_by_one_poll_at_a_time(tasks: Tasks, w
 
 def test_a_worker_without_a_free_place_does_not_ask(tasks: Tasks, work: Start) -> None:
     done = threading.Event()
-    tasks.offer(1, leaseSeconds=0.5)
+    tasks.offer(1, leaseSeconds=2)
     tasks.offer(2)
 
     def handle(task: Any) -> None:
@@ -225,7 +225,7 @@ def test_a_stop_with_grace(tasks: Tasks, work: Start) -> None:
         return "too late"
 
     for name in ("soon", "never", "never"):
-        tasks.offer(name, leaseSeconds=0.6)
+        tasks.offer(name, leaseSeconds=3)
     working = work(handle, concurrency=3)
     tasks.until(lambda: len(tasks.at("heartbeat")) >= 3, "heartbeats")
     working.worker.stop(60.0)
@@ -373,7 +373,7 @@ def program(tasks: Tasks) -> Generator[Callable[..., subprocess.Popen[str]], Non
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def begin(input: str, sent: signal.Signals = signal.SIGTERM) -> subprocess.Popen[str]:
-        tasks.offer(input, leaseSeconds=0.5)
+        tasks.offer(input, leaseSeconds=3)
         path = os.pathsep.join(filter(None, ["src", os.environ.get("PYTHONPATH")]))
         command = [sys.executable, "-c", PROGRAM, tasks.url]
         env = {**os.environ, "PYTHONPATH": path}
