@@ -12,9 +12,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    execution::{CancelReport, ExecutionStatus, NodeState},
+    execution::{ExecutionStatus, NodeState},
     failure::Failure,
     ids::{ExecutionId, SuspensionId},
+    null_is_a_value,
+    stopping::{CancelReport, Compensation},
     suspension::{Approvers, Decision, Interrupt, SuspensionState, Vote},
 };
 use crate::clock::Instant;
@@ -119,7 +121,7 @@ pub struct NodeUpdateEvent {
     /// The new status.
     pub status: NodeStatus,
     /// The node's output (completed).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     #[schema(value_type = Option<Value>)]
     pub output: Option<Arc<Value>>,
     /// What went wrong (failed, retrying).
@@ -356,6 +358,9 @@ pub struct FailedEvent {
     pub at: Instant,
     /// Why.
     pub error: Failure,
+    /// What was undone, where there was something to undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<Compensation>,
     /// The final state of each node of the top level.
     pub nodes: Vec<NodeState>,
 }
@@ -370,6 +375,9 @@ pub struct CancelledEvent {
     pub at: Instant,
     /// What the cancellation stopped.
     pub report: CancelReport,
+    /// What was undone, where there was something to undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<Compensation>,
     /// The final state of each node of the top level.
     pub nodes: Vec<NodeState>,
 }

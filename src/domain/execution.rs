@@ -10,7 +10,7 @@ use super::{
     admission::Lane,
     event::NodeStatus,
     failure::Failure,
-    ids::{ExecutionId, PodId, SuspensionId, TaskId, WorkflowId, WorkspaceId},
+    ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
     reprocessing::Reprocessing,
     suspension::Suspension,
     task::TaskStanding,
@@ -146,6 +146,7 @@ impl TriggeredBy {
 #[serde(rename_all = "camelCase")]
 pub struct Preset {
     /// Its output.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::null_is_a_value")]
     pub output: Option<Value>,
     /// Its failure, where the original's failure was handled.
     pub error: Option<Failure>,
@@ -326,29 +327,6 @@ pub struct NodeState {
     /// The task that a worker has, or that waits for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskStanding>,
-}
-
-/// What a cancellation stopped.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CancelReport {
-    /// Who asked for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// Why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Addresses of the node runs that were stopped.
-    pub nodes: Vec<String>,
-    /// Suspensions that were closed.
-    pub suspensions: Vec<SuspensionId>,
-    /// Child executions that were cancelled.
-    pub children: Vec<ExecutionId>,
-    /// Timers that were taken back.
-    pub timers: i64,
-    /// Tasks that were withdrawn.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tasks: Vec<TaskId>,
 }
 
 /// An execution as the API shows it.

@@ -6,8 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use petgraph::{algo::tarjan_scc, graph::DiGraph};
+use serde_json::Value;
 
-use super::definition::{Definition, Problem};
+use super::definition::{Definition, NodeDefinition, Problem};
 
 /// Index of a node in [`Graph::nodes`].
 pub type NodeIndex = usize;
@@ -42,8 +43,12 @@ pub struct GraphNode {
     pub outgoing: Vec<EdgeIndex>,
     /// The nodes of its body, where it is a loop.
     pub body: Vec<NodeIndex>,
-    /// A note: drawn, never run.
-    pub inert: bool,
+    /// Outside the flow, without edges: a note, which never runs, or a compensation.
+    pub aside: bool,
+    /// The node that it undoes, where it is a compensation.
+    pub compensates: Option<NodeIndex>,
+    /// The node that undoes it, if there is one.
+    pub compensation: Option<NodeIndex>,
 }
 
 /// An edge between two nodes of one scope.
@@ -80,9 +85,9 @@ impl Graph {
         self.by_id.get(id).copied()
     }
 
-    /// The nodes of a scope that run (notes don't): the body of `parent`, or the top level.
+    /// The nodes of a scope that the flow reaches (not notes and compensations): the body of `parent`, or the top level.
     pub fn scope(&self, parent: Option<NodeIndex>) -> impl Iterator<Item = NodeIndex> + '_ {
-        (0..self.nodes.len()).filter(move |&n| self.nodes[n].parent == parent && !self.nodes[n].inert)
+        (0..self.nodes.len()).filter(move |&n| self.nodes[n].parent == parent && !self.nodes[n].aside)
     }
 
     /// The nodes where a scope begins: those without incoming edges.
@@ -133,7 +138,9 @@ impl Graph {
                 incoming: Vec::new(),
                 outgoing: Vec::new(),
                 body: Vec::new(),
-                inert: node.type_name() == "note",
+                aside: node.type_name() == "note",
+                compensates: None,
+                compensation: None,
             });
         }
         for (i, node) in definition.nodes.iter().enumerate() {
@@ -154,8 +161,40 @@ impl Graph {
             }
         }
         graph.check_parents(problems);
+        graph.build_compensations(definition, problems);
         graph.build_edges(definition, problems);
         graph
+    }
+
+    /// Joins compensations to what they undo. The types that may be one have the field; others are told so by their schema.
+    fn build_compensations(&mut self, definition: &Definition, problems: &mut Vec<Problem>) {
+        for (i, node) in definition.nodes.iter().enumerate() {
+            let Some(target_id) = node.data.get("compensates").and_then(Value::as_str) else { continue };
+            self.nodes[i].aside = true;
+            let named = shorten(target_id);
+            let message = match self.index_of(target_id) {
+                None => format!("node `{named}` does not exist"),
+                Some(target) if target == i => "a node can't undo itself".to_owned(),
+                Some(target) if !can_be_undone(&definition.nodes[target]) => {
+                    format!(
+                        "there is nothing to undo in `{named}`, a node of type `{}`",
+                        definition.nodes[target].type_name()
+                    )
+                }
+                Some(target) if self.nodes[target].parent != self.nodes[i].parent => {
+                    format!("`{named}` is not in the same scope: put the compensation beside what it undoes")
+                }
+                Some(target) => match self.nodes[target].compensation {
+                    Some(other) => format!("`{}` undoes `{named}` already", self.nodes[other].id),
+                    None => {
+                        self.nodes[target].compensation = Some(i);
+                        self.nodes[i].compensates = Some(target);
+                        continue;
+                    }
+                },
+            };
+            problems.push(at_node(&format!("/nodes/{i}/data/compensates"), &node.id, message));
+        }
     }
 
     fn build_edges(&mut self, definition: &Definition, problems: &mut Vec<Problem>) {
@@ -189,8 +228,9 @@ impl Graph {
                 report("/target", format!("node `{}` does not exist", shorten(&edge.target)));
             }
             let (Some(source), Some(target)) = (source, target) else { continue };
-            if self.nodes[source].inert || self.nodes[target].inert {
-                report("", "a note has no edges".into());
+            if let Some(end) = [source, target].into_iter().find(|&end| self.nodes[end].aside) {
+                let what = if definition.nodes[end].type_name() == "note" { "note" } else { "compensation" };
+                report("", format!("a {what} has no edges"));
             } else if self.nodes[source].parent != self.nodes[target].parent {
                 report("", format!("edge from `{}` to `{}` crosses the border of a loop", edge.source, edge.target));
             } else if !same.insert((source, target, edge.source_handle.clone())) {
@@ -281,11 +321,16 @@ impl Graph {
                 problems.push(at_node(
                     &format!("/nodes/{n}"),
                     &node.id,
-                    format!("the body of loop `{}` has only notes", node.id),
+                    format!("the body of loop `{}` has no node that runs", node.id),
                 ));
             }
         }
     }
+}
+
+/// Whether a node does anything that another one could undo.
+fn can_be_undone(node: &NodeDefinition) -> bool {
+    !matches!(node.type_name(), "start" | "end" | "note") && !node.data.contains_key("compensates")
 }
 
 fn is_node_id(id: &str) -> bool {

@@ -17,9 +17,20 @@ pub mod receipt;
 pub mod reprocessing;
 pub mod schedule;
 pub mod secret;
+pub mod stopping;
 pub mod subject;
 pub mod subscription;
 pub mod suspension;
 pub mod task;
 pub mod webhook;
 pub mod workflow;
+
+/// Reads a member that is there as a value, also where it is null; with `default`, one that is missing is none. A node's output may be
+/// null, and that is not the same as to have none.
+pub fn null_is_a_value<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}

@@ -102,7 +102,8 @@ impl Engine {
             let now = self.0.clock.now();
             let expected_seq = execution.progress.last_seq;
             let seq = expected_seq + 1;
-            let event = Event::ExecutionFailed(FailedEvent { seq, at: now, error: failure.clone(), nodes: Vec::new() });
+            let end = FailedEvent { seq, at: now, error: failure.clone(), compensation: None, nodes: Vec::new() };
+            let event = Event::ExecutionFailed(end);
             let open = SuspensionFilter {
                 execution_id: Some(id),
                 state: Some(SuspensionState::Open),

@@ -401,7 +401,7 @@ pub fn fold(
         |what, reason: serde_json::Error| crate::store::StoreError::Damaged { what, reason: reason.to_string() };
     let mut machine = Machine::new(workflow, &loaded.execution.origin, limits);
     if let Some((_, state)) = &loaded.snapshot {
-        machine = machine.at(serde_json::from_str(state).map_err(|error| damaged("snapshot", error))?);
+        machine = machine.at(State::from_snapshot(state).map_err(|error| damaged("snapshot", error))?);
     }
     for stored in &loaded.tail {
         let event = serde_json::from_str(&stored.body).map_err(|error| damaged("event", error))?;

@@ -1,6 +1,6 @@
 //! Replay and retry: a new execution that takes over what it may from an old one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
@@ -8,22 +8,32 @@ use crate::{
     domain::{
         definition::Problem,
         execution::{Execution, ExecutionOrigin, Presets, TriggeredBy},
+        failure::{Failure, FailureCode},
         ids::{ExecutionId, WorkspaceId},
         workflow::WorkflowState,
     },
+    nodes::CompiledWorkflow,
     store::StoreError,
 };
 
 use super::{
     CancelRequest, Engine, EngineError, Trigger,
-    machine::replay::{self, NodeChoice, OldDecisions, PlannedNode, ReplayRequest},
+    driver::Folded,
+    machine::{
+        json_size,
+        replay::{self, Choices, NodeChoice, OldDecisions, Place, PlanProblem, PlannedNode, ReplayRequest},
+        state::Run,
+    },
     trigger::ReplyFor,
 };
+
+/// The most bytes of results that a replay takes over: they are kept with the new execution.
+const MAX_PRESETS_BYTES: usize = 32 << 20;
 
 /// A wish for a replay.
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
-    /// The node from which on everything runs again; none is the beginning.
+    /// The node from which on everything runs again, or its address inside loops and children; none is the beginning.
     pub from_node_id: Option<String>,
     /// Another input; none is the original's.
     pub input: Option<Value>,
@@ -41,6 +51,16 @@ pub struct Replay {
     pub idempotency_key: Option<String>,
     /// Who asks.
     pub by: String,
+}
+
+/// What a child takes over from the one that it replays.
+pub(super) struct ChildReplay {
+    /// Which.
+    pub of: ExecutionId,
+    /// The place where it begins.
+    pub from: String,
+    /// The results.
+    pub presets: Presets,
 }
 
 /// Which version of the workflow a replay runs.
@@ -96,29 +116,24 @@ impl Engine {
             other => other?,
         };
         let mut problems = Vec::new();
-        let mut find = |id: &String, path: String| {
-            let node = workflow.graph.index_of(id);
-            match node {
-                Some(node) if workflow.graph.nodes[node].parent.is_none() && !workflow.graph.nodes[node].inert => {
-                    Some(node)
+        let place = request.from_node_id.as_deref().map(|place| Place::parse(&workflow, place));
+        let from = place.transpose().unwrap_or_else(|message| {
+            problems.push(problem("/fromNodeId", message, request.from_node_id.as_deref()));
+            None
+        });
+        let mut choices = Choices::new();
+        for (id, choice) in &request.nodes {
+            let path = format!("/nodes/{}", id.replace('~', "~0").replace('/', "~1"));
+            match workflow.graph.index_of(id).map(|node| (node, &workflow.graph.nodes[node])) {
+                Some((node, of)) if of.parent.is_none() && !of.aside => _ = choices.insert(node, choice.clone()),
+                Some((_, of)) => {
+                    let why =
+                        if of.aside { "is no step of the flow" } else { "is in the body of a loop; choose the loop" };
+                    problems.push(problem(&path, format!("`{id}` {why}"), Some(id)));
                 }
-                Some(_) => {
-                    let message = format!("`{id}` is in the body of a loop; replay from the loop instead");
-                    problems.push(problem(&path, message, Some(id)));
-                    None
-                }
-                None => {
-                    problems.push(problem(&path, format!("version {version} has no node `{id}`"), Some(id)));
-                    None
-                }
+                None => problems.push(problem(&path, format!("version {version} has no node `{id}`"), Some(id))),
             }
-        };
-        let from = request.from_node_id.as_ref().and_then(|id| find(id, "/fromNodeId".to_owned()));
-        let choices: HashMap<_, _> = request
-            .nodes
-            .iter()
-            .filter_map(|(id, choice)| Some((find(id, format!("/nodes/{id}"))?, choice.clone())))
-            .collect();
+        }
         if !problems.is_empty() {
             return Err(EngineError::Plan(problems));
         }
@@ -127,15 +142,33 @@ impl Engine {
             return Err(EngineError::Plan(vec![problem("/input", message, None)]));
         }
         let wanted = ReplayRequest { from, choices, decisions: request.decisions };
-        let state = &original.machine.state;
-        let plan = replay::plan(&workflow, &original.machine.workflow, state, &wanted).map_err(|problems| {
-            let named = |p: replay::PlanProblem| problem(&format!("/nodes/{}", p.node_id), p.message, Some(&p.node_id));
+        let (old, state) = (&original.machine.workflow, &original.machine.state);
+        let mut plan = replay::plan(&workflow, old, state, &wanted).map_err(|problems| {
+            let named = |p: PlanProblem| problem(&format!("/nodes/{}", p.node_id), p.message, Some(&p.node_id));
             EngineError::Plan(problems.into_iter().map(named).collect())
         })?;
+        if let Some(place) = &wanted.from {
+            let told =
+                |message| EngineError::Plan(vec![problem("/fromNodeId", message, request.from_node_id.as_deref())]);
+            let at = place.address(&workflow);
+            if state.run(&at).is_none_or(|run| run.status.is_none()) && place.way.len() > 1 {
+                return Err(told(format!("`{at}` did not run in the original")));
+            }
+            if let Some(inside) = &place.in_child {
+                plan.extend(self.plan_child(&original, &at, inside).await?.map_err(told)?);
+            }
+        }
         if request.dry_run {
             return Ok(Replayed::Plan { workflow_version: version, nodes: plan });
         }
-        let presets = replay::presets(&workflow, &plan, state, &wanted.choices);
+        let presets = replay::presets(&workflow, old, &plan, state, &wanted);
+        let size: usize = presets.values().filter_map(|preset| preset.output.as_ref()).map(json_size).sum();
+        if size > MAX_PRESETS_BYTES {
+            let message = format!(
+                "the results that would be taken over have {size} bytes; at most {MAX_PRESETS_BYTES} are possible. Begin earlier"
+            );
+            return Err(EngineError::Plan(vec![problem("/fromNodeId", message, None)]));
+        }
         let trigger = Trigger {
             version: Some(version),
             triggered_by: TriggeredBy::Replay,
@@ -148,6 +181,89 @@ impl Engine {
             ..again(origin)
         };
         Ok(Replayed::Execution(Box::new(self.trigger(trigger, reply).await?)))
+    }
+
+    /// The plan of the child that a run of an execution started, for a replay that begins inside it; otherwise why there is none.
+    async fn plan_child(
+        &self,
+        parent: &Folded,
+        at: &str,
+        inside: &str,
+    ) -> Result<Result<Vec<PlannedNode>, String>, EngineError> {
+        let workspace = parent.origin.workspace_id;
+        let Some(child) = parent.machine.state.run(at).and_then(child_of) else {
+            return Ok(Err(format!("`{at}` has no child execution that it waited for")));
+        };
+        let child = match self.load(workspace, child).await {
+            Ok(child) => child,
+            Err(EngineError::Store(StoreError::NotFound(_))) => {
+                return Ok(Err(format!("the child execution of `{at}` no longer exists")));
+            }
+            Err(error) => return Err(error),
+        };
+        let workflow = Arc::clone(&child.machine.workflow);
+        let place = match Place::parse(&workflow, inside) {
+            Ok(place) => place,
+            Err(message) => return Ok(Err(format!("in the child of `{at}`: {message}"))),
+        };
+        let (further, place_at) = (place.in_child.clone(), place.address(&workflow));
+        let wanted = ReplayRequest { from: Some(place), ..ReplayRequest::default() };
+        let Ok(mut plan) = replay::plan(&workflow, &workflow, &child.machine.state, &wanted) else {
+            return Ok(Err(format!("the child of `{at}` can't be replayed")));
+        };
+        if let Some(further) = further {
+            match Box::pin(self.plan_child(&child, &place_at, &further)).await? {
+                Ok(inner) => plan.extend(inner),
+                Err(message) => return Ok(Err(message)),
+            }
+        }
+        for node in &mut plan {
+            node.path = Some(format!("{at}/{}", node.path.as_ref().unwrap_or(&node.node_id)));
+        }
+        Ok(Ok(plan))
+    }
+
+    /// What a child takes over, where the run at `at` starts it for a replay that begins inside it: the child of the original, the
+    /// place, and the results. The failure says why that can't be.
+    pub(super) async fn child_of_replay(
+        &self,
+        parent: &ExecutionOrigin,
+        parent_workflow: &CompiledWorkflow,
+        at: &str,
+        workflow: &CompiledWorkflow,
+    ) -> Result<Result<Option<ChildReplay>, Failure>, EngineError> {
+        let (Some(original), Some(from)) = (parent.replay_of, &parent.from_node_id) else { return Ok(Ok(None)) };
+        let Ok(Place { in_child: Some(inside), way }) = Place::parse(parent_workflow, from) else {
+            return Ok(Ok(None));
+        };
+        let place = Place { in_child: None, way };
+        if place.address(parent_workflow) != at {
+            return Ok(Ok(None));
+        }
+        let refused = |message: String| Ok(Err(Failure::new(FailureCode::WorkflowUnavailable, message)));
+        let gone = |error: &EngineError| matches!(error, EngineError::Store(StoreError::NotFound(_)));
+        let old_parent = match self.load(parent.workspace_id, original).await {
+            Err(error) if gone(&error) => return refused(format!("execution {original} no longer exists")),
+            other => other?,
+        };
+        let Some(child) = old_parent.machine.state.run(at).and_then(child_of) else {
+            return refused(format!("`{at}` of execution {original} has no child to replay"));
+        };
+        let old = match self.load(parent.workspace_id, child).await {
+            Err(error) if gone(&error) => return refused(format!("execution {child} no longer exists")),
+            other => other?,
+        };
+        let place = match Place::parse(workflow, &inside) {
+            Ok(place) => place,
+            Err(message) => return refused(message),
+        };
+        let wanted = ReplayRequest { from: Some(place), ..ReplayRequest::default() };
+        let (old_workflow, state) = (&old.machine.workflow, &old.machine.state);
+        let Ok(plan) = replay::plan(workflow, old_workflow, state, &wanted) else {
+            return refused(format!("execution {child} can't be replayed from `{inside}`"));
+        };
+        let presets = replay::presets(workflow, old_workflow, &plan, state, &wanted);
+        Ok(Ok(Some(ChildReplay { of: child, from: inside, presets })))
     }
 
     /// Runs an execution again from the beginning with the same input and version; one that has not ended is cancelled first.
@@ -176,6 +292,12 @@ impl Engine {
             Trigger { triggered_by: TriggeredBy::Retry, created_by: by, idempotency_key, ..again(&original.origin) };
         self.trigger(trigger, reply).await
     }
+}
+
+/// The child execution that a run waited for.
+fn child_of(run: &Run) -> Option<ExecutionId> {
+    let failed_by = || run.error.as_ref()?.details.as_ref()?.get("executionId")?.as_str()?.parse().ok();
+    run.child.or(run.stopped.child).or_else(failed_by)
 }
 
 fn problem(path: &str, message: String, node_id: Option<&str>) -> Problem {

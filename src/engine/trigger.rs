@@ -15,7 +15,7 @@ use crate::{
         webhook::WebhookDelivery,
         workflow::WorkflowState,
     },
-    nodes::{ChildRequest, check_input},
+    nodes::{ChildRequest, CompiledWorkflow, check_input},
     store::{
         StoreError,
         catalogue::IdempotentReply,
@@ -331,10 +331,11 @@ impl Engine {
         Ok(length)
     }
 
-    /// The rows of a child that a node of `parent` starts, or why there can't be one.
+    /// The rows of a child that a node of `parent` starts, or why there can't be one. `by` is the parent's workflow and the run.
     pub(super) async fn prepare_child(
         &self,
         parent: &ExecutionOrigin,
+        by: (&CompiledWorkflow, &str),
         id: ExecutionId,
         request: &ChildRequest,
         now: Instant,
@@ -386,6 +387,11 @@ impl Engine {
                 return Ok(Err(Failure::new(FailureCode::InvalidValue, message)));
             }
         };
+        let (replay_of, from_node_id, presets) = match self.child_of_replay(parent, by.0, by.1, &compiled).await? {
+            Ok(Some(replay)) => (Some(replay.of), Some(replay.from), replay.presets),
+            Ok(None) => (None, None, Presets::new()),
+            Err(failure) => return Ok(Err(failure)),
+        };
         let origin = ExecutionOrigin {
             id,
             workspace_id: parent.workspace_id,
@@ -403,9 +409,9 @@ impl Engine {
             idempotency_key: None,
             parent_execution_id: Some(parent.id),
             depth: parent.depth + 1,
-            replay_of: None,
-            from_node_id: None,
-            presets: Presets::new(),
+            replay_of,
+            from_node_id,
+            presets,
             mocks: parent.mocks,
             run_at: None,
             expires_at: None,

@@ -145,8 +145,8 @@ async fn replay_executions(
     State(state): State<AppState>,
     Idempotent { body: BulkReplay { ids, filter, from_node_id, version }, key }: Idempotent<BulkReplay>,
 ) -> Result<Reply, Problem> {
-    if from_node_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 64 || id.contains('\0')) {
-        return Err(Problem::field(Code::InvalidValue, "/fromNodeId", "must be 1 to 64 bytes"));
+    if from_node_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 1_000 || id.contains('\0')) {
+        return Err(Problem::field(Code::InvalidValue, "/fromNodeId", "must be 1 to 1,000 bytes"));
     }
     create(&pod, &state, &key, Wish { from_node_id, version, ..Wish::plain(BulkAction::Replay, ids, filter) }).await
 }

@@ -239,7 +239,8 @@ pub enum NamedVersion {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReplayExecution {
-    /// The node from which on everything runs again; the beginning, if missing.
+    /// The node from which on everything runs again; the beginning, if missing. Inside the iteration of a loop or inside a child it is
+    /// the node's path: `each[3]/fetch`, `call/fetch`.
     #[serde(default)]
     from_node_id: Option<String>,
     /// Another input; only from the beginning.
@@ -269,7 +270,7 @@ pub struct ReplayExecution {
 pub struct ReplayPlan {
     /// The version that would run.
     workflow_version: i64,
-    /// Per node of the top level.
+    /// Per node of the top level, and of what is around the place where it begins.
     nodes: Vec<PlannedNode>,
 }
 

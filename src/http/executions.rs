@@ -27,8 +27,9 @@ use crate::{
     domain::{
         admission::Debounce,
         event::Event,
-        execution::{CancelReport, Execution, ExecutionStatus, ExecutionView, TriggeredBy},
+        execution::{Execution, ExecutionStatus, ExecutionView, TriggeredBy},
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
+        stopping::CancelReport,
     },
     engine::{CancelRequest, Engine, EngineError, Include, ReplyFor, Trigger, Triggered},
     store::{ExecutionFilter, Page, Store, StoreError},

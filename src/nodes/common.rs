@@ -51,6 +51,18 @@ pub(super) fn properties(attempts: bool) -> Map<String, Value> {
     }
 }
 
+/// The property of the types that can undo what another node did.
+pub(super) fn compensates() -> Value {
+    json!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "description": "The id of a node beside this one, which this one undoes: it has no edges, and runs if the execution \
+                        fails or is cancelled after that node has completed. It is handed that node's output. What \
+                        completed last is undone first.",
+    })
+}
+
 fn retry_schema() -> Value {
     json!({
         "type": "object",

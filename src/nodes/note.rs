@@ -38,7 +38,7 @@ fn compile(_: &mut Config<'_>) -> Option<Compiled> {
 }
 
 impl Node for Note {
-    /// Never called: notes are inert in the graph.
+    /// Never called: notes are aside in the graph.
     fn start(&self, _: &NodeContext<'_>) -> Step {
         Outcome::output(Value::Null).into()
     }

@@ -239,7 +239,8 @@ impl Driver {
         screen.outcome(&mut outcome);
         let new_id = self.engine.0.clock.new_id();
         if let Outcome::Child(request) = &outcome {
-            match self.engine.prepare_child(&self.origin, ExecutionId(new_id), request, now).await? {
+            let by = (&*self.machine.workflow, address.as_str());
+            match self.engine.prepare_child(&self.origin, by, ExecutionId(new_id), request, now).await? {
                 Ok(child) => self.children.push(child),
                 Err(failure) => outcome = Outcome::Fail(failure),
             }

@@ -14,8 +14,10 @@ use crate::domain::{
 use crate::nodes::{Join, OnItemError, Role};
 
 use super::{
-    Machine, item_failure, standing,
-    state::{Closing, Iterations, OpenSuspension, Run, Scope, State, Stopped, address, is_inside},
+    Machine,
+    compensate::GIVEN_UP,
+    item_failure, standing,
+    state::{Closing, Iterations, OpenSuspension, Run, Scope, State, Stopped, address, is_inside, iteration, scope_of},
 };
 
 impl Machine {
@@ -30,6 +32,7 @@ impl Machine {
                     ExecutionStatus::Running if self.state.started_at.is_none() => {
                         self.state.started_at = Some(e.at);
                     }
+                    ExecutionStatus::Cancelling if e.reason.as_deref() == Some(GIVEN_UP) => self.state.undo.clear(),
                     ExecutionStatus::Cancelling => {
                         self.state.closing = Some(match &e.error {
                             Some(error) => Closing::Fail(error.clone()),
@@ -108,6 +111,7 @@ impl Machine {
         let state = &mut self.state;
         state.finished_at = Some(at);
         state.closing = None;
+        state.undo.clear();
         for set in [
             &mut state.ready,
             &mut state.unreached,
@@ -122,7 +126,7 @@ impl Machine {
     fn apply_node(&mut self, e: &NodeUpdateEvent) {
         let Some(node) = self.workflow.graph.index_of(&e.node_id) else { return };
         let at = e.path.clone().unwrap_or_else(|| e.node_id.clone());
-        let scope = at.rsplit_once('/').map_or("", |(scope, _)| scope).to_owned();
+        let scope = scope_of(&at).to_owned();
         self.unlist(&at);
         let run = self.run_mut(node, &scope, &at);
         let was_live = run.status.is_some_and(|status| !status.is_final());
@@ -134,7 +138,8 @@ impl Machine {
             let task = run.past_task.filter(|(_, fence)| fence.is_none()).map(|(task, _)| task);
             run.stopped = Stopped { child: run.child, timer, task, ..run.stopped };
         }
-        if let Some(scope) = self.state.scopes.get_mut(&scope) {
+        let is_compensation = self.workflow.graph.nodes[node].compensates.is_some();
+        if let Some(scope) = self.state.scopes.get_mut(&scope).filter(|_| !is_compensation) {
             match (was_live, e.status.is_final()) {
                 (false, false) => scope.live += 1,
                 (true, true) => scope.live -= 1,
@@ -175,7 +180,7 @@ impl Machine {
     }
 
     /// The run at an address, made on first sight.
-    fn run_mut(&mut self, node: NodeIndex, scope: &str, at: &str) -> &mut Run {
+    pub(super) fn run_mut(&mut self, node: NodeIndex, scope: &str, at: &str) -> &mut Run {
         if !self.state.runs.contains_key(at) {
             let run = Run {
                 node,
@@ -294,6 +299,11 @@ impl Machine {
             NodeStatus::Failed => stats.failed += 1,
             _ => {}
         }
+        if workflow.graph.nodes[node].compensates.is_some() {
+            // Outside the flow: nothing follows from it but that the next one begins.
+            return self.end_undo(at);
+        }
+        self.note_undo(node, scope, e);
         if let Some(scope) = self.state.scopes.get_mut(scope) {
             scope.remaining = scope.remaining.saturating_sub(1);
             if flow.is_some() {
@@ -429,6 +439,9 @@ impl Machine {
     pub fn handed_to(&self, at: &str) -> Arc<Value> {
         let state: &State = &self.state;
         let Some(run) = state.runs.get(at) else { return Arc::clone(&self.input) };
+        if let Some(undone) = self.handed_to_compensation(run.node, &run.scope) {
+            return undone;
+        }
         let graph = &self.workflow.graph;
         let last = run
             .taken
@@ -443,8 +456,12 @@ impl Machine {
 
     /// The item and index of the iteration that a scope is.
     pub fn item_of(&self, scope: &str) -> Option<(&Value, usize)> {
-        let (loop_at, index) = self.state.scopes.get(scope)?.of.as_ref()?;
-        let iterations = self.state.runs.get(loop_at)?.iterations.as_ref()?;
-        Some((iterations.items.get(*index)?, *index))
+        let (loop_at, index) = iteration(scope)?;
+        if let Some(iterations) = self.state.runs.get(loop_at).and_then(|run| run.iterations.as_ref()) {
+            return Some((iterations.items.get(index)?, index));
+        }
+        // The loop is over, and something that it did is undone.
+        let undo = self.state.undo.iter().rev().find(|undo| scope_of(&undo.at) == scope)?;
+        Some((undo.item.as_deref()?, index))
     }
 }

@@ -19,7 +19,8 @@ impl Machine {
     /// The condition in front of a ready run does not hold.
     pub(super) fn pass_over(&mut self, now: Instant, at: &str, reason: String) {
         let Some(run) = self.state.runs.get(at) else { return };
-        if !self.state.ready.contains(at) || self.state.is_stopping(&run.scope) {
+        let may = self.state.ready.contains(at) || self.compensation().is_some_and(|compensation| compensation == at);
+        if !may || self.is_stopping(at) {
             return;
         }
         let port = self.workflow.node(run.node).run_if.as_ref().and_then(|run_if| run_if.port);
@@ -33,8 +34,9 @@ impl Machine {
     /// An attempt begins, or takes the result that a replay or a mock has for it.
     pub(super) fn start(&mut self, now: Instant, at: &str) {
         let Some(run) = self.state.runs.get(at) else { return };
-        let may = self.state.ready.contains(at) || self.state.retrying.contains(at);
-        if !may || self.state.is_stopping(&run.scope) {
+        let is_listed = self.state.ready.contains(at) || self.state.retrying.contains(at);
+        let may = is_listed || self.startable_compensation(now).is_some_and(|compensation| compensation == at);
+        if !may || self.is_stopping(at) {
             return;
         }
         // A run in several parts that goes on is still in the attempt that it was in.
@@ -87,7 +89,7 @@ impl Machine {
         let message = "the server stopped while the node ran";
         let failure = Failure::retryable(FailureCode::Interrupted, message);
         let repeats = node.node.is_repeatable();
-        if repeats && !self.state.is_stopping(&run.scope) {
+        if repeats && !self.is_stopping(at) {
             // A new attempt number, so that whatever the old attempt still says is stale.
             self.emit_update(now, at, NodeStatus::Running, |event| event.attempt = attempt + 1);
         } else {

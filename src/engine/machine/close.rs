@@ -5,8 +5,9 @@ use crate::{
     clock::Instant,
     domain::{
         event::{CancelledEvent, CompleteEvent, Event, FailedEvent, NodeStatus, SkippedEvent, StatusEvent},
-        execution::{CancelReport, ExecutionStatus},
+        execution::ExecutionStatus,
         ids::ExecutionId,
+        stopping::CancelReport,
         suspension::SuspensionState,
     },
 };
@@ -31,8 +32,9 @@ impl Machine {
         if self.state.closing.is_some() {
             return;
         }
-        if self.state.running.is_empty() {
-            // Nothing runs: the end follows in the same decision, and `closing` is not part of any stored state.
+        let undoes = !self.state.undo.is_empty() && closing != Closing::Terminate;
+        if self.state.running.is_empty() && !undoes {
+            // Nothing runs, nothing is undone: the end follows in the same decision, and `closing` is not part of any stored state.
             self.state.closing = Some(closing);
             return;
         }
@@ -51,11 +53,15 @@ impl Machine {
         if self.state.closing.is_none() && self.state.failed_scopes.is_empty() && self.state.failing_loops.is_empty() {
             return false;
         }
+        if self.compensation().is_some() {
+            // All others are over.
+            return false;
+        }
         // Inner runs come into sight after their loops, so the last one is the innermost.
         let stoppable = self.state.runs.iter().rev().find(|(at, run)| {
             run.status.is_some_and(|status| !status.is_final())
                 && !self.waits_for_child(at)
-                && self.state.is_stopping(&run.scope)
+                && self.is_stopping(at)
                 && (run.iterations.is_none() || !self.has_live_inside(at))
         });
         let Some((at, run)) = stoppable.map(|(at, run)| (at.clone(), run)) else { return false };
@@ -79,12 +85,13 @@ impl Machine {
     /// Records the end, now that nothing runs.
     pub(super) fn end_closing(&mut self, now: Instant) {
         let Some(closing) = self.state.closing.clone() else { return };
-        let (seq, nodes) = (self.next_seq(), self.top_states());
+        let (seq, nodes, compensation) = (self.next_seq(), self.top_states(), self.compensated());
         self.emit(match closing {
             Closing::Cancel { by, reason } => {
-                Event::ExecutionCancelled(CancelledEvent { seq, at: now, report: self.report(by, reason), nodes })
+                let report = self.report(by, reason);
+                Event::ExecutionCancelled(CancelledEvent { seq, at: now, report, compensation, nodes })
             }
-            Closing::Fail(error) => Event::ExecutionFailed(FailedEvent { seq, at: now, error, nodes }),
+            Closing::Fail(error) => Event::ExecutionFailed(FailedEvent { seq, at: now, error, compensation, nodes }),
             Closing::Terminate => {
                 let output = self.state.output.clone().unwrap_or_default();
                 Event::ExecutionComplete(CompleteEvent { seq, at: now, output, nodes })

@@ -108,6 +108,7 @@ impl Machine {
             }
             Command::Interrupted(at) => self.interrupted(now, &at),
             Command::Cancel { by, reason } => self.begin_closing(now, Closing::Cancel { by, reason }),
+            Command::Abort(_) if self.is_compensating() => self.give_up_compensation(now),
             Command::Abort(failure) => self.begin_closing(now, Closing::Fail(failure)),
         }
         self.settle(now);
@@ -182,7 +183,7 @@ impl Machine {
         let (node, attempt) = (run.node, run.attempt);
         let id = self.workflow.graph.nodes[node].id.clone();
         let failure = failure.at_node(&id);
-        let stopping = self.state.is_stopping(&run.scope);
+        let stopping = self.is_stopping(at);
         if let Some(retry) =
             self.workflow.node(node).common.retry.as_ref().filter(|retry| !stopping && retry.applies(&failure, attempt))
         {
@@ -313,7 +314,7 @@ impl Machine {
     }
 
     fn child_ended(&mut self, now: Instant, at: &str, child: ExecutionId, result: Result<Value, Failure>) {
-        if self.state.runs.get(at).is_some_and(|run| self.state.is_stopping(&run.scope)) {
+        if self.is_stopping(at) {
             return self.emit_update(now, at, NodeStatus::Cancelled, |_| {});
         }
         match result {
@@ -353,7 +354,7 @@ impl Machine {
             } else if let Some(at) = self.state.unreached.first().cloned() {
                 self.emit_update(now, &at, NodeStatus::Skipped, |event| event.attempt = 0);
             } else if self.state.closing.is_some() {
-                if self.state.scopes.get("").is_none_or(|top| top.live == 0) {
+                if self.state.scopes.get("").is_none_or(|top| top.live == 0) && !self.has_compensation() {
                     self.end_closing(now);
                 }
                 return;

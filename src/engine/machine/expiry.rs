@@ -150,8 +150,7 @@ impl Machine {
     }
 
     pub(super) fn late_child(&mut self, now: Instant, at: &str) {
-        let Some(run) = self.state.runs.get(at) else { return };
-        if !self.state.is_stopping(&run.scope) {
+        if !self.is_stopping(at) {
             let message = "the child execution took too long";
             self.fail(now, at, Failure::retryable(FailureCode::Timeout, message));
         }

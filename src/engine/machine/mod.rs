@@ -7,6 +7,7 @@
 mod apply;
 mod begin;
 mod close;
+mod compensate;
 mod decide;
 mod expiry;
 mod journal;
@@ -296,8 +297,11 @@ impl Machine {
     /// Runs that can start at `now`: ready ones, and those whose next attempt is due.
     pub fn startable(&self, now: Instant) -> Option<Address> {
         let state = &self.state;
-        if state.status.is_terminal() || state.closing.is_some() {
+        if state.status.is_terminal() {
             return None;
+        }
+        if state.closing.is_some() {
+            return self.startable_compensation(now).cloned();
         }
         let due = || {
             state
@@ -311,11 +315,7 @@ impl Machine {
     /// Children that must be cancelled: their runs are in a scope that is being stopped.
     pub fn children_to_cancel(&self) -> Vec<ExecutionId> {
         let state = &self.state;
-        state
-            .children()
-            .filter(|(at, _)| state.runs.get(*at).is_some_and(|run| state.is_stopping(&run.scope)))
-            .map(|(_, child)| child)
-            .collect()
+        state.children().filter(|(at, _)| self.is_stopping(at)).map(|(_, child)| child).collect()
     }
 
     /// The projection of the state onto the execution's row.

@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Machine,
-    state::{Run, address},
+    state::{Run, address, iteration},
 };
 
 /// The values of one run's expressions.
@@ -65,12 +65,11 @@ impl<'m> RunScope<'m> {
         let graph = &self.machine.workflow.graph;
         let mut scope = self.scope;
         loop {
-            let of = state.scopes.get(scope)?.of.as_ref();
-            let parent = of.and_then(|(at, _)| state.runs.get(at)).map(|run| run.node);
-            if graph.nodes[node].parent == parent {
+            let around = iteration(scope).and_then(|(loop_at, _)| state.runs.get(loop_at));
+            if graph.nodes[node].parent == around.map(|run| run.node) {
                 return state.runs.get(&address(scope, &graph.nodes[node].id));
             }
-            scope = of.and_then(|(at, _)| state.runs.get(at)).map(|run| run.scope.as_str())?;
+            scope = &around?.scope;
         }
     }
 

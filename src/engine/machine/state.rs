@@ -18,6 +18,7 @@ use crate::{
         failure::Failure,
         graph::NodeIndex,
         ids::{ExecutionId, SuspensionId, TaskId},
+        null_is_a_value,
         suspension::{Interrupt, Standing},
         task::TaskStanding,
     },
@@ -30,6 +31,9 @@ pub type Address = String;
 /// The fold of an execution's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
+    /// 1; missing in snapshots of old, in which a null stands for none.
+    #[serde(default)]
+    pub format: u8,
     /// Where the execution is in its life.
     pub status: ExecutionStatus,
     /// The position of the last event.
@@ -56,7 +60,11 @@ pub struct State {
     pub running: BTreeSet<Address>,
     /// Open suspensions.
     pub open: BTreeMap<SuspensionId, OpenSuspension>,
+    /// What a failure or a cancellation would undo: a stack, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<Undo>,
     /// The output of the first end that was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub output: Option<Arc<Value>>,
     /// Why everything is being stopped.
     pub closing: Option<Closing>,
@@ -95,8 +103,10 @@ pub struct Run {
     /// Those that are taken, by the index of the source.
     pub taken: Vec<NodeIndex>,
     /// The output.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub output: Option<Arc<Value>>,
     /// What it hands to its successors.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub flow: Option<Arc<Value>>,
     /// It handed on what it was handed.
     pub transparent: bool,
@@ -180,6 +190,7 @@ pub struct Scope {
     /// Runs that have begun and are not final.
     pub live: usize,
     /// What the run that finished last hands on.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_value")]
     pub last: Option<Arc<Value>>,
     /// A failure that nothing handled: the rest of the scope is being stopped.
     pub failed: Option<Failure>,
@@ -195,6 +206,16 @@ pub struct OpenSuspension {
     /// How it stands.
     #[serde(default)]
     pub standing: Standing,
+}
+
+/// A run that has completed and has a compensation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The address of the compensation.
+    pub at: Address,
+    /// The item of the iteration that it is in, which the loop forgets when it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Arc<Value>>,
 }
 
 /// Why an execution is being stopped before all its nodes have run.
@@ -217,6 +238,7 @@ impl State {
     /// An execution of which nothing is recorded yet.
     pub fn new() -> Self {
         Self {
+            format: 1,
             status: ExecutionStatus::Pending,
             seq: 0,
             runs: IndexMap::new(),
@@ -230,6 +252,7 @@ impl State {
             waiting: BTreeSet::new(),
             running: BTreeSet::new(),
             open: BTreeMap::new(),
+            undo: Vec::new(),
             output: None,
             closing: None,
             error: None,
@@ -241,6 +264,20 @@ impl State {
             duplicate_of: None,
             stats: ExecutionStats::default(),
         }
+    }
+
+    /// Reads a snapshot, also one of old.
+    pub fn from_snapshot(text: &str) -> serde_json::Result<Self> {
+        let mut state: Self = serde_json::from_str(text)?;
+        if state.format == 0 {
+            state.format = 1;
+            let runs = state.runs.values_mut().flat_map(|run| [&mut run.output, &mut run.flow]);
+            let scopes = state.scopes.values_mut().map(|scope| &mut scope.last);
+            for value in runs.chain(scopes).chain([&mut state.output]) {
+                value.take_if(|value| value.is_null());
+            }
+        }
+        Ok(state)
     }
 
     /// The run at an address.
@@ -288,6 +325,17 @@ impl Default for State {
 /// The address of a node's run in a scope.
 pub fn address(scope: &str, node_id: &str) -> Address {
     if scope.is_empty() { node_id.to_owned() } else { format!("{scope}/{node_id}") }
+}
+
+/// The scope that an address is in.
+pub fn scope_of(address: &str) -> &str {
+    address.rsplit_once('/').map_or("", |(scope, _)| scope)
+}
+
+/// The loop and the index of the iteration that a scope is; none at the top level.
+pub fn iteration(scope: &str) -> Option<(&str, usize)> {
+    let (loop_at, index) = scope.strip_suffix(']')?.rsplit_once('[')?;
+    Some((loop_at, index.parse().ok()?))
 }
 
 /// Whether an address is inside the iterations of the loop at `loop_at`.

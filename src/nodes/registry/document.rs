@@ -42,6 +42,7 @@ fn reference() -> String {
         "A `loop` has no `timeoutMs` and no `retry`: the nodes of its body have. `runIf` is for types with a way on:",
     );
     section(&mut text, "all but `start`, `end`, `note`, and those that choose between ports (`if-else`, `router`).");
+    section(&mut text, "`compensates` is for `transform`, `code`, `http`, `memory`, `mcp`, `task` and `subworkflow`.");
     fields(&mut text, &Value::Object(common()), &[]);
     for node_type in node_types() {
         describe(&mut text, node_type);
@@ -53,6 +54,7 @@ fn reference() -> String {
 fn common() -> Map<String, Value> {
     let mut properties = common::properties(true);
     properties.insert("runIf".to_owned(), run_if::property());
+    properties.insert("compensates".to_owned(), common::compensates());
     properties
 }
 

@@ -101,6 +101,13 @@ impl Kind {
         self.name != start::KIND.name && self.ports.iter().any(goes_on)
     }
 
+    /// Whether nodes of this type may be compensations: they do something by themselves, and ask nobody.
+    fn undoes(&self) -> bool {
+        [transform::KIND, code::KIND, http::KIND, memory::KIND, mcp::KIND, task::KIND, subworkflow::KIND]
+            .iter()
+            .any(|kind| kind.name == self.name)
+    }
+
     /// Whether nodes of this type may have a mock: they stand between others.
     fn mockable(&self) -> bool {
         self.name != start::KIND.name && !self.ports.is_empty()
@@ -174,6 +181,9 @@ fn describe(kind: &Kind) -> NodeType {
     }
     if kind.mockable() {
         properties.insert("mock".to_owned(), mock::property(common::failure_codes()));
+    }
+    if kind.undoes() {
+        properties.insert("compensates".to_owned(), common::compensates());
     }
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,5 +1,6 @@
 //! The laws of the machine, and what it decides case by case; [`random`] drives it with whatever can happen.
 
+mod compensating;
 mod deciding;
 mod random;
 mod stopping;
@@ -202,6 +203,7 @@ impl Run {
         }
         deciding::check_standing(&self.log);
         tasks::check_leases(&self.log);
+        compensating::check_undone(&self.machine, &self.log);
         let ends: Vec<_> = self.log.iter().filter(|event| event.is_terminal()).collect();
         assert!(ends.len() <= 1, "there is one end at the most");
         assert_eq!(state.status.is_terminal(), ends.len() == 1);
@@ -210,6 +212,7 @@ impl Run {
             assert!(state.open.is_empty(), "no suspension stays open");
             assert!(state.running.is_empty() && state.waiting.is_empty() && state.retrying.is_empty());
             assert_eq!(self.machine.next_due(), None);
+            assert!(state.undo.is_empty(), "nothing is left to be undone");
             assert!(state.runs.values().all(|run| run.task.is_none()), "no task stays open");
         }
     }
@@ -289,6 +292,38 @@ fn a_chain_completes_with_the_output_of_its_end() {
     assert_eq!(run.machine.state.status, ExecutionStatus::Completed);
     assert_eq!(run.machine.progress().output, Some(json!(3)));
     run.check_laws();
+}
+
+/// A null is a value: what came last, and the output of the first end that was reached.
+#[test]
+fn a_null_is_an_output() {
+    let mut run = Run::new(&graph("s:start a:x b:x", "s>a s>b"));
+    run.pass("s", json!(1));
+    run.pass("a", json!(2));
+    run.pass("b", json!(null));
+    run.check_laws();
+    assert_eq!(run.machine.progress().output, Some(json!(null)));
+
+    let mut run = Run::new(&graph("s:start e:end f:end", "s>e s>f"));
+    run.pass("s", json!(1));
+    run.pass("e", json!(null));
+    run.check_laws();
+    run.machine = run.folded();
+    run.pass("f", json!(2));
+    assert_eq!(run.machine.progress().output, Some(json!(null)), "the first end stays the first after a crash");
+}
+
+#[test]
+fn a_snapshot_of_old_has_no_nulls_that_are_values() {
+    let mut run = Run::new(&graph("s:start a:x", "s>a"));
+    run.pass("s", json!(1));
+    let mut old = serde_json::to_value(&run.machine.state).unwrap();
+    old.as_object_mut().unwrap().remove("format");
+    old["output"] = json!(null);
+    old["runs"]["a"]["output"] = json!(null);
+    old["runs"]["a"]["flow"] = json!(null);
+    let read = super::state::State::from_snapshot(&old.to_string()).unwrap();
+    assert_eq!(read, run.machine.state);
 }
 
 #[test]
