@@ -87,3 +87,35 @@ test("by the keyboard alone", async ({ page, server }) => {
   await server.waitFor(next, "completed");
   expect(await server.call("GET", server.pod(`/executions/${next}`))).toMatchObject({ replayOf: id, fromNodeId: "ship" });
 });
+
+const LOOP = {
+  nodes: [
+    { id: "start", type: "start", data: {} },
+    { id: "each", type: "loop", name: "Each one", data: { items: "{{ ['a', 'b', 'c'] }}" } },
+    { id: "say", type: "transform", name: "Say it", parentId: "each", data: { transformScript: "'said ' + item" } },
+    { id: "end", type: "end", data: {} },
+  ],
+  edges: [
+    { id: "1", source: "start", target: "each" },
+    { id: "2", source: "each", target: "end" },
+  ],
+};
+
+test("from a node inside one iteration of a loop", async ({ page, server }) => {
+  const id = await server.trigger(await server.createWorkflow("Looped", LOOP), null);
+  await server.waitFor(id, "completed");
+  await page.goto(server.page(`/executions/${id}?node=say&run=${encodeURIComponent("each[1]/say")}`));
+  await page.getByRole("button", { name: "Replay from here" }).click();
+  const dialog = page.getByRole("dialog", { name: "Replay" });
+  const plan = dialog.getByRole("list", { name: "Plan" });
+  await expect(plan.getByRole("listitem").filter({ hasText: "Each one" })).toContainText("the replay begins inside it");
+  await expect(plan.getByRole("listitem").filter({ hasText: "each[1]/say" })).toContainText("the replay begins here");
+  await expect(dialog.getByRole("textbox", { name: "From" })).toHaveValue("each[1]/say");
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Start the replay" }).click();
+  await expect(dialog).toHaveCount(0);
+  const next = page.url().split("/").at(-1)?.split("?")[0] ?? "";
+  await server.waitFor(next, "completed");
+  const replay = await server.call<Replay>("GET", server.pod(`/executions/${next}`));
+  expect(replay).toMatchObject({ replayOf: id, fromNodeId: "each[1]/say" });
+});

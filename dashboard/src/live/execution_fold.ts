@@ -75,12 +75,6 @@ export interface SuspensionRecord {
   readonly updates: readonly EventOf<"suspension_update">[];
 }
 
-/** The compensation nodes that have run because the execution has failed or was cancelled, by their addresses. */
-export interface Compensation {
-  readonly done: readonly string[];
-  readonly failed: readonly string[];
-}
-
 /** The state of one execution. */
 export interface ExecutionState {
   status: ExecutionStatus | undefined;
@@ -99,7 +93,8 @@ export interface ExecutionState {
   terminal: ExecutionEvent | undefined;
   error: Schemas["Failure"] | undefined;
   output: unknown;
-  compensation: Compensation | undefined;
+  /** The compensation nodes that have run because the execution has failed or was cancelled, by their addresses. */
+  compensation: Schemas["Compensation"] | undefined;
   /** Events that retention has removed; what they amounted to came as a snapshot. */
   gap: { from: number; to: number } | undefined;
   /** States up to here came from a snapshot: older events only fill the log. */
@@ -216,8 +211,9 @@ function foldEnd(state: ExecutionState, event: EventOf<keyof typeof LAST_STATUS>
   } else if (event.type === "execution_failed") {
     state.error = event.error;
   }
-  // Only servers that can compensate tell of it.
-  state.compensation = (event as { compensation?: Compensation | null }).compensation ?? undefined;
+  if (event.type === "execution_failed" || event.type === "execution_cancelled") {
+    state.compensation = event.compensation ?? undefined;
+  }
   for (const node of event.nodes) {
     const address = node.path ?? node.nodeId;
     const run = state.runs.get(address);

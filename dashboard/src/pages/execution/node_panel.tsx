@@ -36,8 +36,9 @@ export function NodePanel({ log, definition, selection, status, onReplay }: Node
   const chosen = selection.address ? log.runs.get(selection.address) : undefined;
   const run = chosen?.nodeId === nodeId ? chosen : runs?.latest;
   const name = node ? nodeName(node) : nodeId;
-  // Plans speak of the top level: what is in a loop runs again with the loop.
-  const isReplayable = place.can("editor") && isFinal(status) && node && node.type !== "note";
+  const isReplayable = place.can("editor") && isFinal(status) && node && node.type !== "note" && !compensatedBy(node);
+  // In a loop it is the chosen iteration that runs again, from this node on.
+  const from = run?.path ?? topLevelOf(definition, nodeId);
   return (
     <Stack gap="sm">
       <Group justify="space-between" wrap="nowrap" align="flex-start">
@@ -59,7 +60,7 @@ export function NodePanel({ log, definition, selection, status, onReplay }: Node
       {runs && runs.total > 1 && <RunPicker log={log} runs={runs} chosen={run} onChoose={(address) => selection.select(nodeId, address)} />}
       {run ? <RunView run={run} log={log} /> : <NotBegun status={status} undoes={definition?.nodes.find(({ id }) => id === compensatedBy(node))} />}
       {isReplayable && (
-        <Button variant="light" leftSection={<RotateCcw size={15} />} onClick={() => onReplay(topLevelOf(definition, nodeId))}>
+        <Button variant="light" leftSection={<RotateCcw size={15} />} onClick={() => onReplay(from)}>
           Replay from here
         </Button>
       )}

@@ -10,7 +10,7 @@ import { NodeIcon } from "../../graph/node_icon";
 import type { ExecutionLog } from "../../live/execution_log";
 import { statusLabel } from "../../ui/status";
 import classes from "./replay.module.css";
-import { ACTIONS, type ChangeWish, type Choice, plannable, type Wish } from "./replay_plan";
+import { ACTIONS, type ChangeWish, type Choice, isInChild, plannable, type Wish } from "./replay_plan";
 
 const ICONS = { run: Play, reuse: CopyCheck, pin: Bookmark } as const;
 
@@ -32,7 +32,7 @@ export interface PlanListProps {
 }
 
 export function PlanList({ plan, definition, wish, onChange, log }: PlanListProps) {
-  const planned = new Map(plan.nodes.map((node) => [node.nodeId, node]));
+  const planned = new Map(plan.nodes.filter((node) => !node.path).map((node) => [node.nodeId, node]));
   const choose = (nodeId: string, choice: Choice | undefined) => {
     const { [nodeId]: _, ...others } = wish.choices;
     onChange({ choices: choice === undefined ? others : { ...others, [nodeId]: choice } });
@@ -45,7 +45,8 @@ export function PlanList({ plan, definition, wish, onChange, log }: PlanListProp
           step && (
             <PlanRow
               key={node.id}
-              node={node}
+              name={nodeName(node)}
+              type={node.type}
               step={step}
               choice={wish.choices[node.id]}
               oldOutput={log.runs.get(node.id)?.output}
@@ -55,28 +56,41 @@ export function PlanList({ plan, definition, wish, onChange, log }: PlanListProp
           )
         );
       })}
+      {plan.nodes.map(
+        (step) =>
+          step.path && (
+            <PlanRow
+              key={step.path}
+              name={step.path}
+              type={isInChild(step.path) ? undefined : definition.nodes.find(({ id }) => id === step.nodeId)?.type}
+              step={step}
+              isFrom={wish.fromNodeId === step.path}
+            />
+          ),
+      )}
     </ul>
   );
 }
 
 interface PlanRowProps {
-  node: Definition["nodes"][number];
+  name: string;
+  type: string | undefined;
   step: Schemas["PlannedNode"];
-  choice: Choice | undefined;
-  oldOutput: unknown;
+  choice?: Choice | undefined;
+  oldOutput?: unknown;
   isFrom: boolean;
-  onChoose: (choice: Choice | undefined) => void;
+  /** What to do with it otherwise; inside loops and children that can't be chosen. */
+  onChoose?: (choice: Choice | undefined) => void;
 }
 
-function PlanRow({ node, step, choice, oldOutput, isFrom, onChoose }: PlanRowProps) {
-  const name = nodeName(node);
+function PlanRow({ name, type, step, choice, oldOutput, isFrom, onChoose }: PlanRowProps) {
   const pinned = typeof choice === "object" ? choice.pin : undefined;
   const change = (value: string) =>
-    onChoose(value === "plan" ? undefined : value === "pin" ? { pin: writeJson(oldOutput === undefined ? null : oldOutput) } : (value as "run" | "reuse"));
+    onChoose?.(value === "plan" ? undefined : value === "pin" ? { pin: writeJson(oldOutput === undefined ? null : oldOutput) } : (value as "run" | "reuse"));
   return (
     <li className={classes["step"]} data-action={step.action} data-from={isFrom || undefined}>
       <div className={classes["line"]}>
-        <NodeIcon type={node.type ?? ""} size={16} />
+        <NodeIcon type={type ?? ""} size={16} />
         <div className={classes["what"]}>
           <span className={classes["name"]}>{name}</span>
           <Text size="xs" className="dim">
@@ -89,21 +103,23 @@ function PlanRow({ node, step, choice, oldOutput, isFrom, onChoose }: PlanRowPro
           <ActionSign action={step.action} />
           {ACTIONS[step.action].label}
         </span>
-        <NativeSelect
-          size="xs"
-          className={classes["choose"] ?? ""}
-          aria-label={`What to do with ${name}`}
-          value={choice === undefined ? "plan" : typeof choice === "string" ? choice : "pin"}
-          data={[
-            { value: "plan", label: "As planned" },
-            { value: "run", label: "Run again" },
-            { value: "reuse", label: "Reuse" },
-            { value: "pin", label: "Pin a value …" },
-          ]}
-          onChange={(event) => change(event.currentTarget.value)}
-        />
+        {onChoose && (
+          <NativeSelect
+            size="xs"
+            className={classes["choose"] ?? ""}
+            aria-label={`What to do with ${name}`}
+            value={choice === undefined ? "plan" : typeof choice === "string" ? choice : "pin"}
+            data={[
+              { value: "plan", label: "As planned" },
+              { value: "run", label: "Run again" },
+              { value: "reuse", label: "Reuse" },
+              { value: "pin", label: "Pin a value …" },
+            ]}
+            onChange={(event) => change(event.currentTarget.value)}
+          />
+        )}
       </div>
-      {pinned !== undefined && (
+      {onChoose && pinned !== undefined && (
         <div className={classes["pin"]}>
           <JsonEditor label={`The output of ${name}`} value={pinned} onChange={(pin) => onChoose({ pin })} minRows={3} maxRows={12} />
         </div>

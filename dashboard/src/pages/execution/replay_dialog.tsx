@@ -18,7 +18,7 @@ import { notifyProblem, Problem } from "../../ui/problem";
 import { topLevelOf } from "./node_panel";
 import { ActionSign, PlanList } from "./plan_list";
 import classes from "./replay.module.css";
-import { ACTIONS, type ChangeWish, plannable, summaryOf, usePlan, useWish, type Wish } from "./replay_plan";
+import { ACTIONS, type ChangeWish, isInChild, plannable, summaryOf, usePlan, useWish, type Wish } from "./replay_plan";
 import { useDefinition, useInput } from "./use_execution";
 
 export interface ReplayDialogProps {
@@ -42,7 +42,7 @@ export default function ReplayDialog({ execution, definition: original, fromNode
   const notes = useMemo(
     () =>
       new Map<string, NodeNote>(
-        plan?.nodes.map(({ nodeId, action }) => [
+        plan?.nodes.filter(({ path }) => !isInChild(path)).map(({ nodeId, action }) => [
           nodeId,
           { text: ACTIONS[action].label, sign: <ActionSign action={action} size={16} />, status: ACTIONS[action].status === "running" ? "retrying" : ACTIONS[action].status },
         ]),
@@ -76,7 +76,7 @@ export default function ReplayDialog({ execution, definition: original, fromNode
               <Flow
                 definition={definition}
                 notes={notes}
-                selected={wish.fromNodeId}
+                selected={wish.fromNodeId?.split("/").at(-1) ?? null}
                 onSelect={(nodeId) => change({ fromNodeId: topLevelOf(definition, nodeId) })}
                 label="Pick the node to replay from"
               />
@@ -120,6 +120,10 @@ interface WishFormProps {
 function WishForm({ execution, definition, wish, onChange }: WishFormProps) {
   const { data } = useInput(execution.id);
   const asks = definition.nodes.some((node) => node.type === "approval-gate" || node.type === "ask-human");
+  const places = plannable(definition).map((node) => ({ value: node.id, label: nodeName(node) }));
+  if (wish.fromNodeId?.includes("/")) {
+    places.unshift({ value: wish.fromNodeId, label: wish.fromNodeId });
+  }
   return (
     <>
       <Select
@@ -128,7 +132,7 @@ function WishForm({ execution, definition, wish, onChange }: WishFormProps) {
         searchable
         allowDeselect={false}
         value={wish.fromNodeId ?? BEGINNING}
-        data={[{ value: BEGINNING, label: "The beginning" }, ...plannable(definition).map((node) => ({ value: node.id, label: nodeName(node) }))]}
+        data={[{ value: BEGINNING, label: "The beginning" }, ...places]}
         onChange={(value) => onChange({ fromNodeId: value || null })}
         openOnFocus={false}
         data-autofocus

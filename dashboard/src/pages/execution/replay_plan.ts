@@ -5,6 +5,7 @@ import { useMemo, useState } from "react";
 
 import { client } from "../../api/client";
 import { parseJson } from "../../forms/json_text";
+import { compensatedBy } from "../../graph/compensation";
 
 /** What to do with one node; a pinned value is a text until it is sent. */
 export type Choice = "run" | "reuse" | { pin: string };
@@ -67,9 +68,14 @@ export function usePlan(execution: Execution, wish: Wish) {
   return { ...query, body };
 }
 
-/** The nodes that a plan speaks of: those of the top level, in the order of the definition. */
+/** The nodes of the top level that a plan speaks of, in the order of the definition. */
 export function plannable(definition: Definition): Definition["nodes"] {
-  return definition.nodes.filter((node) => !node.parentId && node.type !== "note");
+  return definition.nodes.filter((node) => !node.parentId && node.type !== "note" && !compensatedBy(node));
+}
+
+/** Whether a path leads into a child execution, whose nodes are of another definition: `call/fetch`, unlike `each[3]/fetch`. */
+export function isInChild(path: string | null | undefined): boolean {
+  return !!path?.split("/").slice(0, -1).some((segment) => !segment.endsWith("]"));
 }
 
 export const ACTIONS: Record<Schemas["PlannedAction"], { label: string; status: string }> = {

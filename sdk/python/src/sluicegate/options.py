@@ -131,7 +131,9 @@ class ReplayExecution(TypedDict, total=False):
     decisions: OldDecisions
     """Whether approvals and questions that run again ask again, or take over their old answers."""
     from_node_id: Union[str, None]
-    """The node from which on everything runs again; the beginning, if missing."""
+    """The node from which on everything runs again; the beginning, if missing. Inside the iteration of a loop or
+    inside a child it is the node's path: `each[3]/fetch`, `call/fetch`.
+    """
     idempotency_key: str
     """The same key with the same request is done once; a new key for each call, if missing."""
     input: Any

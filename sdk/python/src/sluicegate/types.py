@@ -468,9 +468,7 @@ class CancelReport(_CancelReport, total=False):
     """Tasks that were withdrawn."""
 
 
-class CancelledEvent(TypedDict):
-    """`execution_cancelled`"""
-
+class _CancelledEvent(TypedDict):
     at: Instant
     """When."""
     nodes: list[NodeState]
@@ -480,6 +478,13 @@ class CancelledEvent(TypedDict):
     seq: int
     """Position in the execution's log."""
     type: Literal["execution_cancelled"]
+
+
+class CancelledEvent(_CancelledEvent, total=False):
+    """`execution_cancelled`"""
+
+    compensation: Union[Compensation, None]
+    """What was undone, where there was something to undo."""
 
 
 class Claim(TypedDict):
@@ -564,6 +569,15 @@ class Comparison(TypedDict):
     """Whether both had the same input."""
     sameOutput: bool
     """Whether both gave the same output."""
+
+
+class Compensation(TypedDict):
+    """What the compensations of an execution that failed or was cancelled have come to, by their addresses."""
+
+    done: list[str]
+    """Those that completed, in that order."""
+    failed: list[str]
+    """Those that failed or were given up: what they were to undo still stands."""
 
 
 class CompleteEvent(TypedDict):
@@ -1129,9 +1143,7 @@ class FailTask(_FailTask, total=False):
     """The worker's own counts, in place of what was counted from its reports."""
 
 
-class FailedEvent(TypedDict):
-    """`execution_failed`"""
-
+class _FailedEvent(TypedDict):
     at: Instant
     """When."""
     error: Failure
@@ -1141,6 +1153,13 @@ class FailedEvent(TypedDict):
     seq: int
     """Position in the execution's log."""
     type: Literal["execution_failed"]
+
+
+class FailedEvent(_FailedEvent, total=False):
+    """`execution_failed`"""
+
+    compensation: Union[Compensation, None]
+    """What was undone, where there was something to undo."""
 
 
 class _Failure(TypedDict):
@@ -1178,6 +1197,8 @@ class _FeedCancelledEvent(TypedDict):
 class FeedCancelledEvent(_FeedCancelledEvent, total=False):
     """`execution_cancelled`"""
 
+    compensation: Union[Compensation, None]
+    """What was undone, where there was something to undo."""
     nodes: list[NodeState]
     """The final state of each node of the top level."""
     report: CancelReport
@@ -1237,6 +1258,8 @@ class _FeedFailedEvent(TypedDict):
 class FeedFailedEvent(_FeedFailedEvent, total=False):
     """`execution_failed`"""
 
+    compensation: Union[Compensation, None]
+    """What was undone, where there was something to undo."""
     nodes: list[NodeState]
     """The final state of each node of the top level."""
 
@@ -1954,6 +1977,8 @@ class PlannedNode(_PlannedNode, total=False):
 
     decision: Union[OldDecisions, None]
     """The answer that is taken over or will be asked for again, where the node asked for one."""
+    path: Union[str, None]
+    """Its address, where it is inside an iteration of a loop or a child: `each[3]/fetch`, `call/fetch`."""
     was: Union[NodeStatus, None]
     """What it did in the original."""
 
@@ -2194,7 +2219,9 @@ class ReplayExecution(TypedDict, total=False):
     dryRun: bool
     """Only plan; nothing is started."""
     fromNodeId: Union[str, None]
-    """The node from which on everything runs again; the beginning, if missing."""
+    """The node from which on everything runs again; the beginning, if missing. Inside the iteration of a loop or
+    inside a child it is the node's path: `each[3]/fetch`, `call/fetch`.
+    """
     input: Any
     """Another input; only from the beginning."""
     mocks: Union[bool, None]
@@ -2209,7 +2236,7 @@ class ReplayPlan(TypedDict):
     """What a replay would do."""
 
     nodes: list[PlannedNode]
-    """Per node of the top level."""
+    """Per node of the top level, and of what is around the place where it begins."""
     workflowVersion: int
     """The version that would run."""
 

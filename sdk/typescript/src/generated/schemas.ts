@@ -825,6 +825,7 @@ export interface components {
         CancelledEvent: {
             /** @description When. */
             at: components["schemas"]["Instant"];
+            compensation?: null | components["schemas"]["Compensation"];
             /** @description The final state of each node of the top level. */
             nodes: components["schemas"]["NodeState"][];
             /** @description What the cancellation stopped. */
@@ -920,6 +921,13 @@ export interface components {
             sameInput: boolean;
             /** @description Whether both gave the same output. */
             sameOutput: boolean;
+        };
+        /** @description What the compensations of an execution that failed or was cancelled have come to, by their addresses. */
+        Compensation: {
+            /** @description Those that completed, in that order. */
+            done: string[];
+            /** @description Those that failed or were given up: what they were to undo still stands. */
+            failed: string[];
         };
         /** @description `execution_complete` */
         CompleteEvent: {
@@ -1512,6 +1520,7 @@ export interface components {
         FailedEvent: {
             /** @description When. */
             at: components["schemas"]["Instant"];
+            compensation?: null | components["schemas"]["Compensation"];
             /** @description Why. */
             error: components["schemas"]["Failure"];
             /** @description The final state of each node of the top level. */
@@ -2142,6 +2151,8 @@ export interface components {
             decision?: null | components["schemas"]["OldDecisions"];
             /** @description The node. */
             nodeId: string;
+            /** @description Its address, where it is inside an iteration of a loop or a child: `each[3]/fetch`, `call/fetch`. */
+            path?: string | null;
             /** @description Why it does so. */
             reason: string;
             was?: null | components["schemas"]["NodeStatus"];
@@ -2362,7 +2373,10 @@ export interface components {
             decisions?: components["schemas"]["OldDecisions"];
             /** @description Only plan; nothing is started. */
             dryRun?: boolean;
-            /** @description The node from which on everything runs again; the beginning, if missing. */
+            /**
+             * @description The node from which on everything runs again; the beginning, if missing. Inside the iteration of a loop or inside a child it is
+             *     the node's path: `each[3]/fetch`, `call/fetch`.
+             */
             fromNodeId?: string | null;
             /** @description Another input; only from the beginning. */
             input?: unknown;
@@ -2376,7 +2390,7 @@ export interface components {
         };
         /** @description What a replay would do. */
         ReplayPlan: {
-            /** @description Per node of the top level. */
+            /** @description Per node of the top level, and of what is around the place where it begins. */
             nodes: components["schemas"]["PlannedNode"][];
             /**
              * Format: int64
@@ -3481,6 +3495,7 @@ export interface components {
         FeedCancelledEvent: {
             /** @description When. */
             at: components["schemas"]["Instant"];
+            compensation?: null | components["schemas"]["Compensation"];
             /** @description The final state of each node of the top level. */
             nodes?: components["schemas"]["NodeState"][];
             /** @description What the cancellation stopped. */
@@ -3548,6 +3563,7 @@ export interface components {
         FeedFailedEvent: {
             /** @description When. */
             at: components["schemas"]["Instant"];
+            compensation?: null | components["schemas"]["Compensation"];
             /** @description Why. */
             error: components["schemas"]["Failure"];
             /** @description The final state of each node of the top level. */
