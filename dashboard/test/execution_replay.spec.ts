@@ -110,7 +110,7 @@ test("from a node inside one iteration of a loop", async ({ page, server }) => {
   const plan = dialog.getByRole("list", { name: "Plan" });
   await expect(plan.getByRole("listitem").filter({ hasText: "Each one" })).toContainText("the replay begins inside it");
   await expect(plan.getByRole("listitem").filter({ hasText: "each[1]/say" })).toContainText("the replay begins here");
-  await expect(dialog.getByRole("textbox", { name: "From" })).toHaveValue("each[1]/say");
+  await expect(dialog.getByRole("combobox", { name: "From" })).toHaveValue("each[1]/say");
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Start the replay" }).click();
   await expect(dialog).toHaveCount(0);

@@ -44,15 +44,31 @@ impl Pool {
         if order.input.get().len() + order.context.get().len() > MAX_INPUT_BYTES {
             return Err(SandboxError::Exceeded(Bound::Input));
         }
-        let mut process = match self.idle() {
-            Some(process) => process,
-            None => Process::start(&self.starter()?, &self.program, self.unconfined).await?,
-        };
-        let ended = process.run(&order, call.cpu, lines).await;
+        if let Some(process) = self.idle() {
+            match self.run_in(process, &order, call, lines.clone()).await {
+                // It had died, or was dying, since its last call. A script does nothing outside, so it may begin again.
+                (Err(SandboxError::Lost(_)), true) => {}
+                (ended, _) => return ended,
+            }
+        }
+        let process = Process::start(&self.starter()?, &self.program, self.unconfined).await?;
+        self.run_in(process, &order, call, lines).await.0
+    }
+
+    /// Runs a script in this process; and whether nothing was heard of it.
+    async fn run_in(
+        &self,
+        mut process: Process,
+        order: &Order,
+        call: &Call,
+        lines: mpsc::Sender<Line>,
+    ) -> (Result<Value, SandboxError>, bool) {
+        let ended = process.run(order, call.cpu, lines).await;
+        let was_silent = process.was_silent();
         if process.is_good() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
         }
-        ended
+        (ended, was_silent)
     }
 
     /// The process that was used last, if it lives.

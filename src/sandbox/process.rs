@@ -42,6 +42,8 @@ pub(super) struct Process {
     pid: u32,
     calls: u32,
     good: bool,
+    /// It has said nothing in its last call.
+    silent: bool,
 }
 
 impl Process {
@@ -63,7 +65,7 @@ impl Process {
         let orders = child.stdin.take().ok_or_else(gone)?;
         let told = child.stdout.take().ok_or_else(gone)?;
         let pid = child.id().ok_or_else(gone)?;
-        let mut process = Self { child, orders, told, pid, calls: 0, good: true };
+        let mut process = Self { child, orders, told, pid, calls: 0, good: true, silent: true };
         match timeout(START_PATIENCE, process.hear()).await {
             Ok(Ok(Told::Ready(confinement))) => check(&confinement, unconfined).map(|()| process),
             Ok(Ok(_)) => Err(SandboxError::Lost("it began with something else than its beginning".to_owned())),
@@ -77,7 +79,12 @@ impl Process {
         self.good && self.calls < MAX_CALLS
     }
 
-    /// Whether it has not ended.
+    /// Whether nothing was heard of it since its last call began.
+    pub(super) fn was_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// Whether it has not ended, as far as can be seen: one that is just being killed may look alive.
     pub(super) fn lives(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
@@ -90,6 +97,7 @@ impl Process {
         lines: mpsc::Sender<Line>,
     ) -> Result<Value, SandboxError> {
         self.good = false;
+        self.silent = true;
         self.calls += 1;
         let used = cpu_time(self.pid);
         let begun = Instant::now();
@@ -133,7 +141,9 @@ impl Process {
         }
         // One more than the child should ever say.
         for _ in 0..=MAX_LINES + 1 {
-            match self.hear().await {
+            let heard = self.hear().await;
+            self.silent &= heard.is_err();
+            match heard {
                 Ok(Told::Log(line)) => _ = lines.send(line).await,
                 Ok(Told::Done(output)) => {
                     let output = serde_json::from_str(output.get());
