@@ -77,7 +77,7 @@ fi
 
 if have shellcheck "so the scripts are NOT checked"; then
     step "scripts"
-    shellcheck docker/*.sh "$root/scripts/package-deb.sh" "$root/scripts/check-deploy.sh"
+    shellcheck docker/*.sh debian/postinst debian/prerm debian/postrm "$root/scripts/package-deb.sh" "$root/scripts/check-deploy.sh"
 fi
 
 if have kubectl "so the manifests are NOT put together"; then
