@@ -8,6 +8,7 @@ mod cli;
 mod cluster;
 mod condition;
 mod crash;
+mod deploy;
 mod facade;
 mod floors;
 mod http;
