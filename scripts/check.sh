@@ -26,6 +26,8 @@ step "lints"
 cargo clippy --locked --all-targets -- -D warnings
 need deny 0.20.2
 step "licences, bans and sources of dependencies"
+# Those of all platforms are looked at, and the build has fetched those of this one.
+cargo fetch --locked
 cargo-deny --offline check bans licenses sources
 need machete 0.9.2
 step "unused dependencies"

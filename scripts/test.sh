@@ -23,7 +23,7 @@ if [ "$#" -eq 0 ]; then
     scripts/build-dashboard.sh
     took "dashboard build"
 fi
-cargo build --locked --all-targets
+cargo build --locked --tests
 took "server build"
 if [ -z "${SLUICEGATE_TEST_POSTGRES_URL:-}" ]; then
     trap 'scripts/test-postgres.sh stop >/dev/null 2>&1 || true' EXIT

@@ -184,14 +184,14 @@ impl Graph {
                 Some(target) if self.nodes[target].parent != self.nodes[i].parent => {
                     format!("`{named}` is not in the same scope: put the compensation beside what it undoes")
                 }
-                Some(target) => match self.nodes[target].compensation {
-                    Some(other) => format!("`{}` undoes `{named}` already", self.nodes[other].id),
-                    None => {
+                Some(target) => {
+                    let Some(other) = self.nodes[target].compensation else {
                         self.nodes[target].compensation = Some(i);
                         self.nodes[i].compensates = Some(target);
                         continue;
-                    }
-                },
+                    };
+                    format!("`{}` undoes `{named}` already", self.nodes[other].id)
+                }
             };
             problems.push(at_node(&format!("/nodes/{i}/data/compensates"), &node.id, message));
         }

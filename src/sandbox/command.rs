@@ -17,6 +17,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
     task::JoinHandle,
 };
+use tokio_util::task::TaskTracker;
 
 use super::{SandboxError, starter::Starter};
 
@@ -101,7 +102,7 @@ impl Commands {
             .await
             .map_err(|error| unavailable(format!("bubblewrap (`bwrap`) can't be started: {error}")))?;
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let said = tokio::spawn(async move {
+        let said = TaskTracker::new().spawn(async move {
             let mut text = Vec::new();
             if let Some(mut errors) = errors {
                 _ = (&mut errors).take(SAID_BYTES).read_to_end(&mut text).await;

@@ -55,8 +55,8 @@ pub(super) const KIND: Kind = Kind {
     example: || {
         json!({
             "url": "https://mcp.example.com/mcp",
-            "tool": "search",
-            "arguments": { "query": "{{ input.question }}", "limit": 5 },
+            "tool": "echo",
+            "arguments": { "message": "{{ input.question }}" },
             "timeoutMs": 30_000,
         })
     },

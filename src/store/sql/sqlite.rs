@@ -48,6 +48,8 @@ impl Sqlite {
     /// A database file; `exclusive` keeps other servers out.
     pub fn new(path: &Path, exclusive: bool) -> Result<Self, OpenError> {
         let lock = if exclusive { Some(lock(path)?) } else { None };
+        // An error is told by whoever opens it next, who says more.
+        _ = create_private(path);
         let (written, stop, tasks) = (Arc::default(), CancellationToken::new(), TaskTracker::new());
         Ok(Self { path: path.to_owned(), lock, written, stop, tasks })
     }
@@ -87,6 +89,15 @@ impl Sqlite {
             .command_buffer_size(8)
             .thread_name(|id| format!("sqlite-{id}"))
     }
+}
+
+/// Makes the file for its owner alone if there is none: it holds what tenants work on. What SQLite keeps beside it is made like it.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 pub(super) fn lock(path: &Path) -> Result<File, OpenError> {

@@ -26,8 +26,8 @@ on_both! {
 }
 
 /// The server; it ends with this value.
-struct Everything {
-    url: String,
+pub(super) struct Everything {
+    pub(super) url: String,
     _child: Child,
 }
 
@@ -40,7 +40,7 @@ fn everything() -> PathBuf {
 }
 
 impl Everything {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let program = everything();
         // Free a moment ago; the server takes a number only.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -33,6 +33,7 @@ mod mcp;
 mod members;
 mod memory;
 mod mocks;
+mod node_examples;
 mod node_failures;
 mod node_tests;
 mod nodes;

@@ -41,6 +41,21 @@ async fn an_sqlite_file_has_one_server() {
 }
 
 #[tokio::test]
+async fn an_sqlite_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::sqlite().await;
+    let url = fixture.place.url();
+    let folder = Path::new(url.strip_prefix("sqlite:").unwrap()).parent().unwrap();
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    // The lock beside it is empty.
+    let files: Vec<_> = files.filter(|file| !file.file_name().to_string_lossy().ends_with(".lock")).collect();
+    assert!(files.len() > 1, "the database and its log: {files:?}");
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_directory_that_does_not_exist_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("missing").join("store.db");
