@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
@@ -61,24 +61,48 @@ const LIST_OF_SUBJECT: &str = list!(" AND subject = $4");
 const FORWARD: &str = "SELECT workspace_id, seq, at, actor, action, subject, detail, previous_hash, hash FROM audit
      WHERE workspace_id = $1 AND seq > $2 ORDER BY seq LIMIT +$3";
 
-/// Where chains end that were written lately. Only a writer that has the database for itself may trust it, and even that one
-/// finds out from the primary key if it is wrong.
+/// Where chains end that were written lately. The primary key finds out if it is wrong; so that this stays rare, an end is
+/// trusted only where nobody else has written to the chain for a while.
+#[derive(Debug)]
+pub struct ChainEnds {
+    known: Mutex<HashMap<WorkspaceId, Known>>,
+    /// How often in a row an end must have been found as it was left.
+    trusted_after: u32,
+}
+
 #[derive(Debug, Default)]
-pub struct ChainEnds(Mutex<HashMap<WorkspaceId, ChainEnd>>);
+struct Known {
+    end: ChainEnd,
+    /// How often in a row it was found as it was left.
+    found: u32,
+}
 
 /// More chains than this are not kept in memory.
 const MAX_ENDS: usize = 10_000;
 
 impl ChainEnds {
-    /// The rows of entries, and the ends behind them; none if an end is not known.
+    /// For a writer that has the database for itself.
+    pub fn alone() -> Self {
+        Self { known: Mutex::default(), trusted_after: 0 }
+    }
+
+    /// For one of many writers.
+    pub fn shared() -> Self {
+        Self { known: Mutex::default(), trusted_after: 8 }
+    }
+
+    /// The rows of entries, and the chains behind them; none if an end is not known.
     pub fn seal<'e>(&self, entries: impl Iterator<Item = &'e AuditEntry>) -> Option<(Rows, Ends)> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         let (mut rows, mut ends) = (Rows::default(), Ends::new());
         for entry in entries {
             let workspace = entry.workspace_id;
-            let end = match ends.entry(workspace) {
-                std::collections::btree_map::Entry::Occupied(end) => end.into_mut(),
-                std::collections::btree_map::Entry::Vacant(place) => place.insert(known.get(&workspace)?.clone()),
+            let (_, end) = match ends.entry(workspace) {
+                std::collections::btree_map::Entry::Occupied(ends) => ends.into_mut(),
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    let known = known.get(&workspace).filter(|known| known.found >= self.trusted_after)?;
+                    place.insert((known.end.seq, known.end.clone()))
+                }
             };
             rows.push(0, row(&end.seal(entry)));
         }
@@ -87,21 +111,34 @@ impl ChainEnds {
 
     /// Notes where chains end now.
     pub fn note(&self, ends: Ends) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         if known.len() + ends.len() > MAX_ENDS {
             known.clear();
         }
-        for (workspace, end) in ends {
+        for (workspace, (from, end)) in ends {
             let kept = known.entry(workspace).or_default();
-            if kept.seq < end.seq {
-                *kept = end;
+            if kept.end.seq < end.seq {
+                kept.found = if kept.end.seq == from { kept.found.saturating_add(1) } else { 0 };
+                kept.end = end;
             }
         }
     }
+
+    /// Notes that these may not be where chains end.
+    pub fn doubt(&self, ends: &Ends) {
+        let mut known = self.known();
+        for workspace in ends.keys() {
+            known.remove(workspace);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<WorkspaceId, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Where chains end after a transaction.
-pub type Ends = BTreeMap<WorkspaceId, ChainEnd>;
+/// The chains that a transaction writes to: the position of the last record it has found, and where the chain ends after it.
+pub type Ends = BTreeMap<WorkspaceId, (i64, ChainEnd)>;
 
 /// Puts entries at the ends of their workspaces' chains.
 pub async fn chain<'e, B: Backend>(
@@ -121,10 +158,11 @@ pub async fn chain<'e, B: Backend>(
             let mut columns = Columns::<B>::new(last);
             end = ChainEnd { seq: columns.next()?, hash: columns.next()? };
         }
+        let from = end.seq;
         for entry in entries {
             rows.push(0, row(&end.seal(entry)));
         }
-        ends.insert(workspace, end);
+        ends.insert(workspace, (from, end));
     }
     run::<B>(connection, &INSERT_AUDIT, &rows).await?;
     Ok(ends)

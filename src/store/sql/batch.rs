@@ -54,21 +54,52 @@ impl Batch {
     pub fn postgres(&'static self) -> &'static str {
         self.postgres.get_or_init(|| {
             let mut text = self.head();
-            text.push_str("SELECT * FROM UNNEST(");
-            for (index, (_, kind)) in self.columns.iter().enumerate() {
-                let kind = match kind {
-                    Kind::Id => "uuid",
-                    Kind::Int => "bigint",
-                    Kind::Text => "text",
-                    Kind::Bytes => "bytea",
-                };
-                let comma = if index == 0 { "" } else { ", " };
-                write!(text, "{comma}${}::{kind}[]", index + 1).expect("writing to a string");
-            }
-            text.push_str(")) ");
+            self.unnest(0, &mut text);
             text.push_str(self.sql.postgres);
             text
         })
+    }
+
+    fn unnest(&self, taken: usize, text: &mut String) {
+        text.push_str("SELECT * FROM UNNEST(");
+        for (index, (_, kind)) in self.columns.iter().enumerate() {
+            let kind = match kind {
+                Kind::Id => "uuid",
+                Kind::Int => "bigint",
+                Kind::Text => "text",
+                Kind::Bytes => "bytea",
+            };
+            let comma = if index == 0 { "" } else { ", " };
+            write!(text, "{comma}${}::{kind}[]", taken + index + 1).expect("writing to a string");
+        }
+        text.push_str(")) ");
+    }
+
+    /// The table that the statement writes to.
+    pub fn table(&self) -> &'static str {
+        let (sql, verbs) = (self.sql.postgres, ["INSERT INTO ", "UPDATE ", "DELETE FROM "]);
+        let written = verbs.iter().find_map(|verb| sql.strip_prefix(verb));
+        written.and_then(|rest| rest.split_ascii_whitespace().next()).expect("a batch of a commit writes to a table")
+    }
+
+    /// Whether the statement names a table (or has a column of that name).
+    pub fn mentions(&self, table: &str) -> bool {
+        let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let sql = self.sql.postgres.as_bytes();
+        self.sql.postgres.match_indices(table).any(|(at, _)| {
+            !is_part(at.checked_sub(1).and_then(|before| sql.get(before))) && !is_part(sql.get(at + table.len()))
+        })
+    }
+
+    /// Adds to `text` this statement for PostgreSQL as a part of a larger one: what it has changed is returned, a row each. Its
+    /// parameters are those after the first `taken`.
+    pub fn postgres_part(&self, taken: usize, text: &mut String) {
+        text.push_str(&self.head());
+        self.unnest(taken, text);
+        text.push_str(self.sql.postgres);
+        if !self.sql.postgres.contains("RETURNING") {
+            text.push_str(" RETURNING 1");
+        }
     }
 
     /// The statements for SQLite that together cover `rows` rows: the number of rows and the text of each.
@@ -193,5 +224,18 @@ impl Rows {
 
     fn width(&self) -> usize {
         (self.cells.len() / self.members.len().max(1)).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_told_from_what_only_contains_its_name() {
+        let batch = Batch::new(&[("id", Kind::Id)], "UPDATE tasks AS t SET queue = b.id FROM batch AS b, my_events");
+        assert_eq!(batch.table(), "tasks");
+        assert!(["tasks", "queue", "my_events"].into_iter().all(|table| batch.mentions(table)));
+        assert!(["task", "events", "my"].into_iter().all(|table| !batch.mentions(table)));
     }
 }

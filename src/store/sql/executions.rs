@@ -49,10 +49,21 @@ const ONE: &str = concat!(
     " FROM executions AS e WHERE e.workspace_id = $1 AND e.id = $2"
 );
 
+const ONE_AND_DRIVER: &str = concat!(
+    "SELECT ",
+    columns!("e.input", "e.context", "e.presets"),
+    ", e.driver FROM executions AS e WHERE e.workspace_id = $1 AND e.id = $2"
+);
+
+/// The events behind the snapshot come as lines of one text: a body is one line. So everything is seen at one instant, in one
+/// trip to the database.
 const LOAD: &str = concat!(
     "SELECT ",
     columns!("e.input", "e.context", "e.presets"),
-    ", e.driver, s.seq, s.state FROM executions AS e
+    ", e.driver, s.seq, s.state, (
+         SELECT string_agg(v.body, $3 ORDER BY v.seq) FROM events AS v
+         WHERE v.workspace_id = e.workspace_id AND v.execution_id = e.id AND v.seq > COALESCE(s.seq, 0))
+     FROM executions AS e
      LEFT JOIN snapshots AS s ON s.workspace_id = e.workspace_id AND s.execution_id = e.id
      WHERE e.workspace_id = $1 AND e.id = $2"
 );
@@ -84,7 +95,7 @@ impl<B: Backend> SqlStore<B> {
         workspace: WorkspaceId,
         id: ExecutionId,
     ) -> Result<(Execution, Option<InstanceId>), StoreError> {
-        let row = self.read_one("execution", LOAD, cells![workspace, id]).await?;
+        let row = self.read_one("execution", ONE_AND_DRIVER, cells![workspace, id]).await?;
         let mut columns = Columns::<B>::new(&row);
         Ok((read_execution(&mut columns)?, columns.maybe_id()?))
     }
@@ -94,18 +105,16 @@ impl<B: Backend> SqlStore<B> {
         workspace: WorkspaceId,
         id: ExecutionId,
     ) -> Result<LoadedExecution, StoreError> {
-        let row = self.read_one("execution", LOAD, cells![workspace, id]).await?;
+        let row = self.read_one("execution", LOAD, cells![workspace, id, "\n"]).await?;
         let mut columns = Columns::<B>::new(&row);
         let execution = read_execution(&mut columns)?;
         let driver: Option<InstanceId> = columns.maybe_id()?;
         let snapshot = columns.next::<Option<i64>>()?.zip(columns.next::<Option<String>>()?);
-        // The log only grows, so the events up to the row's own position are what the row saw.
         let (after, last) = (snapshot.as_ref().map_or(0, |(seq, _)| *seq), execution.progress.last_seq);
-        let tail = self.read(EVENTS, cells![workspace, id, after, last - after]).await?;
-        let tail = tail.iter().map(read_event::<B>).collect::<Result<Vec<_>, _>>()?;
+        let lines: Option<String> = columns.next()?;
+        let bodies = lines.iter().flat_map(|lines| lines.lines()).map(str::to_owned);
+        let tail: Vec<_> = (after + 1..).zip(bodies).map(|(seq, body)| StoredEvent { seq, body }).collect();
         if tail.last().map_or(after, |event| event.seq) != last {
-            // Deleted between the two statements, unless it is still there.
-            self.execution(workspace, id).await?;
             let reason = format!("it has no events up to {last} after {after}");
             return Err(StoreError::Damaged { what: "log", reason });
         }

@@ -49,6 +49,7 @@ use sqlx::{ConnectOptions, Connection, migrate::Migrator};
 use tokio_util::task::TaskTracker;
 
 use self::{
+    audit::ChainEnds,
     backend::{Backend, Blame, Cell, Purpose, Sql},
     batch::{Batch, Rows},
     instances::Sweep,
@@ -181,7 +182,7 @@ pub(crate) struct SqlStore<B: Backend> {
     renewals: Arc<Lanes<B>>,
     tasks: TaskTracker,
     sweep: Mutex<Sweep>,
-    chain_ends: Arc<audit::ChainEnds>,
+    chain_ends: Arc<ChainEnds>,
     /// None where others change the database too.
     memory: Option<Arc<Memory>>,
 }
@@ -218,7 +219,7 @@ impl<B: Backend> SqlStore<B> {
             backend,
             tasks: TaskTracker::new(),
             sweep: Mutex::default(),
-            chain_ends: Arc::default(),
+            chain_ends: Arc::new(if alone { ChainEnds::alone() } else { ChainEnds::shared() }),
             memory: alone.then(Arc::default),
         }
     }
@@ -237,7 +238,7 @@ impl<B: Backend> SqlStore<B> {
             backend,
             tasks: TaskTracker::new(),
             sweep: Mutex::default(),
-            chain_ends: Arc::default(),
+            chain_ends: Arc::new(ChainEnds::shared()),
             memory: None,
         }
     }

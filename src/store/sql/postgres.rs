@@ -1,6 +1,6 @@
 //! PostgreSQL 15 or later: one database for many instances.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{fmt::Write, str::FromStr, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sqlx::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 use super::{
-    backend::{Backend, Blame, Cell, Column, Dialect, Purpose, Sql},
+    backend::{Backend, Blame, Cell, Column, Dialect, Purpose, Sql, Step},
     batch::{Batch, Kind, Rows},
     made::Made,
 };
@@ -82,10 +82,9 @@ fn arguments(cells: Vec<Cell>) -> Result<PgArguments, sqlx::Error> {
 }
 
 /// One array per column.
-fn arrays(batch: &Batch, rows: &Rows) -> Result<PgArguments, sqlx::Error> {
+fn arrays(batch: &Batch, rows: &Rows, arguments: &mut PgArguments) -> Result<(), sqlx::Error> {
     use sqlx::Arguments;
     let width = batch.columns().len();
-    let mut arguments = PgArguments::default();
     for (index, (name, kind)) in batch.columns().iter().enumerate() {
         let column = rows.cells().iter().skip(index).step_by(width);
         macro_rules! array {
@@ -105,7 +104,54 @@ fn arrays(batch: &Batch, rows: &Rows) -> Result<PgArguments, sqlx::Error> {
         }
         .map_err(sqlx::Error::Encode)?;
     }
-    Ok(arguments)
+    Ok(())
+}
+
+/// The steps of a transaction in as few statements as may be. All parts of a statement see the database as it was before it, so
+/// a step that names a table which an earlier one writes to begins the next statement.
+fn statements<'s, 'r>(steps: &'s [Step<'r>]) -> Vec<&'s [Step<'r>]> {
+    let (mut statements, mut first) = (Vec::new(), 0);
+    for (index, step) in steps.iter().enumerate() {
+        if steps[first..index].iter().any(|earlier| step.batch.mentions(earlier.batch.table())) {
+            statements.push(&steps[first..index]);
+            first = index;
+        }
+    }
+    statements.push(&steps[first..]);
+    statements
+}
+
+/// One statement of several steps, and its parameters. Each step is a part in front (`s0`, `s1`, ...), and they are asked for how
+/// many rows they have changed in their own order, which is the order of the locks: parts that nobody asks are run last first.
+fn joined(steps: &[Step<'_>]) -> Result<(String, PgArguments), sqlx::Error> {
+    let (mut text, mut asked) = (String::from("WITH "), String::from(" SELECT "));
+    let (mut arguments, mut taken) = (PgArguments::default(), 0);
+    for (index, step) in steps.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        write!(text, "{comma}s{index} AS (").expect("writing to a string");
+        step.batch.postgres_part(taken, &mut text);
+        text.push(')');
+        if step.every {
+            // Where not every row has changed one, a division by zero ends the transaction.
+            write!(
+                asked,
+                "{comma}1 / CASE (SELECT count(*) FROM s{index}) WHEN cardinality(${}) THEN 1 ELSE 0 END",
+                taken + 1
+            )
+        } else {
+            write!(asked, "{comma}(SELECT count(*) FROM s{index})")
+        }
+        .expect("writing to a string");
+        arrays(step.batch, &step.rows, &mut arguments)?;
+        taken += step.batch.columns().len();
+    }
+    text.push_str(&asked);
+    Ok((text, arguments))
+}
+
+async fn run_joined(connection: &mut PgConnection, steps: &[Step<'_>]) -> Result<(), sqlx::Error> {
+    let (text, arguments) = joined(steps)?;
+    sqlx::query_with(AssertSqlSafe(text), arguments).execute(connection).await.map(drop)
 }
 
 impl Backend for Postgres {
@@ -113,6 +159,8 @@ impl Backend for Postgres {
     type Row = PgRow;
 
     const BEGIN: &'static str = "BEGIN";
+    /// The arrays of a statement hold any number of rows.
+    const AT_ONCE: usize = usize::MAX;
 
     async fn connect(&self, purpose: Purpose) -> Result<PgConnection, sqlx::Error> {
         let timeout = match purpose {
@@ -120,7 +168,12 @@ impl Backend for Postgres {
             // Deleting a large workspace is one statement.
             Purpose::Write => "300s",
         };
-        PgConnection::connect_with(&self.options.clone().options([("statement_timeout", timeout)])).await
+        let mut options = self.options.clone().options([("statement_timeout", timeout)]);
+        if purpose == Purpose::Write {
+            // Rows are found by their keys, however many a batch has: planning anew each time would take longer than writing.
+            options = options.options([("plan_cache_mode", "force_generic_plan")]);
+        }
+        PgConnection::connect_with(&options).await
     }
 
     async fn disconnect(connection: PgConnection) {
@@ -175,7 +228,37 @@ impl Backend for Postgres {
         batch: &'static Batch,
         rows: &Rows,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
-        sqlx::query_with(batch.postgres(), arrays(batch, rows)?).fetch_all(connection).await
+        let mut arguments = PgArguments::default();
+        arrays(batch, rows, &mut arguments)?;
+        sqlx::query_with(batch.postgres(), arguments).fetch_all(connection).await
+    }
+
+    /// Each statement is a trip to the server, which costs more than most of them do there. What fits into one statement is a
+    /// transaction by itself, without a begin and a commit.
+    async fn at_once(connection: &mut PgConnection, steps: &[Step<'_>]) -> Result<Option<Vec<i64>>, sqlx::Error> {
+        // The positions of rows in the feed are of use only to whoever has the database for himself.
+        let written = Ok(Some(Vec::new()));
+        let statements = statements(steps);
+        if let [alone] = statements.as_slice() {
+            return match run_joined(connection, alone).await {
+                Ok(()) => written,
+                // What the server reports of a statement, it has not committed.
+                Err(error) if Self::blame(&error) != Blame::Connection => Ok(None),
+                Err(error) => Err(error),
+            };
+        }
+        if Self::control(connection, Self::BEGIN).await.is_err() {
+            return Ok(None);
+        }
+        for statement in statements {
+            if let Err(error) = run_joined(connection, statement).await {
+                // A connection that is lost takes what was not committed with it; whoever takes it next notices.
+                let over = Self::blame(&error) == Blame::Connection || Self::control(connection, "ROLLBACK").await.is_ok();
+                return if over { Ok(None) } else { Err(error) };
+            }
+        }
+        Self::control(connection, "COMMIT").await?;
+        written
     }
 
     fn text_bytes(row: &PgRow, index: usize) -> usize {
@@ -324,7 +407,42 @@ fn decode(tag: &str, payload: &str) -> Vec<Hint> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
+    use crate::store::sql::{
+        audit::INSERT_AUDIT,
+        commit::{CLOSE_SUSPENSIONS, ENQUEUE, OPEN_SUSPENSIONS, SET_TIMERS},
+    };
+
+    fn step(batch: &'static Batch, every: bool) -> Step<'static> {
+        let mut rows = Rows::default();
+        rows.push(0, batch.columns().iter().map(|_| Cell::Id(None)).collect());
+        Step { batch, rows: Cow::Owned(rows), every }
+    }
+
+    #[test]
+    fn a_step_that_looks_at_what_another_writes_begins_the_next_statement() {
+        let steps = [&OPEN_SUSPENSIONS, &SET_TIMERS, &ENQUEUE, &ENQUEUE, &INSERT_AUDIT, &CLOSE_SUSPENSIONS];
+        let steps = steps.map(|batch| step(batch, false));
+        let tables = statements(&steps).into_iter().map(|statement| statement.iter().map(|step| step.batch.table()));
+        let tables: Vec<Vec<_>> = tables.map(Iterator::collect).collect();
+        assert_eq!(tables, [vec!["suspensions", "timers", "queue"], vec!["queue", "audit", "suspensions"]]);
+    }
+
+    #[test]
+    fn steps_are_joined_in_the_order_of_their_locks() {
+        let ids = Batch::new(&[("id", Kind::Id)], "DELETE FROM ones WHERE id IN (SELECT id FROM batch) RETURNING id");
+        let other = Batch::new(&[("id", Kind::Id), ("at", Kind::Id)], "INSERT INTO others (id, at) SELECT id, at FROM batch");
+        let (ids, other): (&'static Batch, &'static Batch) = (Box::leak(Box::new(ids)), Box::leak(Box::new(other)));
+        let (text, _) = joined(&[step(ids, true), step(other, false)]).unwrap();
+        let expected = "WITH s0 AS (WITH batch (id) AS (SELECT * FROM UNNEST($1::uuid[])) \
+            DELETE FROM ones WHERE id IN (SELECT id FROM batch) RETURNING id), \
+            s1 AS (WITH batch (id, at) AS (SELECT * FROM UNNEST($2::uuid[], $3::uuid[])) \
+            INSERT INTO others (id, at) SELECT id, at FROM batch RETURNING 1) \
+            SELECT 1 / CASE (SELECT count(*) FROM s0) WHEN cardinality($1) THEN 1 ELSE 0 END, (SELECT count(*) FROM s1)";
+        assert_eq!(text, expected);
+    }
 
     #[test]
     fn hints_survive_the_payload_and_fit_into_it() {

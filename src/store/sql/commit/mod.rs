@@ -35,7 +35,8 @@ use super::{
 };
 use keys::{DEBOUNCE, FREE_KEYS, TAKE_DEDUPES, TAKE_KEYS, rounds, take_dedupes, take_keys, take_slots};
 use rows::{Prepared, Tables, holds_nul};
-use suspensions::{ADD_APPROVERS, CLOSE_SUSPENSIONS, DROP_APPROVERS, OPEN_SUSPENSIONS, UPDATE_SUSPENSIONS};
+use suspensions::{ADD_APPROVERS, DROP_APPROVERS, UPDATE_SUSPENSIONS};
+pub(super) use suspensions::{CLOSE_SUSPENSIONS, OPEN_SUSPENSIONS};
 
 const APPEND: &str = "UPDATE executions AS e SET status = b.status, last_seq = b.last_seq, driver = b.driver,
          queued_at = b.queued_at, started_at = b.started_at, finished_at = b.finished_at, suspended_at = b.suspended_at,
@@ -364,14 +365,42 @@ async fn write_at_once<B: Backend>(
         steps.push(Step { batch: &INSERT_AUDIT, rows: Cow::Owned(records), every: false });
     }
     let mut lane = lanes.take().await?;
-    let ids = B::at_once(&mut lane, &steps).await?;
-    lane.give_back();
-    let Some(ids) = ids else { return Ok(None) };
+    let ids = match B::at_once(&mut lane, &steps).await {
+        Ok(ids) => {
+            lane.give_back();
+            ids
+        }
+        Err(error) if B::blame(&error) == Blame::Connection => {
+            drop(lane);
+            lanes.forget_idle();
+            match has_landed(lanes, tables).await {
+                Some(true) => Some(Vec::new()),
+                Some(false) => return Ok(None),
+                None => return Err(error.into()),
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(ids) = ids else {
+        chain_ends.doubt(&ends);
+        return Ok(None);
+    };
     backend.committed();
     let of_feed = steps.iter().zip(ids).find(|(step, _)| std::ptr::eq(step.batch, &raw const INSERT_FEED));
     let tail = of_feed.map_or_else(Vec::new, |(_, last)| tables.tail(last));
     let results = prepared.members.iter().map(|_| Ok(())).collect();
     Ok(Some(Written { results, ends, tail }))
+}
+
+/// Whether a transaction was committed before its connection was lost: then the first of its events is there, word for word. None
+/// if nobody can tell. A connection is mostly lost long before it is used, and whoever writes should not notice.
+async fn has_landed<B: Backend>(lanes: &Arc<Lanes<B>>, tables: &Tables) -> Option<bool> {
+    const EVENT: &str = "SELECT seq FROM events WHERE workspace_id = $1 AND execution_id = $2 AND seq = $3 AND body = $4";
+    let event = tables.events.iter().next()?.to_vec();
+    let mut lane = lanes.take().await.ok()?;
+    let found = B::fetch(&mut lane, EVENT, event).await.ok()?;
+    lane.give_back();
+    Some(!found.is_empty())
 }
 
 /// What follows from the rows of the executions, in the order of the locks.
