@@ -77,7 +77,7 @@ use axum::{
     middleware,
     response::IntoResponse,
 };
-use tower::util::option_layer;
+use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{CompressionLayer, DefaultPredicate, Predicate},
@@ -158,6 +158,24 @@ fn described(faces: &[Face]) -> (Router<AppState>, utoipa::openapi::OpenApi) {
 pub fn router_with(state: AppState, faces: &[Face], more: Router<AppState>) -> Router {
     let (router, document) = described(faces);
     let shapes = observe::Shapes::new(state.clock.clone(), faces);
+    // The outermost comes first. All of them are one layer to the router, which wraps each route in it and copies what it has
+    // wrapped for each request.
+    let layers = ServiceBuilder::new()
+        // The default predicate leaves event streams alone. What is served in ranges has its tag and its length as it is.
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(
+            |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
+                !headers.contains_key(header::ACCEPT_RANGES)
+            },
+        )))
+        .option_layer(cors(&state.config, faces))
+        .layer(middleware::from_fn_with_state(shapes, observe::observe))
+        .layer(Extension(Arc::new(ApiDocument::new(document))))
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+            Problem::internal(format!("panic: {text}")).into_response()
+        }))
+        .layer(DefaultBodyLimit::max(state.config.body_limit));
     router
         .merge(more)
         .merge(dashboard::files())
@@ -165,22 +183,7 @@ pub fn router_with(state: AppState, faces: &[Face], more: Router<AppState>) -> R
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "the path exists, but not for this method")
         })
-        // The innermost comes first.
-        .layer(DefaultBodyLimit::max(state.config.body_limit))
-        .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
-            Problem::internal(format!("panic: {text}")).into_response()
-        }))
-        .layer(Extension(Arc::new(ApiDocument::new(document))))
-        .layer(middleware::from_fn_with_state(shapes, observe::observe))
-        .layer(option_layer(cors(&state.config, faces)))
-        // The default predicate leaves event streams alone. What is served in ranges has its tag and its length as it is.
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(
-            |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
-                !headers.contains_key(header::ACCEPT_RANGES)
-            },
-        )))
+        .layer(layers)
         .with_state(state)
 }
 
