@@ -98,7 +98,7 @@ class Postgres:
 
     def some(self, wanted: int, number: int) -> list[str]:
         share = min(100, 400 * wanted / number)
-        return self.ask(f"SELECT id FROM (SELECT id FROM executions TABLESAMPLE BERNOULLI ({share}) WHERE status = 'suspended') some ORDER BY random() LIMIT {wanted}").split("\n")
+        return self.ask(f"SELECT id FROM (SELECT id FROM executions TABLESAMPLE BERNOULLI ({share}) WHERE status = 'suspended') AS some_of_them ORDER BY random() LIMIT {wanted}").split("\n")
 
     def bytes(self) -> int:
         return int(self.ask(f"SELECT pg_database_size('{self.database}')"))
