@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What many suspended executions cost a server: fills a store with them, and compares it with a store that has few.
 
-    benches/suspended.py [--store sqlite|postgres] [--few 1000] [--many 1000000] [--json]
+    benches/suspended.py [--store sqlite|postgres] [--few 1000] [--many 1000000] [--wait] [--json]
 
 One execution is suspended through the API. Its rows are then copied inside the database, with new ids, so that a million take minutes. That the
 copies are as good as their original is shown by answering some of them: they go on and complete. The server is the binary that SLUICEGATE_BIN
@@ -198,7 +198,8 @@ def timed(call) -> float:
     return (time.perf_counter() - begun) * 1e3
 
 
-def measure(kind: type, name: str, number: int) -> dict:
+def fill(kind: type, name: str, number: int) -> dict:
+    """Makes a store with so many suspended executions."""
     store = kind(name)
     init = [BINARY, "init", "--json"]
     made = subprocess.run(init, env={"PATH": os.environ["PATH"], "SLUICEGATE_STORE": store.url}, check=True, stdout=subprocess.PIPE)
@@ -208,21 +209,27 @@ def measure(kind: type, name: str, number: int) -> dict:
     trigger = {"workflowId": workflow, "input": {"name": "the reviewer"}}
     original = server.call("POST", "~^/executions", trigger)["id"]
 
-    def until(execution: str, status: str) -> None:
-        begun = time.monotonic()
-        while server.call("GET", f"~^/executions/{execution}")["status"] != status:
-            if time.monotonic() - begun > PATIENCE_SECONDS:
-                raise SystemExit(f"{execution} did not become {status}")
-
-    until(original, "suspended")
+    until(server, original, "suspended")
     server.stop()
     empty = store.bytes()
     say(f"{name}: copying {number}")
     begun = time.monotonic()
     copy(store, original, number)
-    filled = time.monotonic() - begun
+    copied_in = time.monotonic() - begun
+    facts = {"suspended": number, "copied_in_s": copied_in, "bytes_each": (store.bytes() - empty) / number}
+    return {"name": name, "store": store, "ids": ids, "trigger": trigger, "facts": facts}
 
-    say(f"{name}: measuring")
+
+def until(server: Server, execution: str, status: str) -> None:
+    begun = time.monotonic()
+    while server.call("GET", f"~^/executions/{execution}")["status"] != status:
+        if time.monotonic() - begun > PATIENCE_SECONDS:
+            raise SystemExit(f"{execution} did not become {status}")
+
+
+def measure(filled: dict) -> dict:
+    store, ids, trigger, number = filled["store"], filled["ids"], filled["trigger"], filled["facts"]["suspended"]
+    say(f"{filled['name']}: measuring")
     server = Server(store, ids)
     ready = [server.ready_ms]
     for _ in range(4):
@@ -233,10 +240,8 @@ def measure(kind: type, name: str, number: int) -> dict:
     begun, used = time.monotonic(), server.processor_seconds()
     time.sleep(5)
     idle = (server.processor_seconds() - used) / (time.monotonic() - begun)
-    result = {
-        "suspended": number,
-        "copied_in_s": filled,
-        "bytes_each": (store.bytes() - empty) / number,
+    result = filled["facts"] | {
+        "load_average": os.getloadavg()[0],
         "ready_ms": statistics.median(ready),
         "resident_mib": server.resident_mib(),
         "idle_processor_share": idle,
@@ -269,7 +274,7 @@ def measure(kind: type, name: str, number: int) -> dict:
     answered = copies[20 : 20 + MEASURED]
     result["answer"] = quantiles([respond(execution) for execution in answered])
     for execution in answered:
-        until(execution, "completed")
+        until(server, execution, "completed")
     result["trigger"] = quantiles([timed(lambda: server.call("POST", "~^/executions", trigger)) for _ in range(MEASURED)])
     result["resident_mib_after"] = server.resident_mib()
     server.stop()
@@ -281,20 +286,25 @@ def main() -> None:
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--few", type=int, default=1_000)
     parser.add_argument("--many", type=int, default=1_000_000)
+    parser.add_argument("--wait", action="store_true", help="wait for a line on standard input before measuring, so that the machine can be made quiet")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     shutil.rmtree(TARGET, ignore_errors=True)
     TARGET.mkdir(parents=True)
     kind = Sqlite if options.store == "sqlite" else Postgres
     try:
-        few, many = measure(kind, "few", options.few), measure(kind, "many", options.many)
+        stores = fill(kind, "few", options.few), fill(kind, "many", options.many)
+        if options.wait:
+            say("filled; waiting for a line")
+            sys.stdin.readline()
+        few, many = (measure(filled) for filled in stores)
     finally:
         if kind is Postgres:
             env = os.environ | {"CARGO_TARGET_DIR": str(TARGET)}
             subprocess.run([ROOT / "scripts/test-postgres.sh", "stop"], env=env, check=True)
         shutil.rmtree(TARGET, ignore_errors=True)
     if options.json:
-        print(json.dumps({"store": options.store, "few": few, "many": many, "load_average": os.getloadavg()}, indent=2))
+        print(json.dumps({"store": options.store, "few": few, "many": many}, indent=2))
         return
     for name, value in few.items():
         both = [(value, many[name])] if not isinstance(value, dict) else [(value[of], many[name][of]) for of in value]
