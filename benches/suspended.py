@@ -9,12 +9,14 @@ names (target/release/sluicegate unless said otherwise); everything is below tar
 """
 
 import argparse
+import atexit
 import contextlib
 import http.client
 import json
 import os
 import random
 import shutil
+import signal
 import socket
 import sqlite3
 import statistics
@@ -74,7 +76,8 @@ class Sqlite:
     text = "lower(substr(hex({0}),1,8)||'-'||substr(hex({0}),9,4)||'-'||substr(hex({0}),13,4)||'-'||substr(hex({0}),17,4)||'-'||substr(hex({0}),21))"
     numbers = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {}) "
     hex12, hex3, random15 = "printf('%012x', {})", "printf('%03x', {})", "substr(lower(hex(randomblob(8))),1,15)"
-    temporary, after = "TEMPORARY ", "ANALYZE;"
+    # SQLite goes through the copies in the order in which they were made; told to sort them, it would sort millions of texts.
+    temporary, after, order = "TEMPORARY ", "ANALYZE;", ""
 
 
 class Postgres:
@@ -107,7 +110,7 @@ class Postgres:
     text = "({0})::text"
     numbers = "WITH numbers(n) AS (SELECT generate_series(1::bigint, {})) "
     hex12, hex3, random15 = "lpad(to_hex({}), 12, '0')", "lpad(to_hex({}), 3, '0')", "substr(md5(random()::text),1,15)"
-    temporary, after = "TEMPORARY ", "CHECKPOINT; VACUUM ANALYZE;"
+    temporary, after, order = "TEMPORARY ", "CHECKPOINT; VACUUM ANALYZE;", " ORDER BY c.n"
 
 
 def copy(store: Sqlite | Postgres, original: str, number: int) -> None:
@@ -123,7 +126,7 @@ def copy(store: Sqlite | Postgres, original: str, number: int) -> None:
     def insert(table: str, left_out: tuple[str, ...] = (), join: str = "", where: str = "execution_id", **changed: str) -> str:
         names = [name for name in store.columns(table) if name not in left_out]
         values = ", ".join(changed.get(name, f"t.{name}") for name in names)
-        return f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM clones c CROSS JOIN {table} t {join} WHERE t.{where} = {one} ORDER BY c.n;\n"
+        return f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM clones c CROSS JOIN {table} t {join} WHERE t.{where} = {one}{store.order};\n"
 
     replaced = "replace(t.{}, " + old_text + ", " + new_text + ")"
     suspension = f"JOIN suspensions s ON s.execution_id = {one}"
@@ -149,6 +152,8 @@ class Server:
         env = {"PATH": os.environ["PATH"], "SLUICEGATE_STORE": store.url}
         command = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}", "--log", "warn"]
         self.process = subprocess.Popen(command, env=env, stdout=sys.stderr)
+        # However this ends; ending what has ended does nothing.
+        atexit.register(self.process.kill)
         while not self.is_ready():
             if self.process.poll() is not None or time.perf_counter() - begun > PATIENCE_SECONDS:
                 raise SystemExit("the server did not start")
@@ -289,6 +294,7 @@ def main() -> None:
     parser.add_argument("--wait", action="store_true", help="wait for a line on standard input before measuring, so that the machine can be made quiet")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     shutil.rmtree(TARGET, ignore_errors=True)
     TARGET.mkdir(parents=True)
     kind = Sqlite if options.store == "sqlite" else Postgres
