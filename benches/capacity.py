@@ -107,15 +107,19 @@ def measure(store: str, instances: int, workload: str, seconds: float) -> dict:
         after = all_used()
         result = json.loads(line)
         alone = json.loads(load.stdout.readline())
+        last = all_used()
         load.wait(30)
         spent = {name: after[name] - before[name] for name in before}
         executions = result["executions"]
         result |= {name: spent[name] * 1e6 / executions for name in ("server_us", "database_us")}
         result |= {"commits_each": spent["commits"] / executions, "syncs_each": spent["syncs"] / executions}
         result |= {"wal_bytes_each": spent["wal_bytes"] / executions, "alone_p50_ms": alone["p50_ms"], "alone_p95_ms": alone["p95_ms"]}
+        result["alone_us"] = alone["client_us"] + sum(last[name] - after[name] for name in ("server_us", "database_us")) * 1e6 / alone["executions"]
+        result["alone_commits_each"] = (last["commits"] - after["commits"]) / alone["executions"]
         ours = (result["client_us"] + result["server_us"] + result["database_us"]) * executions / 1e6
         # What there was for us: what we have used, and what nobody has.
         result["processors"] = (ours + spent["idle"]) / spent["at"]
+        result["used_share"] = ours / (ours + spent["idle"])
     finally:
         for server in servers:
             server.terminate()
@@ -137,10 +141,20 @@ def measure(store: str, instances: int, workload: str, seconds: float) -> dict:
     return {"store": store, "instances": instances, "workload": workload, **result}
 
 
+def cost_us(run: dict) -> float:
+    return run["client_us"] + run["server_us"] + run["database_us"]
+
+
 def predict(calibrated: dict, run: dict) -> float:
-    """Executions per second: what the processors allow, or what the callers can ask for if each waits for an idle server."""
-    cost = (calibrated["client_us"] + calibrated["server_us"] + calibrated["database_us"]) / 1e6
-    return min(run["processors"] / cost, CALLERS / (calibrated["alone_p50_ms"] / 1e3))
+    """Executions per second, from a run with one instance.
+
+    An execution costs something by itself, and its part of a commit. One caller alone has commits of its own, so the two runs tell both. As many callers
+    at several instances share commits with fewer others: each instance makes as many as one makes alone.
+    """
+    one = cost_us(calibrated)
+    of_commit = (calibrated["alone_us"] - one) / (calibrated["alone_commits_each"] - calibrated["commits_each"])
+    cost = one + of_commit * (run["instances"] - 1) * calibrated["commits_each"]
+    return min(calibrated["used_share"] * run["processors"] / (cost / 1e6), CALLERS / (calibrated["alone_p50_ms"] / 1e3))
 
 
 def main() -> None:
@@ -165,7 +179,7 @@ def main() -> None:
     if options.json:
         print(json.dumps({"runs": runs, "load_average": os.getloadavg()}, indent=2))
         return
-    columns = "per_second predicted error_percent p50_ms p95_ms alone_p50_ms client_us server_us database_us processors commits_each syncs_each wal_bytes_each bytes_each".split()
+    columns = "per_second predicted error_percent p50_ms p95_ms alone_p50_ms client_us server_us database_us processors used_share commits_each syncs_each wal_bytes_each bytes_each alone_us alone_commits_each".split()
     print(f"{'':24}" + "".join(f"{column:>15}" for column in columns))
     for run in runs:
         name = f"{run['workload']} {run['store']} {run['instances']}"
