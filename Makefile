@@ -1,6 +1,6 @@
 # Sluicegate's commands. Each is one line here; what it does in detail is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help dev test check generated fmt bench
+.PHONY: help dev test check generated fmt bench bench-peers
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,3 +26,7 @@ bench: ## measure throughput and event latency with a release build
 	cargo build --release --locked
 	@# Thousands of idle streams need as many open files, here and in the server.
 	@ulimit -n "$$(ulimit -Hn)" && ./target/release/sluicegate bench $(ARGS)
+
+bench-peers: ## measure the same work on other systems, side by side; installs them (ARGS="--only restate")
+	cargo build --release --locked
+	benches/peers/run.py $(ARGS)
