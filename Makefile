@@ -1,6 +1,6 @@
 # Sluicegate's commands. Each is one line here; what it does in detail is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help dev test check generated fmt bench
+.PHONY: help dev test check generated fmt bench faults soak
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,3 +26,9 @@ bench: ## measure throughput and event latency with a release build
 	cargo build --release --locked
 	@# Thousands of idle streams need as many open files, here and in the server.
 	@ulimit -n "$$(ulimit -Hn)" && ./target/release/sluicegate bench $(ARGS)
+
+faults: ## do each fault under traffic for longer (SECONDS=180 INSTANCES=3)
+	@scripts/faults.sh "$(SECONDS)" "$(INSTANCES)"
+
+soak: ## run half of the load that the machine can bear, and see whether all stays flat (MINUTES=60 DATABASES="sqlite postgres")
+	@scripts/soak.sh "$(MINUTES)" "$(DATABASES)"

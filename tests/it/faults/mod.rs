@@ -8,3 +8,4 @@ mod connections;
 mod disk;
 mod partition;
 mod restarts;
+mod soak;
