@@ -1,6 +1,6 @@
 # Sluicegate's commands. Each is one line here; what it does in detail is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help dev test check generated fmt bench bench-peers
+.PHONY: help dev test check generated fmt bench bench-peers faults soak
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,3 +30,9 @@ bench: ## measure throughput and event latency with a release build
 bench-peers: ## measure the same work on other systems, side by side; installs them (ARGS="--only restate")
 	cargo build --release --locked
 	benches/peers/run.py $(ARGS)
+
+faults: ## do each fault under traffic for longer (SECONDS=180 INSTANCES=3)
+	@scripts/faults.sh "$(SECONDS)" "$(INSTANCES)"
+
+soak: ## run half of the load that the machine can bear, and see whether all stays flat (MINUTES=60 DATABASES="sqlite postgres")
+	@scripts/soak.sh "$(MINUTES)" "$(DATABASES)"

@@ -16,13 +16,14 @@ if ! command -v cargo >/dev/null; then
 fi
 
 # The C compiler builds SQLite and aws-lc; setpriv, setsid and flock (util-linux) run the test cluster; the reviewer's page is
-# looked at by Chromium; the runner's workers run in bubblewrap with the system's Python, and their example calls curl; the SDKs are tested with Node and Python (a certificate of their tests is made by openssl).
+# looked at by Chromium; the runner's workers run in bubblewrap with the system's Python, and their example calls curl; networks are cut with ip; the SDKs are tested with Node and Python (a certificate of their tests is made by openssl).
 packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 { command -v setpriv && command -v setsid && command -v flock; } >/dev/null || packages+=(util-linux)
 "$root/scripts/test-postgres.sh" binaries >/dev/null 2>&1 || packages+=(postgresql)
 { command -v chromium || command -v google-chrome; } >/dev/null || packages+=(chromium)
 command -v chromedriver >/dev/null || packages+=(chromium-driver)
+command -v ip >/dev/null || packages+=(iproute2)
 command -v bwrap >/dev/null || packages+=(bubblewrap)
 command -v curl >/dev/null || packages+=(curl)
 command -v node >/dev/null || packages+=(nodejs)

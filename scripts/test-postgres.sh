@@ -4,6 +4,10 @@
 #   scripts/test-postgres.sh url [--durable]     prints the cluster's URL, starting it when it is not running
 #   scripts/test-postgres.sh start [--durable]   the same without printing
 #   scripts/test-postgres.sh stop                stops and deletes every cluster of this target directory
+#   scripts/test-postgres.sh halt [--durable] fast|immediate    stops the server and keeps its data; `immediate` is a crash
+#   scripts/test-postgres.sh resume [--durable]                 starts it again, on the same port
+#   scripts/test-postgres.sh set [--durable] 'NAME = VALUE'     adds a line to its settings, for the next start
+#   scripts/test-postgres.sh allow [--durable] NETWORK          takes connections from there, from the next start on
 #   scripts/test-postgres.sh binaries            prints where the PostgreSQL server is installed; fails when it is not
 #
 # The ordinary cluster runs with fsync off: the tests kill processes, not the power. `--durable` is a second cluster
@@ -136,6 +140,17 @@ stop_cluster() {
     case $base in /tmp/sluicegate-postgres.*) rm -rf "$base" ;; esac
 }
 
+# pg_ctl with these arguments, for the cluster that there is.
+control() {
+    local bin base
+    [ -s "$here/data" ] || fail "there is no cluster"
+    base=$(cat "$here/data")
+    bin=$(server_binaries)
+    choose_owner
+    (cd "$base" && as_owner "$bin/pg_ctl" "$@" --silent --wait --timeout 60 --pgdata "$base/data" --log "$base/log") \
+        >>"$here/log" 2>&1 </dev/null || { tail -n 20 "$here/log" "$base/log" >&2; fail "pg_ctl $1 failed"; }
+}
+
 # In a session of its own and with no inherited descriptor: a test runner waits for whoever holds its output open, and
 # ends a test's process group when the test takes too long.
 watch_cluster() {
@@ -180,9 +195,9 @@ shift || true
 [ "$command" = watch ] && { watched=$1; shift; }
 option=${1:-}
 case $option in
-    '') durable=no here=$state/ordinary ;;
-    --durable) durable=yes here=$state/durable ;;
-    *) fail "unknown option $option" ;;
+    --durable) durable=yes here=$state/durable; shift ;;
+    -*) fail "unknown option $option" ;;
+    *) durable=no here=$state/ordinary option= ;;
 esac
 
 case $command in
@@ -203,6 +218,19 @@ case $command in
             stop_cluster
         done
         ;;
+    halt) control stop --mode "${1:?fast or immediate}" ;;
+    # Of a server that is down, a restart is a start with the options of the one before: the same port.
+    resume) control restart ;;
+    set)
+        [ -s "$here/data" ] || fail "there is no cluster"
+        choose_owner
+        echo "${1:?a line}" | as_owner tee -a "$(cat "$here/data")/data/postgresql.conf" >/dev/null
+        ;;
+    allow)
+        [ -s "$here/data" ] || fail "there is no cluster"
+        choose_owner
+        echo "host all all ${1:?a network} md5" | as_owner tee -a "$(cat "$here/data")/data/pg_hba.conf" >/dev/null
+        ;;
     binaries)
         found=$(server_binaries)
         [ -n "$found" ] || fail "no PostgreSQL server found"
@@ -210,7 +238,7 @@ case $command in
         ;;
     watch) watch_idle "$watched" ;;
     *)
-        sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         [ "$command" = help ] || exit 2
         ;;
 esac

@@ -24,12 +24,22 @@ impl Engine {
         Ok(self.0.outbound.restricted(Hosts::new(&names).map_err(damaged)?))
     }
 
-    /// The same for an effect, whose attempt fails where the setting can't be read.
+    /// The same for an effect. Nothing has happened yet, so a database that is away is waited for, in the time of the attempt; the
+    /// attempt fails where the setting makes no sense.
     pub(super) async fn reach_of(&self, workspace: WorkspaceId) -> Result<(Client, Documents), Failure> {
-        let outbound = self.outbound_of(workspace).await.map_err(|error| {
-            tracing::warn!(workspace_id = %workspace, %error, "the hosts that a workspace may call could not be read");
-            Failure::retryable(FailureCode::Internal, "the workspace's settings could not be read")
-        })?;
+        let outbound = loop {
+            match self.outbound_of(workspace).await {
+                Ok(outbound) => break outbound,
+                Err(error @ StoreError::Database(_)) => self.pause(&error, "hosts").await,
+                Err(error) => {
+                    tracing::warn!(workspace_id = %workspace, %error, "the hosts that a workspace may call could not be read");
+                    return Err(Failure::retryable(
+                        FailureCode::Internal,
+                        "the workspace's settings could not be read",
+                    ));
+                }
+            }
+        };
         let store = Arc::clone(&self.0.store);
         Ok((outbound, Documents::new(store, workspace, self.0.clock.clone())))
     }

@@ -207,6 +207,12 @@ impl Problem {
         Self::new(Code::Internal, "the server failed; its log has the reason under this request's id").caused_by(cause)
     }
 
+    /// There is no room for what was to be written.
+    fn disk_full() -> Self {
+        Self::new(Code::Unavailable, "the disk of the database is full: nothing can be written until there is room")
+            .retry_after_s(10)
+    }
+
     /// Problems of a workflow's definition; `prefix` is where the definition is in the body.
     pub fn invalid_workflow(prefix: &str, problems: &[definition::Problem]) -> Self {
         let detail = match problems {
@@ -368,6 +374,7 @@ impl From<StoreError> for Problem {
             StoreError::Repeated(_) => {
                 Self::new(Code::Conflict, "a request with this idempotency key was carried out at the same time")
             }
+            StoreError::Database(_) if error.is_disk_full() => Self::disk_full().caused_by(error),
             StoreError::Database(_) => {
                 Self::new(Code::Unavailable, "the database does not answer").retry_after_s(1).caused_by(error)
             }
@@ -421,6 +428,7 @@ impl From<EngineError> for Problem {
             EngineError::Reassignment(problems) => Self::placed(Code::InvalidValue, text, "", &problems),
             EngineError::Busy => Self::new(Code::TooManyRequests, text).retry_after_s(1),
             EngineError::Stopping => Self::new(Code::Unavailable, text).retry_after_s(1),
+            EngineError::Unwritten(error) if error.is_disk_full() => Self::disk_full().caused_by(text),
             EngineError::Conflict | EngineError::SlotTaken | EngineError::Unwritten(_) => {
                 Self::new(Code::Unavailable, "the request was not confirmed; repeat it with the same idempotency key")
                     .retry_after_s(1)

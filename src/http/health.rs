@@ -1,5 +1,7 @@
 //! Whether the server lives and takes requests.
 
+use std::time::Duration;
+
 use axum::{
     extract::State,
     http::StatusCode,
@@ -15,6 +17,9 @@ use super::{
     reply::Reply,
     state::AppState,
 };
+
+/// How long the database may take to answer. Where packets don't arrive, nobody says no.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -61,8 +66,12 @@ async fn get_readiness(State(state): State<AppState>) -> Response {
         let problem = Problem::new(Code::Unavailable, "the server is starting or stopping");
         return problem.retry_after_s(1).into_response();
     }
-    match state.store.ping().await {
-        Ok(()) => Reply::new(StatusCode::OK, None, &OK).into_response(),
-        Err(error) => Problem::from(error).into_response(),
+    match tokio::time::timeout(PATIENCE, state.store.ping()).await {
+        Ok(Ok(())) => Reply::new(StatusCode::OK, None, &OK).into_response(),
+        Ok(Err(error)) => Problem::from(error).into_response(),
+        Err(_) => {
+            let problem = Problem::new(Code::Unavailable, "the database does not answer");
+            problem.retry_after_s(1).caused_by(format!("no answer in {} s", PATIENCE.as_secs())).into_response()
+        }
     }
 }

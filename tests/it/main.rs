@@ -10,6 +10,7 @@ mod condition;
 mod crash;
 mod deploy;
 mod facade;
+mod faults;
 mod floors;
 mod http;
 mod races;

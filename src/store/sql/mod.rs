@@ -126,6 +126,16 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether nothing was written because the database's disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        let Self::Database(source) = self else { return false };
+        let error = source.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+        // SQLITE_FULL, and disk_full of PostgreSQL.
+        matches!(error.and_then(|error| error.code()).as_deref(), Some("13" | "53100"))
+    }
+}
+
 /// Opens the database at `sqlite:PATH` or `postgres://...`.
 pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreError> {
     if let Some(path) = sqlite_path(url) {

@@ -30,6 +30,11 @@ const CHANNEL: &str = "sluicegate";
 const HINTS_PER_PAYLOAD: usize = 300;
 /// Hints that wait for the receiver; beyond that the receiver has to look at everything anyway.
 const HINTS_BUFFERED: usize = 4096;
+/// How long a transaction may stand still. A server that is stopped or cut off in the middle of one keeps its locks, and with them
+/// others from taking over what it ran, until the database ends the session: the database is not told of either.
+const IDLE_IN_TRANSACTION: &str = "5s";
+/// How long a new connection may take: where packets don't arrive, the system tries for minutes.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// The rest between two attempts to listen again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
@@ -49,7 +54,7 @@ impl Postgres {
         let options = PgConnectOptions::from_str(url)?
             .application_name("sluicegate")
             .statement_cache_capacity(200)
-            .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")])
+            .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)])
             // Every statement is meant to be carried out through an index and is over in a moment. The queue is empty now
             // and full a second later: plans by yesterday's statistics would read whole tables.
             .options([("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")])
@@ -173,7 +178,8 @@ impl Backend for Postgres {
             // Rows are found by their keys, however many a batch has: planning anew each time would take longer than writing.
             options = options.options([("plan_cache_mode", "force_generic_plan")]);
         }
-        PgConnection::connect_with(&options).await
+        let connecting = tokio::time::timeout(CONNECT_PATIENCE, PgConnection::connect_with(&options)).await;
+        connecting.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
     }
 
     async fn disconnect(connection: PgConnection) {

@@ -10,13 +10,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{
-    crash::load::{Load, child_workflow, main_workflow},
-    support::{
-        outside::Outside,
-        process::{Caller, PATIENCE, Server, Site, count},
-        sse::{Follower, check_log, stored_log},
-    },
+use crate::support::{
+    load::{Load, child_workflow, main_workflow},
+    outside::Outside,
+    process::{Caller, PATIENCE, Server, Site, count},
+    sse::{Follower, check_log, stored_log},
+    traffic::instances,
 };
 
 /// The servers' lease; what a dead one leaves is taken over within this and the third of it between two looks.
@@ -218,22 +217,26 @@ async fn a_server_that_was_stopped_for_longer_than_its_lease_changes_nothing() {
     }
 }
 
-/// `SLUICEGATE_TEST_FAULTS` says how many.
+/// `SLUICEGATE_TEST_FAULTS` says how many, `SLUICEGATE_TEST_INSTANCES` how many servers there are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_servers_that_die_and_freeze_in_turn_lose_nothing() {
+async fn servers_that_die_and_freeze_in_turn_lose_nothing() {
     let faults = count("SLUICEGATE_TEST_FAULTS", 8);
-    let (_site, one, other) = two_servers().await;
+    let site = Site::postgres().await;
+    let mut servers = Vec::new();
+    for _ in 0..instances() {
+        servers.push(Server::start(&site, &ARGUMENTS).await);
+    }
+    let callers: Vec<Caller> = servers.iter().map(Server::caller).collect();
     let outside = Outside::start().await;
-    let callers = [one.caller(), other.caller()];
     let child = callers[0].workflow(child_workflow()).await;
     let workflow = callers[0].workflow(main_workflow(&child, &outside.address)).await;
-    let mut servers = [one, other];
-    let mut loads = [1, 2].map(|seed| Load::start(&callers[seed as usize - 1], &workflow, 4, seed));
+    let mut loads: Vec<Load> =
+        (1..).zip(&callers).map(|(seed, caller)| Load::start(caller, &workflow, 4, seed)).collect();
     let mut random = StdRng::seed_from_u64(3);
     for fault in 0..faults {
         tokio::time::sleep(Duration::from_millis(random.random_range(100..1_500))).await;
         loads.iter_mut().for_each(Load::check);
-        let server = &mut servers[random.random_range(0..2)];
+        let server = &mut servers[random.random_range(0..callers.len())];
         if fault % 2 == 0 {
             server.kill().await;
             tokio::time::sleep(Duration::from_millis(random.random_range(0..3_000))).await;

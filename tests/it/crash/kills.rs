@@ -5,8 +5,8 @@ use std::{sync::atomic::Ordering, time::Duration};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sqlx::{Connection, PgConnection};
 
-use super::load::{Load, child_workflow, main_workflow};
 use crate::support::{
+    load::{Load, child_workflow, main_workflow},
     outside::Outside,
     process::{Server, Site, count},
 };

@@ -6,13 +6,12 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use crate::support::{
+    limited::{KEYS, LIMIT, limited_workflow},
     outside::Outside,
     process::{Server, Site, count},
 };
 
 const ARGUMENTS: [&str; 4] = ["--instance-lease", "2s", "--outbound-networks", "127.0.0.0/8"];
-const LIMIT: usize = 3;
-const KEYS: [&str; 3] = ["a", "b", "c"];
 
 /// Triggers executions of three keys at all servers by turns and kills the first server again and again while they run.
 async fn under_kills(site: &Arc<Site>, servers: usize) {
@@ -23,23 +22,7 @@ async fn under_kills(site: &Arc<Site>, servers: usize) {
         running.push(Server::start(site, &ARGUMENTS).await);
     }
     let last = running.last().unwrap().caller();
-    let url = format!("{}/busy/{{{{ input.key }}}}", outside.address);
-    let definition = json!({
-        "nodes": [
-            {"id": "begin", "type": "start"},
-            {"id": "one", "type": "http", "data": {"httpMethod": "POST", "idempotent": true, "httpUrl": url}},
-            {"id": "pause", "type": "wait", "data": {"duration": "20ms"}},
-            {"id": "two", "type": "http", "data": {"httpMethod": "POST", "idempotent": true, "httpUrl": url}},
-            {"id": "finish", "type": "end"},
-        ],
-        "edges": [
-            {"id": "e1", "source": "begin", "target": "one"},
-            {"id": "e2", "source": "one", "target": "pause"},
-            {"id": "e3", "source": "pause", "target": "two"},
-            {"id": "e4", "source": "two", "target": "finish"},
-        ],
-        "settings": {"concurrency": {"limit": LIMIT, "key": "{{ input.key }}"}},
-    });
+    let definition = limited_workflow(&outside.address);
     let workflow = last.workflow(definition).await;
     let mut ids = Vec::new();
     let mut random = StdRng::seed_from_u64(11);

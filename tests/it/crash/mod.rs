@@ -9,7 +9,6 @@ mod faults;
 mod idle;
 mod kills;
 mod limits;
-pub mod load;
 mod schedules;
 mod shutdown;
 mod tasks;

@@ -49,7 +49,12 @@ impl Shared {
 
 impl Outside {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on("127.0.0.1").await
+    }
+
+    /// The same at an address of this machine.
+    pub async fn start_on(host: &str) -> Self {
+        let listener = TcpListener::bind((host, 0)).await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let state = Seen::default();
         let busy = Busy::default();

@@ -49,6 +49,11 @@ impl Site {
         Self::on(database.url.clone(), tempfile::tempdir().unwrap(), Some(database)).await
     }
 
+    /// On a database of somebody else's making: an SQLite file or an empty PostgreSQL database.
+    pub async fn at(store: String) -> Arc<Self> {
+        Self::on(store, tempfile::tempdir().unwrap(), None).await
+    }
+
     async fn on(store: String, directory: TempDir, database: Option<Database>) -> Arc<Self> {
         let init = binary().args(["init", "--json", "--log", "warn", "--store", &store]).output().await.unwrap();
         assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
@@ -71,17 +76,52 @@ impl Site {
     }
 }
 
+/// Where the program under test is: `SLUICEGATE_BIN`, or the one that was built with the tests.
+#[expect(clippy::disallowed_methods, reason = "which program is tested is no setting of the server")]
+fn program() -> String {
+    std::env::var("SLUICEGATE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_sluicegate").to_owned())
+}
+
 /// The program under test.
 pub fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+    let mut command = Command::new(program());
     command.kill_on_drop(true).stdin(Stdio::null());
     command
+}
+
+/// How a server's process is started.
+#[derive(Clone, Debug, Default)]
+pub struct Launch {
+    /// Arguments beside the usual ones.
+    pub arguments: Vec<String>,
+    /// What the command begins with: a program that becomes the server, such as `ip netns exec`.
+    pub under: Vec<String>,
+    /// Variables that the process gets.
+    pub environment: Vec<(String, String)>,
+    /// Where it listens, if not on 127.0.0.1.
+    pub host: Option<String>,
+    /// The database as it is seen from there, if not as the site sees it.
+    pub store: Option<String>,
+}
+
+impl Launch {
+    /// The usual process with these arguments.
+    pub fn with(arguments: &[&str]) -> Self {
+        Self { arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(), ..Self::default() }
+    }
+
+    fn command(&self) -> Command {
+        let Some((first, rest)) = self.under.split_first() else { return binary() };
+        let mut command = Command::new(first);
+        command.args(rest).arg(program()).kill_on_drop(true).stdin(Stdio::null());
+        command
+    }
 }
 
 /// A server process, or the place of one that is down. Killed with this value.
 pub struct Server {
     pub site: Arc<Site>,
-    arguments: Vec<String>,
+    launch: Launch,
     child: Option<Child>,
     address: watch::Sender<Option<String>>,
     log: JoinSet<()>,
@@ -91,9 +131,14 @@ impl Server {
     /// Starts a server and waits until it is ready. Each process gets a port of its own, so a client of a dead one never
     /// reaches somebody else; [`Caller`] follows.
     pub async fn start(site: &Arc<Site>, arguments: &[&str]) -> Self {
+        Self::launch(site, Launch::with(arguments)).await
+    }
+
+    /// The same in another way.
+    pub async fn launch(site: &Arc<Site>, launch: Launch) -> Self {
         let mut server = Self {
             site: Arc::clone(site),
-            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            launch,
             child: None,
             address: watch::Sender::new(None),
             log: JoinSet::new(),
@@ -104,20 +149,34 @@ impl Server {
 
     /// Starts the process that was killed or stopped, again.
     pub async fn boot(&mut self) {
+        assert!(self.try_boot().await, "the server did not start:\n{}", self.site.log());
+    }
+
+    /// The same where it may fail; whether it did not.
+    pub async fn try_boot(&mut self) -> bool {
         assert!(self.child.is_none(), "the server is up");
-        let told = self.arguments.iter().any(|argument| argument == "--log");
-        let mut child = binary()
-            .args(["serve", "--listen", "127.0.0.1:0", "--store", &self.site.store])
+        let told = self.launch.arguments.iter().any(|argument| argument == "--log");
+        let listen = format!("{}:0", self.launch.host.as_deref().unwrap_or("127.0.0.1"));
+        let store = self.launch.store.as_deref().unwrap_or(&self.site.store);
+        let mut command = self.launch.command();
+        for (name, value) in &self.launch.environment {
+            command.env(name, value);
+        }
+        let mut child = command
+            .args(["serve", "--listen", &listen, "--store", store])
             .args(["--log-format", "json"])
             .args(if told { [].as_slice() } else { ["--log", "warn,sluicegate::cli::serve=info"].as_slice() })
-            .args(&self.arguments)
+            .args(&self.launch.arguments)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = loop {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("a server boots in a minute");
-            let line = line.unwrap().unwrap_or_else(|| panic!("the server did not start:\n{}", self.site.log()));
+            let Some(line) = line.unwrap() else {
+                assert!(!child.wait().await.unwrap().success(), "a server that does not start has failed");
+                return false;
+            };
             self.note(&line).await;
             let said: Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(address) = said["fields"]["address"].as_str() {
@@ -139,7 +198,13 @@ impl Server {
             assert!(begun.elapsed() < PATIENCE, "the server never gets ready");
             tokio::task::yield_now().await;
         }
+        if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
+            self.child = None;
+            while self.log.join_next().await.is_some() {}
+            return false;
+        }
         self.address.send_replace(Some(address));
+        true
     }
 
     async fn note(&self, line: &str) {

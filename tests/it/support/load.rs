@@ -7,12 +7,17 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::{
+    sync::Mutex,
+    task::JoinSet,
+    time::{Interval, MissedTickBehavior},
+};
 
 use crate::support::{
     process::Caller,
@@ -99,6 +104,23 @@ pub struct Tally {
     pub cancelled: AtomicUsize,
 }
 
+/// How fast clients begin executions, all together.
+pub struct Pace(Mutex<Interval>);
+
+impl Pace {
+    /// So many a second.
+    pub fn per_second(rate: f64) -> Arc<Self> {
+        let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
+        // What was slow is not made up for by a rush.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Arc::new(Self(Mutex::new(ticks)))
+    }
+
+    async fn next(&self) {
+        self.0.lock().await.tick().await;
+    }
+}
+
 /// Clients that go on until they are told to stop.
 pub struct Load {
     pub tally: Arc<Tally>,
@@ -107,15 +129,24 @@ pub struct Load {
 }
 
 impl Load {
+    /// So many clients that each begin an execution when the last one has ended.
     pub fn start(caller: &Caller, workflow: &str, clients: u64, seed: u64) -> Self {
+        Self::paced(caller, workflow, clients, seed, None)
+    }
+
+    /// The same, at a pace.
+    pub fn paced(caller: &Caller, workflow: &str, clients: u64, seed: u64, pace: Option<&Arc<Pace>>) -> Self {
         let mut load = Self { tally: Arc::default(), stop: Arc::default(), clients: JoinSet::new() };
         for number in 0..clients {
-            let (caller, workflow) = (caller.clone(), workflow.to_owned());
+            let (caller, workflow, pace) = (caller.clone(), workflow.to_owned(), pace.cloned());
             let (tally, stop) = (Arc::clone(&load.tally), Arc::clone(&load.stop));
             let mut random = StdRng::seed_from_u64(seed ^ (number << 32));
             load.clients.spawn(async move {
                 let mut turn = 0;
                 while !stop.load(Ordering::Relaxed) {
+                    if let Some(pace) = &pace {
+                        pace.next().await;
+                    }
                     let name = format!("{seed}-{number}-{turn}");
                     one_execution(&caller, &workflow, &name, &mut random, &tally).await;
                     turn += 1;
