@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything a change has to pass before the tests: format, lints, dependency policy, unused dependencies, docs, and the
-# lint of the OpenAPI document. Missing cargo tools are built once into the target directory, at pinned versions.
+# Everything a change has to pass before the tests: format, lints, dependency policy, unused dependencies, docs, the book with its
+# links, and the lint of the OpenAPI document. Missing cargo tools are built once into the target directory, at pinned versions.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -34,6 +34,8 @@ step "unused dependencies"
 cargo-machete .
 step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+step "book"
+scripts/build-book.sh
 if [ ! -f openapi.yaml ]; then
     step "SKIPPED: there is no openapi.yaml to lint"
 elif command -v npx >/dev/null; then

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Packs a server that was built into a Debian package: the program, the systemd unit, example settings, completions and documents.
+# Packs a server that was built into a Debian package: the program, the systemd unit, example settings, completions, manual pages and documents.
 #
 #   scripts/package-deb.sh [PROGRAM [FOLDER]]      target/release/sluicegate, target/package
 #
 # SLUICEGATE_DEB_REVISION is what follows the version (1), SLUICEGATE_DEB_MAINTAINER whom users may write to. The program has to run on this machine: it tells its version and prints
-# the completions. Prints the name of the package.
+# the completions and the manual pages. Prints the name of the package.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -61,6 +61,9 @@ mkdir -p "$share/bash-completion/completions" "$share/zsh/vendor-completions" "$
 "$program" completions bash >"$share/bash-completion/completions/sluicegate"
 "$program" completions zsh >"$share/zsh/vendor-completions/_sluicegate"
 "$program" completions fish >"$share/fish/vendor_completions.d/sluicegate.fish"
+"$program" man --output "$share/man/man1"
+gzip -9n "$share/man/man1/"*.1
+chmod 0644 "$share/man/man1/"*.gz
 
 doc=usr/share/doc/sluicegate
 put 0644 "$root/deploy/debian/copyright" "$doc/copyright"

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use mimalloc::MiMalloc;
 use sluicegate::cli::{Cli, hung_up};
 
@@ -15,7 +14,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const HUNG_UP: u8 = 128 + 13;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     match cli.run() {
         Ok(exit) => exit.into(),
         Err(error) if hung_up(&error) => HUNG_UP.into(),

@@ -1,6 +1,6 @@
 //! `sluicegate doctor`
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use clap::Args;
 use reqwest::Method;
@@ -15,7 +15,8 @@ use crate::{
     artifacts::{Artifacts, Found},
     client::Client,
     clock::Clock,
-    config::{Config, JwtKeys, Settings},
+    config::{Config, JwtKeys, SecretsKeys, Settings},
+    secrets::key_file,
     store::sql::{self, upkeep},
 };
 
@@ -101,6 +102,7 @@ impl Doctor {
                 if let Some(path) = sql::sqlite_path(config.store.expose()) {
                     checks.extend(disk(&path));
                 }
+                checks.push(secrets_key(&config));
                 checks.push(artifacts(&config).await);
                 checks.push(address(config.listen, self.url.is_some()).await);
                 checks.extend(exposure(&config));
@@ -232,6 +234,50 @@ fn disk(database: &Path) -> Vec<Check> {
     checks
 }
 
+/// Whether there is a key that secrets are sealed with. Whether it is the one that they were sealed with, the server tells at its start.
+fn secrets_key(config: &Config) -> Check {
+    const ABOUT: &str = "secrets key";
+    let path = match &config.secrets_keys {
+        SecretsKeys::None => {
+            let advice = "name a file with --secrets-key-file; all servers of a database need the same keys";
+            return Check::warn(
+                ABOUT,
+                "there is none: no secrets are taken, and targets of messages are not sealed",
+                advice,
+            );
+        }
+        SecretsKeys::Listed(keys) => return Check::ok(ABOUT, format!("{} in the settings", keys.len())),
+        SecretsKeys::Made(path) if !path.exists() => {
+            let found = format!("{} is not there; the server makes one", path.display());
+            let database = sql::sqlite_path(config.store.expose()).is_some_and(|database| database.exists());
+            let advice = "if it was there before, bring it back: without it nobody reads what it has sealed";
+            return if database { Check::warn(ABOUT, found, advice) } else { Check::ok(ABOUT, found) };
+        }
+        SecretsKeys::File(path) | SecretsKeys::Made(path) => path,
+    };
+    let keys = match key_file::read(path) {
+        Ok(keys) => keys,
+        Err(error) => {
+            return Check::fail(
+                ABOUT,
+                error.to_string(),
+                "correct the file, or name another one: the server needs it to start",
+            );
+        }
+    };
+    let found = format!("{} in {}", keys.len(), path.display());
+    let open = std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o007 != 0);
+    if open {
+        Check::warn(
+            ABOUT,
+            format!("{found}, which everybody on this machine can read"),
+            "take the rights of others away: `chmod o=`",
+        )
+    } else {
+        Check::ok(ABOUT, found)
+    }
+}
+
 async fn artifacts(config: &Config) -> Check {
     match Artifacts::look(&config.artifacts).await {
         Found::Good(found) => Check::ok("artifacts", found),
@@ -319,7 +365,11 @@ async fn server(url: &str) -> Vec<Check> {
     let status = response.status();
     let mut checks = vec![match status.as_u16() {
         200 => Check::ok("server", format!("{url} is ready")),
-        503 => Check::warn("server", format!("{url} is starting or stopping"), "ask again in a moment"),
+        503 => Check::fail(
+            "server",
+            format!("{url} takes no requests: it stops, or its database does not answer"),
+            "ask again in a moment; if it stays so, look at the database",
+        ),
         _ => Check::fail("server", format!("{url} answers {status} to /readyz"), advice),
     }];
     if let Some(date) = date {

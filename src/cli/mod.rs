@@ -15,6 +15,7 @@ mod exit;
 mod follow;
 mod init;
 mod logging;
+mod man;
 mod openapi;
 mod output;
 mod progress;
@@ -32,7 +33,9 @@ mod watch;
 mod workflow_file;
 mod workflows;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::variable;
 
 pub use exit::Exit;
 pub use output::hung_up;
@@ -104,9 +107,16 @@ enum Command {
     /// Print the JSON Schema of the stream's events
     EventsSchema,
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Cli {
+    /// The command line of this process, understood; ends the process where it is not, or asks for help.
+    pub fn read() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the command to its end.
     pub fn run(self) -> anyhow::Result<Exit> {
         match self.command {
@@ -119,6 +129,7 @@ impl Cli {
                 Ok(Exit::Done)
             }
             Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
             Command::Audit(command) => done(command.run()),
             Command::Receipt(command) => done(command.run()),
             Command::Validate(command) => command.run(),
@@ -154,6 +165,16 @@ impl Cli {
             Command::Import(command) => block_on(command.run()),
         }
     }
+}
+
+/// A variable that is set to nothing is one that is not set: compose files and units set what they were given nothing for.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        arg.get_env().and_then(|name| name.to_str()).and_then(variable).is_some_and(|value| value.is_empty())
+    };
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg })
+        .mut_subcommands(without_empty_variables)
 }
 
 fn done(result: anyhow::Result<()>) -> anyhow::Result<Exit> {

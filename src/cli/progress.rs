@@ -268,12 +268,24 @@ fn describe(event: &Value, every: bool) -> Option<(char, Tone, String)> {
             ('?', Tone::Asking, format!("the question is {state}{action}{by}{}", because("reason")))
         }
         "execution_complete" => ('✓', Tone::Good, "execution completed".to_owned()),
-        "execution_failed" => ('✗', Tone::Bad, format!("execution failed{}", failure())),
-        "execution_cancelled" => ('■', Tone::Bad, format!("execution cancelled{}", because("reason"))),
+        "execution_failed" => ('✗', Tone::Bad, format!("execution failed{}{}", failure(), undone(event))),
+        "execution_cancelled" => ('■', Tone::Bad, format!("execution cancelled{}{}", because("reason"), undone(event))),
         "execution_skipped" => ('○', Tone::Faint, format!("execution skipped{}", because("reason"))),
         // Newer servers have other events.
         _ => return None,
     })
+}
+
+/// What the compensations have come to, if there were any. What still stands is what somebody has to see to.
+fn undone(event: &Value) -> String {
+    let names = |of: &str| {
+        let names = event["compensation"][of].as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.map(plain).collect::<Vec<_>>().join(", ")
+    };
+    let (done, failed) = (names("done"), names("failed"));
+    let done = if done.is_empty() { done } else { format!("; undone by {done}") };
+    let failed = if failed.is_empty() { failed } else { format!("; NOT undone, for these failed: {failed}") };
+    format!("{done}{failed}")
 }
 
 /// A length of time for people.
@@ -350,6 +362,14 @@ mod tests {
                 "the question is answered `approved` by ann",
             ),
             (json!({"type": "execution_cancelled", "reason": "enough"}), "execution cancelled: enough"),
+            (
+                json!({"type": "execution_cancelled", "compensation": {"done": ["give-back", "each[0]/free"], "failed": []}}),
+                "execution cancelled; undone by give-back, each[0]/free",
+            ),
+            (
+                json!({"type": "execution_failed", "error": {"message": "no money", "code": "task_failed"}, "compensation": {"done": [], "failed": ["give-back"]}}),
+                "execution failed: no money (task_failed); NOT undone, for these failed: give-back",
+            ),
         ] {
             assert_eq!(line(event).as_deref(), Some(expected));
         }

@@ -65,7 +65,7 @@ fn every_setting_of_the_file_is_taken_over() {
         stream-heartbeat = "2s"
         streams-per-workspace = 3
         body-limit = "4"
-        jwt-secret = ["0123456789abcdef0123456789abcdef"]
+        jwt-secret = ["k3Jm0vQxZ7TnqfLw9sRb2YpGdHuEaCi5"]
         jwt-issuer = "i"
         jwt-audience = "a"
         cors-origins = ["https://a.example"]
@@ -219,4 +219,67 @@ fn artifacts_have_a_place_beside_a_file_and_none_beside_a_server() {
     assert!(matches!(place(&args), Some(ArtifactsPlace::S3(s3)) if s3.allow_http && s3.prefix.is_empty()));
     let args = ["--artifacts", "s3://bucket", "--s3-allow-http=no", "--s3-access-key-id=", "--s3-secret-access-key="];
     assert!(matches!(place(&args), Some(ArtifactsPlace::S3(s3)) if !s3.allow_http && s3.keys.is_none()));
+}
+
+#[test]
+fn secrets_come_from_files() {
+    let store = file("postgres://u:hunter2@h/d\n");
+    let (token, jwt) = (
+        file("  a token of forty-two letters  \n"),
+        file("0123456789abcdef0123456789abcdeX\n\nolder-0123456789abcdef0123456789abc\n"),
+    );
+    let path = |file: &tempfile::NamedTempFile| file.path().to_str().unwrap().to_owned();
+    let (store_file, token_file, jwt_file) = (path(&store), path(&token), path(&jwt));
+    let named = ["--store-file", &store_file, "--metrics-token-file", &token_file, "--jwt-secret-file", &jwt_file];
+    let config = parse(&named).into_config().unwrap();
+    assert_eq!(config.store.expose(), "postgres://u:hunter2@h/d");
+    assert_eq!(config.metrics_token.as_ref().unwrap().expose(), "a token of forty-two letters");
+    assert!(
+        matches!(&config.jwt.keys, JwtKeys::Secrets(secrets) if secrets.len() == 2 && secrets[1].expose().starts_with("older"))
+    );
+
+    // Named in the file of settings, as everything else.
+    let settings = file(&format!("smtp-from = \"a@b\"\nsmtp-url-file = \"{store_file}\"\nlisten = \"127.0.0.1:1\"\n"));
+    let config = parse(&["--config", &path(&settings)]).into_config().unwrap();
+    assert_eq!(config.smtp.unwrap().0.expose(), "postgres://u:hunter2@h/d");
+
+    let empty = path(&file(""));
+    for (args, told) in [
+        (["--store-file", &store_file, "--store", "sqlite:a"], "setting `store-file`: can't be combined with `store`"),
+        (
+            ["--jwt-secret-file", &jwt_file, "--jwt-secret", "x"],
+            "`jwt-secret-file`: can't be combined with `jwt-secret`",
+        ),
+        (["--metrics-token-file", "/nowhere", "--log", "info"], "`metrics-token-file`: /nowhere: "),
+        (["--s3-secret-access-key-file", &empty, "--log", "info"], "`s3-secret-access-key-file`: "),
+    ] {
+        let error = parse(&args).into_config().unwrap_err().to_string();
+        assert!(error.contains(told) && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn what_can_be_guessed_is_refused_where_others_reach_the_server() {
+    let good = "k3Jm0vQxZ7TnqfLw9sRb2YpGdHuEaCi5";
+    let guessed = "0123456789abcdef0123456789abcdef";
+    let here = |args: &[&str]| parse(args).into_config().map(drop).map_err(|error| error.to_string());
+    for outside in [["--listen", "0.0.0.0:80"], ["--listen", "[::]:80"], ["--public-url", "https://gate.example.com"]] {
+        let with = |more: &[&str]| here(&[&outside[..], more].concat());
+        for (args, name) in [
+            (["--jwt-secret", guessed], "jwt-secret"),
+            (["--jwt-secret", "please-changeme-before-you-go-live-0"], "jwt-secret"),
+            (["--jwt-secret", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"], "jwt-secret"),
+            (["--metrics-token", "PASSWORD"], "metrics-token"),
+            (["--secrets-key", ONES], "secrets-key"),
+        ] {
+            let error = with(&args).unwrap_err();
+            assert!(error.starts_with(&format!("setting `{name}`: can be guessed")), "{args:?}: {error}");
+            assert_eq!(here(&args), Ok(()), "on this machine it may be");
+        }
+        assert_eq!(with(&["--jwt-secret", good, "--metrics-token", good]), Ok(()));
+    }
+    assert_eq!(here(&["--listen", "[::1]:80", "--public-url", "http://localhost:80", "--jwt-secret", guessed]), Ok(()));
+    let error = here(&["--jwt-jwks", "http://id.example.com/keys"]).unwrap_err();
+    assert!(error.contains("jwt-jwks") && error.contains("without TLS"), "{error}");
+    assert_eq!(here(&["--jwt-jwks", "http://127.0.0.1:8090/keys"]), Ok(()));
 }

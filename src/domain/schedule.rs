@@ -231,6 +231,9 @@ pub enum SlotOutcome {
 }
 
 impl SlotOutcome {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Started, Self::SkippedOverlap, Self::SkippedDisabled, Self::Missed, Self::Failed];
+
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {

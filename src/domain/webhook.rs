@@ -199,6 +199,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Started,
+        Self::Repeated,
+        Self::Challenged,
+        Self::Unverified,
+        Self::Disabled,
+        Self::TooLarge,
+        Self::RateLimited,
+        Self::Refused,
+    ];
+
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -202,7 +202,7 @@ impl Engine {
                 Ok(false) => {
                     let fresh = InstanceId(inner.clock.new_id());
                     tracing::warn!(instance_id = %instance, new_instance_id = %fresh, "the lease was lost; beginning as a new instance");
-                    metrics::counter!("sluicegate_lease_losses_total").increment(1);
+                    metrics::counter!("sluicegate_instance_leases_lost_total").increment(1);
                     match inner.store.register_instance(fresh, inner.clock.now()).await {
                         Ok(()) => inner.drivers.renew(fresh),
                         Err(error) => self.pause(&error, "lease").await,

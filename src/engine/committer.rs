@@ -130,6 +130,7 @@ impl Loop {
                 }
             }
             Err(error) => {
+                metrics::counter!("sluicegate_flush_failures_total").increment(1);
                 tracing::error!(%error, batch = commits.len(), "a batch could not be written");
                 let error = Arc::new(error);
                 for waiter in waiters {

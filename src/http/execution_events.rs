@@ -34,11 +34,14 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// The types of an execution's events.
-pub const EVENT_TYPES: [&str; 10] = [
+pub const EVENT_TYPES: [&str; 13] = [
     "execution_status",
     "node_update",
     "node_delta",
     "node_log",
+    "node_action",
+    "node_artifact",
+    "task_update",
     "execution_suspended",
     "suspension_update",
     "execution_complete",

@@ -2,6 +2,8 @@
 //!
 //! Labels are route templates and closed lists, never paths or ids: each new value is memory for ever.
 
+mod described;
+
 use std::{sync::OnceLock, time::Duration};
 
 use axum::{
@@ -27,6 +29,9 @@ pub const REQUEST_SECONDS: &str = "sluicegate_http_request_seconds";
 const SECONDS_BUCKETS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
+/// Buckets of what counts commits; a batch has at most 256.
+const COUNT_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
 /// The process's recorder of metrics.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
@@ -40,15 +45,13 @@ impl Metrics {
                 .get_or_init(|| {
                     let handle = PrometheusBuilder::new()
                         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS_BUCKETS)
+                        .and_then(|builder| {
+                            builder.set_buckets_for_metric(Matcher::Suffix("_size".into()), COUNT_BUCKETS)
+                        })
                         .expect("the buckets are not empty")
                         .install_recorder()
                         .expect("nothing else installs a recorder");
-                    metrics::describe_counter!(REQUESTS, "Requests by method, route and status");
-                    metrics::describe_histogram!(
-                        REQUEST_SECONDS,
-                        metrics::Unit::Seconds,
-                        "Seconds until the head of the response, event streams apart"
-                    );
+                    described::describe();
                     handle
                 })
                 .clone(),

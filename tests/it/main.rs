@@ -9,6 +9,7 @@ mod cluster;
 mod condition;
 mod crash;
 mod deploy;
+mod docs;
 mod facade;
 mod faults;
 mod floors;

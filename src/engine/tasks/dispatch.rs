@@ -239,7 +239,7 @@ impl Engine {
         let returns = expired.into_iter().map(|task| async move {
             match self.return_lease(&super::lease_of(&task), Returned::Lost).await {
                 Ok(()) => {
-                    metrics::counter!("sluicegate_leases_lost_total").increment(1);
+                    metrics::counter!("sluicegate_task_leases_expired_total").increment(1);
                     1
                 }
                 Err(EngineError::LeaseOver | EngineError::Conflict | EngineError::Stopping) => 0,

@@ -141,6 +141,51 @@ async fn the_doctor_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn what_the_doctor_finds_of_a_key_and_of_a_server_that_takes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = super::write(&folder, "keys", "no key at all");
+    let doctor = |more: &[&str]| {
+        let mut command = super::binary();
+        command.args(["doctor", "--listen", "127.0.0.1:0"]).args(more).current_dir(folder.path());
+        command
+    };
+    let ran = super::ran(&mut doctor(&["--secrets-key-file", &key])).await;
+    assert!(ran.expect(1).contains("fail  secrets key: key file") && !ran.stdout.contains("no key at all"), "{ran:?}");
+    super::write(&folder, "keys", "k3Jm0vQxZ7TnqfLw9sRb2YpGdHuEaCi5AAAAAAAAAAA=");
+    let ran = super::ran(&mut doctor(&["--secrets-key-file", &key])).await;
+    assert!(ran.expect(0).contains("secrets key: 1 in "), "{ran:?}");
+    let ran = super::ran(&mut doctor(&["--store", "postgres://127.0.0.1:9/none"])).await;
+    assert!(ran.expect(1).contains("warn  secrets key: there is none"), "{ran:?}");
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let busy = axum::Router::new().fallback(async || axum::http::StatusCode::SERVICE_UNAVAILABLE);
+    let serving = tokio_util::task::TaskTracker::new().spawn(async move { axum::serve(listener, busy).await.unwrap() });
+    let ran = super::ran(&mut doctor(&["--url", &url])).await;
+    assert!(ran.expect(1).contains("fail  server: ") && ran.stdout.contains("takes no requests"), "{ran:?}");
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let doctor = |store: &str| {
+        let mut command = super::binary();
+        command
+            .arg("doctor")
+            .env("SLUICEGATE_STORE", store)
+            .env("SLUICEGATE_LISTEN", "")
+            .env("SLUICEGATE_MAX_RUNNING", "");
+        command.current_dir(folder.path());
+        command
+    };
+    let ran = super::ran(&mut doctor("")).await;
+    assert!(ran.expect(0).contains("there is no database at .sluicegate/sluicegate.db yet"), "{ran:?}");
+    let ran = super::ran(&mut doctor("nonsense")).await;
+    assert!(ran.expect(1).contains("setting `store`"), "{ran:?}");
+}
+
+#[tokio::test]
 async fn a_token_opens_the_server_that_has_its_secret() {
     const SECRET: &str = "a secret of the tests that is long enough";
     let shell = Shell::new(&["--jwt-secret", SECRET, "--jwt-issuer", "tests", "--jwt-audience", "gate"]).await;
@@ -166,6 +211,10 @@ async fn shells_and_people_are_told_what_there_is() {
         let script = alone(&["completions", shell]).await;
         assert!(script.expect(0).contains("conformance"), "{shell}");
     }
+    let page = alone(&["man"]).await;
+    assert!(page.expect(0).contains(".TH sluicegate 1") && page.stdout.contains("real\\-time streaming"), "{page:?}");
+    let folder = tempfile::tempdir().unwrap();
+    alone(&["man", "--output", folder.path().to_str().unwrap()]).await.expect(0);
     let help = alone(&["--help"]).await;
     let out = help.expect(0);
     let documented = include_str!("../../../docs/cli.md");
@@ -189,6 +238,8 @@ async fn shells_and_people_are_told_what_there_is() {
         .collect();
     assert!(names.len() > 25, "{names:?}");
     for name in names.iter().filter(|name| **name != "help") {
+        let page = std::fs::read_to_string(folder.path().join(format!("sluicegate-{name}.1")));
+        assert!(page.is_ok_and(|page| page.contains(".SH SYNOPSIS")), "{name} has its manual page");
         assert!(documented.contains(&format!("`{name}")), "docs/cli.md tells of {name}");
     }
 }

@@ -193,7 +193,10 @@ async fn a_server_that_was_stopped_for_longer_than_its_lease_changes_nothing() {
     let begun = Instant::now();
     loop {
         let metrics = reqwest::get(format!("{address}/metrics")).await.unwrap().text().await.unwrap();
-        if metrics.lines().any(|line| line.starts_with("sluicegate_lease_losses_total ") && !line.ends_with(" 0")) {
+        if metrics
+            .lines()
+            .any(|line| line.starts_with("sluicegate_instance_leases_lost_total ") && !line.ends_with(" 0"))
+        {
             break;
         }
         assert!(begun.elapsed() < PATIENCE, "it never learns that it was dead:\n{}", site.log());

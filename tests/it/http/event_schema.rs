@@ -5,7 +5,11 @@ use std::fs;
 use serde_json::{Value, json};
 use sluicegate::http::event_schema;
 
-use crate::support::event_stream::check_event;
+use crate::support::{
+    app::Backend,
+    event_stream::check_event,
+    scene::{Scene, gate},
+};
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk/events.schema.json");
 
@@ -17,6 +21,26 @@ fn events_schema_is_fresh() {
         let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/events.schema.json");
         fs::write(path, fresh).unwrap();
         panic!("sdk/events.schema.json is not what the code says: copy {path} over it");
+    }
+}
+
+#[tokio::test]
+async fn every_type_of_events_can_be_asked_for() {
+    let scene = Scene::on(Backend::Sqlite).await;
+    let run = scene.run(gate(), json!(null)).await;
+    run.until_status("suspended").await;
+    let document = event_schema::document();
+    let variants = document["$defs"]["Event"]["oneOf"].as_array().unwrap();
+    let types = variants.iter().map(|variant| {
+        let parts = variant["allOf"].as_array().unwrap();
+        parts.iter().find_map(|part| part["properties"]["type"]["enum"][0].as_str()).unwrap()
+    });
+    let types: Vec<&str> = types.collect();
+    assert!(types.len() > 10, "{types:?}");
+    for one in types {
+        let pages = scene.ann.with("accept", "application/json").get(&format!("{}/events?types={one}", run.path)).await;
+        let events = pages.expect(200);
+        assert!(events.as_array().unwrap().iter().all(|event| event["type"] == one), "{one}: {events}");
     }
 }
 

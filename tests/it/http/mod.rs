@@ -45,7 +45,7 @@ mod records;
 mod refusals;
 mod replay_places;
 mod respond;
-mod roles;
+pub mod roles;
 mod run_if;
 mod schedule_clocks;
 mod schedule_slots;

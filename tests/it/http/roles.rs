@@ -108,6 +108,17 @@ fn matrix(workspace: &str, pod: &str, workflow: &str) -> Vec<(&'static str, Stri
     ]
 }
 
+/// The lowest role that may call an operation, by the path of the API's document; none where the matrix does not have it.
+pub fn lowest_role(method: &str, template: &str) -> Option<&'static str> {
+    let [workspace, pod, workflow] = ["/workspaces/_", "/workspaces/_/pods/_", "/workspaces/_/pods/_/workflows/_"];
+    let fits = |path: &str| {
+        let (given, named): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), template.split('/').collect());
+        given.len() == named.len()
+            && given.iter().zip(named).all(|(given, named)| named.starts_with('{') || *given == named)
+    };
+    matrix(workspace, pod, workflow).into_iter().find(|row| row.0 == method && fits(&row.1)).map(|row| row.3)
+}
+
 fn hourly(workflow: &str) -> Value {
     json!({"workflowId": workflow.rsplit('/').next().unwrap(), "name": "S", "cronExpression": "0 * * * *"})
 }
