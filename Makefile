@@ -1,6 +1,6 @@
 # Sluicegate's commands. Each is one line here; what it does in detail is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help dev test check generated fmt bench bench-peers faults soak
+.PHONY: help dev test check generated fmt bench bench-peers faults soak fuzz
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,3 +36,6 @@ faults: ## do each fault under traffic for longer (SECONDS=180 INSTANCES=3)
 
 soak: ## run half of the load that the machine can bear, and see whether all stays flat (MINUTES=60 DATABASES="sqlite postgres")
 	@scripts/soak.sh "$(MINUTES)" "$(DATABASES)"
+
+fuzz: ## feed every parser with what nobody would write, a minute each (SECONDS_EACH=600 TARGETS="filter cron")
+	@scripts/fuzz.sh $(TARGETS)

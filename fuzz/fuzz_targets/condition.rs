@@ -1,5 +1,5 @@
 //! Any text as a condition: it may be refused, it may fail, it may not panic, and its value can be stored.
-//! Run with `cargo +nightly fuzz run condition -- -max_len=1024`.
+//! Run with `make fuzz TARGETS=condition`.
 
 #![no_main]
 

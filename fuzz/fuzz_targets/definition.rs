@@ -1,5 +1,5 @@
 //! Any JSON as a definition: it may be refused, with places in it, and it may not panic.
-//! Run with `cargo +nightly fuzz run definition -- -max_len=8192`.
+//! Run with `make fuzz TARGETS=definition`.
 
 #![no_main]
 

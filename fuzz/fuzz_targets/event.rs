@@ -1,5 +1,5 @@
 //! Any text as a stored event: what can be read is written back to an event that reads the same, with its type in front.
-//! Run with `cargo +nightly fuzz run event -- -max_len=4096`.
+//! Run with `make fuzz TARGETS=event`.
 
 #![no_main]
 

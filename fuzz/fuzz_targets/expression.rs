@@ -1,5 +1,5 @@
 //! Any text as an expression: it may be refused, it may fail, it may not panic, and its value can be stored.
-//! Run with `cargo +nightly fuzz run expression -- -max_len=2048`.
+//! Run with `make fuzz TARGETS=expression`.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
 //! Any text as a query string: it may be refused, naming a parameter, and it may not panic.
-//! Run with `cargo +nightly fuzz run query -- -max_len=1024`.
+//! Run with `make fuzz TARGETS=query`.
 
 #![no_main]
 

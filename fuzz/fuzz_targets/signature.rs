@@ -1,6 +1,6 @@
 //! Any headers and any body as a delivery to a webhook: nobody who does not know the secret is believed, and nothing panics.
 //! The first byte chooses the kind, the rest is lines: one value for each header, then the body.
-//! Run with `cargo +nightly fuzz run signature -- -max_len=1024`.
+//! Run with `make fuzz TARGETS=signature`.
 
 #![no_main]
 

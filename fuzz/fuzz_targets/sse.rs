@@ -1,5 +1,5 @@
 //! Any bytes as a stream of events: never a panic, and the same parts over any cut.
-//! Run with `cargo +nightly fuzz run sse -- -max_len=4096`.
+//! Run with `make fuzz TARGETS=sse`.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
 //! Any text as a template, alone and inside a JSON template.
-//! Run with `cargo +nightly fuzz run template -- -max_len=2048`.
+//! Run with `make fuzz TARGETS=template`.
 
 #![no_main]
 

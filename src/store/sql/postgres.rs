@@ -259,7 +259,8 @@ impl Backend for Postgres {
         for statement in statements {
             if let Err(error) = run_joined(connection, statement).await {
                 // A connection that is lost takes what was not committed with it; whoever takes it next notices.
-                let over = Self::blame(&error) == Blame::Connection || Self::control(connection, "ROLLBACK").await.is_ok();
+                let over =
+                    Self::blame(&error) == Blame::Connection || Self::control(connection, "ROLLBACK").await.is_ok();
                 return if over { Ok(None) } else { Err(error) };
             }
         }
@@ -439,7 +440,8 @@ mod tests {
     #[test]
     fn steps_are_joined_in_the_order_of_their_locks() {
         let ids = Batch::new(&[("id", Kind::Id)], "DELETE FROM ones WHERE id IN (SELECT id FROM batch) RETURNING id");
-        let other = Batch::new(&[("id", Kind::Id), ("at", Kind::Id)], "INSERT INTO others (id, at) SELECT id, at FROM batch");
+        let other =
+            Batch::new(&[("id", Kind::Id), ("at", Kind::Id)], "INSERT INTO others (id, at) SELECT id, at FROM batch");
         let (ids, other): (&'static Batch, &'static Batch) = (Box::leak(Box::new(ids)), Box::leak(Box::new(other)));
         let (text, _) = joined(&[step(ids, true), step(other, false)]).unwrap();
         let expected = "WITH s0 AS (WITH batch (id) AS (SELECT * FROM UNNEST($1::uuid[])) \

@@ -395,7 +395,8 @@ async fn write_at_once<B: Backend>(
 /// Whether a transaction was committed before its connection was lost: then the first of its events is there, word for word. None
 /// if nobody can tell. A connection is mostly lost long before it is used, and whoever writes should not notice.
 async fn has_landed<B: Backend>(lanes: &Arc<Lanes<B>>, tables: &Tables) -> Option<bool> {
-    const EVENT: &str = "SELECT seq FROM events WHERE workspace_id = $1 AND execution_id = $2 AND seq = $3 AND body = $4";
+    const EVENT: &str =
+        "SELECT seq FROM events WHERE workspace_id = $1 AND execution_id = $2 AND seq = $3 AND body = $4";
     let event = tables.events.iter().next()?.to_vec();
     let mut lane = lanes.take().await.ok()?;
     let found = B::fetch(&mut lane, EVENT, event).await.ok()?;
