@@ -135,7 +135,7 @@ async fn lists_are_bound_by_an_index() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the variable is the contract with scripts/test.sh, not a setting")]
-fn test_server() -> String {
+pub(in crate::store::sql) fn test_server() -> String {
     std::env::var("SLUICEGATE_TEST_POSTGRES_URL").unwrap_or_else(|_| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-postgres.sh");
         let output = std::process::Command::new(script).arg("url").output().expect("bash runs the script");
