@@ -70,9 +70,5 @@ console.log(
     client_us: (used.user + used.system) / taken.length,
   }),
 );
-taken = [];
-const alone = process.cpuUsage();
-const one = await latency(1, () => run(control));
-const usedAlone = process.cpuUsage(alone);
-console.log(JSON.stringify({ ...one, executions: taken.length, client_us: (usedAlone.user + usedAlone.system) / taken.length }));
+console.log(JSON.stringify(await latency(1, () => run(control))));
 process.exit(0);

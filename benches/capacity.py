@@ -4,8 +4,8 @@
     benches/capacity.py [--seconds 3] [--json]
 
 For a chain of five nodes and for one with an approval, on SQLite and on one PostgreSQL (fsync on) with one, two and three instances: executions
-per second, latency, processor time of client, instances and database, commits, bytes. The model is calibrated with one instance, and then has to
-say what two and three do. The server is the binary that SLUICEGATE_BIN names. Everything is below target and on loopback.
+per second, latency, processor time of client, instances and database, commits, bytes. The model is calibrated with one and two instances, and
+then has to say what three do. The server is the binary that SLUICEGATE_BIN names. Everything is below target and on loopback.
 """
 
 import argparse
@@ -107,15 +107,12 @@ def measure(store: str, instances: int, workload: str, seconds: float) -> dict:
         after = all_used()
         result = json.loads(line)
         alone = json.loads(load.stdout.readline())
-        last = all_used()
         load.wait(30)
         spent = {name: after[name] - before[name] for name in before}
         executions = result["executions"]
         result |= {name: spent[name] * 1e6 / executions for name in ("server_us", "database_us")}
         result |= {"commits_each": spent["commits"] / executions, "syncs_each": spent["syncs"] / executions}
         result |= {"wal_bytes_each": spent["wal_bytes"] / executions, "alone_p50_ms": alone["p50_ms"], "alone_p95_ms": alone["p95_ms"]}
-        result["alone_us"] = alone["client_us"] + sum(last[name] - after[name] for name in ("server_us", "database_us")) * 1e6 / alone["executions"]
-        result["alone_commits_each"] = (last["commits"] - after["commits"]) / alone["executions"]
         ours = (result["client_us"] + result["server_us"] + result["database_us"]) * executions / 1e6
         # What there was for us: what we have used, and what nobody has.
         result["processors"] = (ours + spent["idle"]) / spent["at"]
@@ -145,16 +142,15 @@ def cost_us(run: dict) -> float:
     return run["client_us"] + run["server_us"] + run["database_us"]
 
 
-def predict(calibrated: dict, run: dict) -> float:
-    """Executions per second, from a run with one instance.
+def predict(one: dict, two: dict, run: dict) -> float:
+    """Executions per second, from a run with one instance and a run with two.
 
-    An execution costs something by itself, and its part of a commit. One caller alone has commits of its own, so the two runs tell both. As many callers
-    at several instances share commits with fewer others: each instance makes as many as one makes alone.
+    An execution costs something by itself, and its part of a commit; the two runs tell both. As many callers at several instances share commits with
+    fewer others: each instance makes as many as one makes alone.
     """
-    one = cost_us(calibrated)
-    of_commit = (calibrated["alone_us"] - one) / (calibrated["alone_commits_each"] - calibrated["commits_each"])
-    cost = one + of_commit * (run["instances"] - 1) * calibrated["commits_each"]
-    return min(calibrated["used_share"] * run["processors"] / (cost / 1e6), CALLERS / (calibrated["alone_p50_ms"] / 1e3))
+    of_commit = (cost_us(two) - cost_us(one)) / (two["commits_each"] - one["commits_each"])
+    cost = cost_us(one) + of_commit * (run["instances"] - 1) * one["commits_each"]
+    return min(one["used_share"] * run["processors"] / (cost / 1e6), CALLERS / (one["alone_p50_ms"] / 1e3))
 
 
 def main() -> None:
@@ -172,18 +168,18 @@ def main() -> None:
     finally:
         Postgres.call("stop")
         shutil.rmtree(FOLDER, ignore_errors=True)
-    for run in runs:
-        calibrated = next(one for one in runs if (one["workload"], one["store"]) == (run["workload"], run["store"]))
-        run["predicted"] = predict(calibrated, run)
-        run["error_percent"] = 100 * (run["predicted"] / run["per_second"] - 1)
+    for workload in ("chain", "approval"):
+        of = {run["instances"]: run for run in runs if (run["workload"], run["store"]) == (workload, "postgres")}
+        of[3]["predicted"] = predict(of[1], of[2], of[3])
+        of[3]["error_percent"] = 100 * (of[3]["predicted"] / of[3]["per_second"] - 1)
     if options.json:
         print(json.dumps({"runs": runs, "load_average": os.getloadavg()}, indent=2))
         return
-    columns = "per_second predicted error_percent p50_ms p95_ms alone_p50_ms client_us server_us database_us processors used_share commits_each syncs_each wal_bytes_each bytes_each alone_us alone_commits_each".split()
+    columns = "per_second predicted error_percent p50_ms p95_ms alone_p50_ms client_us server_us database_us processors used_share commits_each syncs_each wal_bytes_each bytes_each".split()
     print(f"{'':24}" + "".join(f"{column:>15}" for column in columns))
     for run in runs:
         name = f"{run['workload']} {run['store']} {run['instances']}"
-        print(f"{name:24}" + "".join(f"{run[column]:>15.2f}" for column in columns))
+        print(f"{name:24}" + "".join(f"{run[column]:>15.2f}" if column in run else f"{'-':>15}" for column in columns))
     for run in runs:
         print(run["workload"], run["store"], run["instances"], run["rows"])
     print("load average:", os.getloadavg())
