@@ -60,7 +60,7 @@ fn every_setting_of_the_file_is_taken_over() {
         s3-allow-http = true
         s3-virtual-hosted = true
         secrets-key = ["AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="]
-        public-url = "https://a.example/"
+        public-url = "http://localhost:1/"
         stream-max-duration = "1m"
         stream-heartbeat = "2s"
         streams-per-workspace = 3
@@ -92,7 +92,7 @@ fn every_setting_of_the_file_is_taken_over() {
     assert_eq!(s3.keys, Some((Secret::new("k"), Secret::new("s"), Some(Secret::new("t")))));
     assert!(s3.allow_http && s3.virtual_hosted);
     assert_eq!(config.secrets_keys, SecretsKeys::Listed(vec![SecretsKey::new([1; 32]), SecretsKey::new([2; 32])]));
-    assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
+    assert_eq!(config.public_url.as_deref(), Some("http://localhost:1"));
     assert_eq!(config.stream_max_duration, Duration::from_mins(1));
     assert_eq!(config.stream_heartbeat, Duration::from_secs(2));
     assert_eq!(config.streams_per_workspace, 3);
@@ -243,7 +243,8 @@ fn secrets_come_from_files() {
     let config = parse(&["--config", &path(&settings)]).into_config().unwrap();
     assert_eq!(config.smtp.unwrap().0.expose(), "postgres://u:hunter2@h/d");
 
-    let empty = path(&file(""));
+    let nothing = file(" \n");
+    let empty = path(&nothing);
     for (args, told) in [
         (["--store-file", &store_file, "--store", "sqlite:a"], "setting `store-file`: can't be combined with `store`"),
         (
@@ -251,7 +252,7 @@ fn secrets_come_from_files() {
             "`jwt-secret-file`: can't be combined with `jwt-secret`",
         ),
         (["--metrics-token-file", "/nowhere", "--log", "info"], "`metrics-token-file`: /nowhere: "),
-        (["--s3-secret-access-key-file", &empty, "--log", "info"], "`s3-secret-access-key-file`: "),
+        (["--s3-secret-access-key-file", &empty, "--log", "info"], "is empty"),
     ] {
         let error = parse(&args).into_config().unwrap_err().to_string();
         assert!(error.contains(told) && !error.contains("hunter2"), "{error}");
