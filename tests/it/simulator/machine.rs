@@ -12,10 +12,7 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use sluicegate::{clock::Clock, store::StoreError};
-use tokio::{
-    sync::{Notify, watch},
-    time::sleep,
-};
+use tokio::{sync::Notify, time::sleep};
 
 use super::world::{State, World};
 
@@ -77,7 +74,9 @@ pub struct Machine {
     dies_at: AtomicU64,
     calls: AtomicU64,
     set_ahead_ms: AtomicI64,
-    reaches_database: watch::Sender<bool>,
+    cut_off: AtomicBool,
+    /// Rings when it is back. No `watch`: that wakes those who wait in an order that is drawn.
+    back: Notify,
     script: Mutex<Option<Script>>,
 }
 
@@ -95,7 +94,8 @@ impl Machine {
             dies_at: AtomicU64::new(dies_at.unwrap_or(u64::MAX)),
             calls: AtomicU64::new(0),
             set_ahead_ms: AtomicI64::new(0),
-            reaches_database: watch::Sender::new(true),
+            cut_off: AtomicBool::new(false),
+            back: Notify::new(),
             script: Mutex::new(None),
         }
     }
@@ -126,7 +126,10 @@ impl Machine {
     /// Cuts it off from the database, or lets it reach it again.
     pub fn reach(&self, reaches: bool) {
         self.world.note(format_args!("m{} {}", self.boot, if reaches { "is back" } else { "is cut off" }));
-        self.reaches_database.send_replace(reaches);
+        self.cut_off.store(!reaches, Ordering::SeqCst);
+        if reaches {
+            self.back.notify_waiters();
+        }
     }
 
     /// Sets its clock: so far from where it would be.
@@ -209,12 +212,11 @@ impl Machine {
 
     /// Cut off, a call fails after a while, or goes through when the connection is back, whichever is first.
     async fn reached(&self, name: &'static str) -> Result<(), StoreError> {
-        if *self.reaches_database.borrow() {
+        if !self.cut_off.load(Ordering::SeqCst) {
             return Ok(());
         }
         let patience = Duration::from_millis(100 + self.draw(4_000));
-        let mut reaches = self.reaches_database.subscribe();
-        let back = tokio::time::timeout(patience, reaches.wait_for(|reaches| *reaches)).await.is_ok();
+        let back = tokio::time::timeout(patience, self.back.notified()).await.is_ok();
         self.live().await;
         if back { Ok(()) } else { Err(self.failed(name, "does not get through")) }
     }
