@@ -1,6 +1,6 @@
 # Sluicegate's commands. Each is one line here; what it does in detail is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help dev test check generated fmt bench bench-peers faults soak fuzz
+.PHONY: help dev test check generated fmt bench bench-peers faults soak fuzz simulate
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ check: ## format, lints, dependency policy, docs, OpenAPI lint, then every test
 
 generated: ## check that openapi.yaml and the event schemas are what the code says
 	@scripts/test.sh is_fresh
+
+simulate: ## run the engine in simulated worlds in which everything goes wrong (SEEDS=5000..9000, or one seed with its trace)
+	SLUICEGATE_SIM_SEEDS=$(or $(SEEDS),0..3000) cargo test --locked --test it simulator::seeds_keep_the_laws -- --exact --nocapture
 
 fmt: ## format the code
 	cargo fmt --all

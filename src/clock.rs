@@ -1,10 +1,19 @@
-//! Time and identity, injected everywhere: the system's clock in the server, a manual one in tests.
+//! Time and identity, injected everywhere: the system's clock in the server, a manual one in tests, a simulated one in the
+//! simulator.
 //!
 //! An [`Instant`] is whole milliseconds since the Unix epoch: what the API shows, what both databases store (one integer
 //! column type, no precision to differ in), and what durations are computed from. Order within a millisecond is never read
 //! from a time; it is a `seq`, a feed position, or a UUIDv7.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -129,6 +138,39 @@ pub struct Clock(Source);
 enum Source {
     System,
     Manual(Arc<watch::Sender<i64>>),
+    Simulated(Arc<Simulated>),
+}
+
+/// One simulated machine's clock and ids: nothing in it comes from outside the simulation.
+#[derive(Debug)]
+struct Simulated {
+    began: tokio::time::Instant,
+    /// What the clock showed when it began, and how far it was set since.
+    set_to: AtomicI64,
+    ids: Mutex<SimulatedIds>,
+}
+
+#[derive(Debug)]
+struct SimulatedIds {
+    random: u64,
+    /// The first 60 bits of the last id: milliseconds, and 12 bits that count within one.
+    last: u64,
+}
+
+impl SimulatedIds {
+    /// As the version 7 of RFC 9562 lays it out. Ids grow, even while the clock is set back.
+    fn next(&mut self, now: Instant) -> Uuid {
+        self.last = (now.0.unsigned_abs() << 12).max(self.last + 1);
+        // SplitMix64: small, and the same everywhere.
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let mut bytes = [0; 10];
+        bytes[..2].copy_from_slice(&((self.last & 0xFFF) as u16).to_be_bytes());
+        bytes[2..].copy_from_slice(&(mixed ^ (mixed >> 31)).to_be_bytes());
+        uuid::Builder::from_unix_timestamp_millis(self.last >> 12, &bytes).into_uuid()
+    }
 }
 
 impl Clock {
@@ -142,26 +184,42 @@ impl Clock {
         Self(Source::Manual(Arc::new(watch::Sender::new(start.0))))
     }
 
+    /// A clock of a simulated machine: it shows `start` now and goes as tokio's clock does, which a simulation has paused and
+    /// moves itself. [`Clock::advance_ms`] sets it, as somebody sets the clock of one machine: what sleeps already sleeps on.
+    /// Its ids follow from `seed`.
+    pub fn simulated(start: Instant, seed: u64) -> Self {
+        Self(Source::Simulated(Arc::new(Simulated {
+            began: tokio::time::Instant::now(),
+            set_to: AtomicI64::new(start.0),
+            ids: Mutex::new(SimulatedIds { random: seed, last: 0 }),
+        })))
+    }
+
     /// The present instant.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
     pub fn now(&self) -> Instant {
         match &self.0 {
             Source::System => Instant(Utc::now().timestamp_millis()),
             Source::Manual(ms) => Instant(*ms.borrow()),
+            Source::Simulated(clock) => {
+                Instant(clock.set_to.load(Ordering::SeqCst)).plus_ms(clock.began.elapsed().as_millis() as i64)
+            }
         }
     }
 
-    /// Moves a manual clock forward; the system's clock is not moved.
+    /// Moves a manual clock forward, or sets a simulated one forward or back; the system's clock is not moved.
     pub fn advance_ms(&self, ms: i64) {
-        if let Source::Manual(now) = &self.0 {
-            now.send_modify(|now| *now += ms);
+        match &self.0 {
+            Source::System => {}
+            Source::Manual(now) => now.send_modify(|now| *now += ms),
+            Source::Simulated(clock) => _ = clock.set_to.fetch_add(ms, Ordering::SeqCst),
         }
     }
 
     /// Waits until this clock shows `at`. A manual clock wakes its sleepers as it is moved.
     pub async fn sleep_until(&self, at: Instant) {
         match &self.0 {
-            Source::System => loop {
+            Source::System | Source::Simulated(_) => loop {
                 // The wall clock may be set back while we sleep on the monotonic one.
                 let left = at.0 - self.now().0;
                 if left <= 0 {
@@ -179,7 +237,10 @@ impl Clock {
     /// A new time-ordered id (UUID version 7, RFC 9562), monotonic within this process.
     #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
     pub fn new_id(&self) -> Uuid {
-        Uuid::now_v7()
+        match &self.0 {
+            Source::System | Source::Manual(_) => Uuid::now_v7(),
+            Source::Simulated(clock) => clock.ids.lock().expect("no holder of this lock panics").next(self.now()),
+        }
     }
 }
 

@@ -188,6 +188,7 @@ impl Engine {
             }
             let idle = tokio::time::sleep_until(looked_at + LOOK_EVERY);
             tokio::select! {
+                biased;
                 () = inner.signals.admission.notified() => look = false,
                 () = idle => look = true,
             }

@@ -59,6 +59,7 @@ impl Engine {
                 let one = engine.0.tasks.spawn(body());
                 let stop = one.abort_handle();
                 tokio::select! {
+                    biased;
                     ended = one => if let Err(error) = ended {
                         tracing::error!(task = name, %error, "a background task failed; it begins again");
                     },
@@ -89,6 +90,7 @@ impl Engine {
                 self.claim_all().await;
             }
             tokio::select! {
+                biased;
                 () = inner.signals.queue.notified() => {}
                 () = tokio::time::sleep(poll) => {}
             }
@@ -183,6 +185,7 @@ impl Engine {
             inner.signals.timers.sleeps_until(due);
             let poll = if inner.config.alone { Duration::from_secs(5) } else { inner.config.poll };
             tokio::select! {
+                biased;
                 () = inner.clock.sleep_until(due) => {}
                 () = inner.signals.timers.rings() => {}
                 () = tokio::time::sleep(poll) => {}
@@ -322,6 +325,8 @@ impl Engine {
         }
         match self.0.store.last_seqs(&watched).await {
             Ok(last) => {
+                let mut last: Vec<_> = last.into_iter().collect();
+                last.sort_unstable();
                 for (id, last) in last {
                     self.refresh(id, Some(last)).await;
                 }

@@ -368,6 +368,7 @@ impl Engine {
         self.0.soft.cancel();
         self.0.signals.queue.notify_waiters();
         tokio::select! {
+            biased;
             () = self.0.drivers.emptied() => {}
             () = tokio::time::sleep(self.0.config.drain) => {}
             () = hurry.cancelled() => {}

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use reqwest::{
     Method, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -104,10 +105,18 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+/// Carries requests in place of the network: a simulation's.
+#[async_trait]
+pub trait Carrier: Send + Sync {
+    /// Carries one; its timeout is seen to by the client.
+    async fn carry(&self, request: Request) -> Result<Response, OutboundError>;
+}
+
 /// The guarded client. Clones share their connections.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    carrier: Option<Arc<dyn Carrier>>,
     allow: Arc<[Network]>,
     hosts: Option<Hosts>,
     max_redirects: usize,
@@ -143,11 +152,19 @@ impl Client {
             .map_err(|e| OutboundError::classify("", e))?;
         Ok(Self {
             http,
+            carrier: None,
             allow,
             hosts: None,
             max_redirects: policy.max_redirects,
             max_body_bytes: policy.max_body_bytes,
         })
+    }
+
+    /// The same client, whose requests go this way in place of the network. Those whose reply is read as it comes
+    /// ([`Self::open`]) and those of other protocols ([`Self::guarded`]) don't.
+    #[must_use]
+    pub fn carried_by(&self, carrier: Arc<dyn Carrier>) -> Self {
+        Self { carrier: Some(carrier), ..self.clone() }
     }
 
     /// The same client, for these hosts alone. It shares its connections with the one it comes from.
@@ -162,6 +179,9 @@ impl Client {
         let limit = request.timeout;
         let max_body_bytes = request.max_body_bytes.min(self.max_body_bytes);
         let exchange = async {
+            if let Some(carrier) = &self.carrier {
+                return carrier.carry(request).await;
+            }
             let (reply, host) = self.follow(request).await?;
             read(reply, &host, max_body_bytes).await
         };

@@ -24,7 +24,7 @@ mod resolver;
 mod tests;
 
 pub use address::{InvalidNetwork, Network};
-pub use client::{Client, Policy, Request, Response};
+pub use client::{Carrier, Client, Policy, Request, Response};
 pub use error::OutboundError;
 pub use hosts::Hosts;
 pub use reply::{Reply, retry_after_ms};

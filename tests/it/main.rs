@@ -19,5 +19,6 @@ mod races;
 mod runner;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod simulator;
 mod store;
 mod support;

@@ -107,6 +107,7 @@ impl Engine {
         if passing {
             // After a pause, or a database that is down would be asked without end.
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
                 () = self.0.hard.cancelled() => {}
             }

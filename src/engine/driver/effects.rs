@@ -135,6 +135,7 @@ impl Driver {
         let mut bytes = 0;
         while bytes < DELTA_BYTES {
             tokio::select! {
+                biased;
                 () = &mut full => break,
                 Some(report) = self.reports.recv() => {
                     let is_entry = matches!(report.2, Report::Action { .. });

@@ -12,7 +12,7 @@ mod opening;
 pub(super) mod screen;
 mod tasks;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
@@ -81,7 +81,7 @@ struct Driver {
     handed: Vec<Handed>,
     /// Runs in several parts whose next part can begin once their journal is durable.
     again: Vec<Address>,
-    in_flight: HashMap<Address, (i64, AbortHandle)>,
+    in_flight: BTreeMap<Address, (i64, AbortHandle)>,
     effects: JoinSet<(Address, i64, Outcome)>,
     reports: mpsc::Receiver<(Address, i64, Report)>,
     report_to: mpsc::Sender<(Address, i64, Report)>,
@@ -119,7 +119,7 @@ impl Driver {
             tasks: Vec::new(),
             handed: Vec::new(),
             again: Vec::new(),
-            in_flight: HashMap::new(),
+            in_flight: BTreeMap::new(),
             effects: JoinSet::new(),
             reports,
             report_to,
@@ -431,9 +431,10 @@ impl Driver {
                 other => return other,
             }
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                biased;
                 () = self.epoch.lost.cancelled() => return Err(EngineError::Stopping),
                 () = self.engine.0.hard.cancelled() => return Err(EngineError::Stopping),
+                () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(Duration::from_secs(2));
         }
@@ -445,7 +446,7 @@ impl Driver {
         self.said.push(command);
     }
 
-    /// Waits until there is something to say or to look at.
+    /// Waits until there is something to say or to look at. What effects tell comes last: told without end, it stops nobody.
     async fn wait(&mut self) -> Result<Option<Over>, EngineError> {
         let clock = self.engine.0.clock.clone();
         let due = self.machine.next_due();
@@ -456,13 +457,12 @@ impl Driver {
             }
         };
         tokio::select! {
+            biased;
             () = self.epoch.lost.cancelled() => return Ok(Some(Over::Lost)),
             () = self.engine.0.hard.cancelled() => {
                 self.release().await;
                 return Ok(Some(Over::Lost));
             }
-            Some(ended) = self.effects.join_next() => self.effect_ended(ended),
-            Some(report) = self.reports.recv() => self.gather(report).await,
             () = self.entry.bell.notified() => {
                 self.entry.take_mark();
                 if !self.read_tail().await? {
@@ -470,6 +470,8 @@ impl Driver {
                 }
             }
             () = tick => {}
+            Some(ended) = self.effects.join_next() => self.effect_ended(ended),
+            Some(report) = self.reports.recv() => self.gather(report).await,
         }
         Ok(None)
     }

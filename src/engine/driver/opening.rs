@@ -5,7 +5,10 @@
 //! All of it happens in the drive's own task: a caller who goes away leaves no execution behind that names a driver and has
 //! none.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -62,6 +65,13 @@ impl Engine {
     }
 }
 
+/// Tells events from others that might be at their place.
+fn mark_of<'e>(bodies: impl Iterator<Item = &'e str>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bodies.for_each(|body| body.hash(&mut hasher));
+    hasher.finish()
+}
+
 impl Driver {
     /// Writes the first commit and tells the door. `false` if the drive is over with it.
     pub(super) async fn open(&mut self, opening: Opening) -> Result<bool, EngineError> {
@@ -73,13 +83,16 @@ impl Driver {
                 return Ok(false);
             }
         };
+        let (after, count) = (self.seen.seq, commit.events.len());
+        let mark = mark_of(commit.events.iter().map(|event| event.body.as_str()));
         let (result, goes_on) = match self.write(commit).await {
             Ok(()) => (Ok(execution), true),
-            // Whether it was written is unknown; the log knows. Only this drive names this instance, so if the log does, it was.
+            // Whether it was written is unknown; the log knows. The row's driver would not tell: a claim may have named this
+            // instance since.
             Err(EngineError::Unwritten(error)) => {
-                let driver =
-                    self.engine.load(self.origin.workspace_id, self.origin.id).await.map(|now| now.seen.driver);
-                let written = matches!(driver, Ok(driver) if driver == Some(self.epoch.instance));
+                let (workspace, id) = (self.origin.workspace_id, self.origin.id);
+                let stored = self.engine.0.store.events(workspace, id, after, count as i64).await.unwrap_or_default();
+                let written = count > 0 && mark == mark_of(stored.iter().map(|event| event.body.as_str()));
                 _ = told.send(if written { Ok(execution) } else { Err(EngineError::Unwritten(error)) });
                 return match self.catch_up().await {
                     // It was not: there is nothing to drive.
@@ -95,6 +108,8 @@ impl Driver {
 
     async fn first_commit(&mut self, riders: Riders) -> Result<(Execution, Commit), EngineError> {
         self.begin().await?;
+        // The queue row that told of a child's end may be gone: taken for this instance by a claim that has not come back yet.
+        self.look_at_children().await?;
         self.step_until(OPENING_EVENTS).await?;
         let events = self.machine.take();
         let execution = Execution { origin: (*self.origin).clone(), progress: self.machine.progress() };

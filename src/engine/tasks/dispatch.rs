@@ -50,6 +50,7 @@ impl Engine {
                 }
             }
             tokio::select! {
+                biased;
                 () = inner.signals.tasks.notified() => {}
                 () = tokio::time::sleep(poll) => {}
             }
@@ -227,6 +228,7 @@ impl Engine {
             let due = next.unwrap_or(Instant(i64::MAX));
             inner.signals.leases.sleeps_until(due);
             tokio::select! {
+                biased;
                 () = inner.clock.sleep_until(due) => {}
                 () = inner.signals.leases.rings() => {}
                 () = tokio::time::sleep(poll) => {}

@@ -1,6 +1,7 @@
-//! What a store is meant to do, in a few maps: slow, simple, and with nothing of SQL in it.
+//! What a store is meant to do, in a few maps: slow, simple, and with nothing of SQL in it. The differential test proves that both
+//! databases do the same; the simulator runs the engine on it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sluicegate::{
     clock::Instant,
@@ -13,7 +14,7 @@ use sluicegate::{
         workflow::{Pod, Workflow},
     },
     store::{
-        LoadedExecution, Repairs, StoreError, StoredEvent,
+        Fired, LoadedExecution, Repairs, StoreError, StoredEvent,
         catalogue::{Change, IdempotentReply},
         commit::{Commit, CommitError, ExecutionWrite, SuspensionChange, TimerChange},
     },
@@ -26,7 +27,8 @@ pub struct Oracle {
     pub timers: BTreeMap<ExecutionId, Instant>,
     pub suspensions: BTreeMap<SuspensionId, Suspension>,
     pub feed: Vec<(ExecutionId, i64)>,
-    pub instances: BTreeSet<InstanceId>,
+    /// When they were last heard of.
+    pub instances: BTreeMap<InstanceId, Instant>,
     pub pods: BTreeMap<PodId, Pod>,
     pub members: BTreeMap<String, Member>,
     pub workflows: BTreeMap<sluicegate::domain::ids::WorkflowId, Workflow>,
@@ -213,15 +215,31 @@ impl Oracle {
         claimed
     }
 
-    pub fn fire_timers(&mut self, now: Instant, limit: usize) -> u64 {
+    pub fn driven_by(&self, instance: InstanceId) -> Vec<(WorkspaceId, ExecutionId)> {
+        let driven = self.executions.values().filter(|record| record.driver == Some(instance));
+        driven.map(|record| (record.execution.origin.workspace_id, record.execution.origin.id)).collect()
+    }
+
+    pub fn fire_timers(&mut self, now: Instant, limit: usize) -> Fired {
         let mut due: Vec<_> = self.timers.iter().map(|(id, at)| (*at, *id)).filter(|(at, _)| *at <= now).collect();
         due.sort_unstable();
         due.truncate(limit);
-        for (at, id) in &due {
-            self.timers.remove(id);
-            self.enqueue(*id, None, *at);
+        let mut fired = Fired::default();
+        for (at, id) in due {
+            let of = self.executions.get(&id).map(|record| &record.execution);
+            let expires_at = of.filter(|of| of.progress.started_at.is_none()).and_then(|of| of.origin.expires_at);
+            match (of, expires_at) {
+                (Some(of), Some(expires_at)) if expires_at <= now => {
+                    fired.expired.push((of.origin.workspace_id, id));
+                    continue;
+                }
+                (_, Some(expires_at)) => drop(self.timers.insert(id, expires_at)),
+                (_, None) => drop(self.timers.remove(&id)),
+            }
+            self.enqueue(id, None, at);
+            fired.moved += 1;
         }
-        due.len() as u64
+        fired
     }
 
     pub fn release(&mut self, instance: InstanceId, ids: &[(WorkspaceId, ExecutionId)], now: Instant) {
@@ -233,15 +251,20 @@ impl Oracle {
         }
     }
 
-    /// Leases don't run out here: an instance is dead when it is not registered, or when another is alone.
-    pub fn reconcile(&mut self, instance: InstanceId, now: Instant, alone: bool) -> Repairs {
-        if alone {
-            self.instances.retain(|other| *other == instance);
-        }
+    pub fn renew(&mut self, instance: InstanceId, now: Instant) -> bool {
+        self.instances.get_mut(&instance).map(|heard_at| *heard_at = now).is_some()
+    }
+
+    pub fn alive(&self, lease_ms: i64, now: Instant) -> usize {
+        self.instances.values().filter(|heard_at| heard_at.0 >= now.0 - lease_ms).count()
+    }
+
+    pub fn reconcile(&mut self, instance: InstanceId, lease_ms: i64, now: Instant, alone: bool) -> Repairs {
+        self.instances.retain(|other, heard_at| *other == instance || (heard_at.0 >= now.0 - lease_ms && !alone));
         let lost: Vec<ExecutionId> = self
             .executions
             .iter()
-            .filter(|(_, record)| record.driver.is_some_and(|driver| !self.instances.contains(&driver)))
+            .filter(|(_, record)| record.driver.is_some_and(|driver| !self.instances.contains_key(&driver)))
             .map(|(id, _)| *id)
             .collect();
         for id in &lost {
@@ -252,17 +275,7 @@ impl Oracle {
         let orphans: Vec<ExecutionId> = self
             .executions
             .iter()
-            .filter(|(id, record)| {
-                record.is_live()
-                    && record.driver.is_none()
-                    && !self.queue.contains_key(id)
-                    && !self.timers.contains_key(id)
-                    && !self.is_asking(**id)
-                    && !self
-                        .executions
-                        .values()
-                        .any(|child| child.is_live() && child.execution.origin.parent_execution_id == Some(**id))
-            })
+            .filter(|(id, record)| record.is_live() && !self.will_be_woken(**id))
             .map(|(id, _)| *id)
             .collect();
         for id in &orphans {
@@ -271,8 +284,14 @@ impl Oracle {
         Repairs { taken_over: lost.len() as u64, requeued: orphans.len() as u64 }
     }
 
-    fn is_asking(&self, id: ExecutionId) -> bool {
-        self.open_suspensions().any(|suspension| suspension.execution_id == id)
+    /// Whether something goes on with an execution, or ever will.
+    pub fn will_be_woken(&self, id: ExecutionId) -> bool {
+        let is_child = |other: &Record| other.execution.origin.parent_execution_id == Some(id);
+        self.executions[&id].driver.is_some()
+            || self.queue.contains_key(&id)
+            || self.timers.contains_key(&id)
+            || self.open_suspensions().any(|suspension| suspension.execution_id == id)
+            || self.executions.values().any(|other| other.is_live() && is_child(other))
     }
 
     pub fn open_suspensions(&self) -> impl Iterator<Item = &Suspension> {

@@ -40,7 +40,7 @@ pub async fn same_state(name: &str, store: &dyn Store, oracle: &Oracle, workspac
     assert_eq!(counts.timers_late, late as i64, "{name}");
     assert_eq!(store.next_timer().await.unwrap(), oracle.timers.values().min().copied(), "{name}");
     let alive = store.count_instances(LEASE_MS, now).await.unwrap();
-    assert_eq!(alive, oracle.instances.len() as i64, "{name}");
+    assert_eq!(alive, oracle.alive(LEASE_MS, now) as i64, "{name}");
 
     let pods = store.pods(workspace, 1000, None).await.unwrap().items;
     let expected: Vec<_> = oracle.pods.values().rev().cloned().collect();
