@@ -132,7 +132,7 @@ impl StoreError {
         let Self::Database(source) = self else { return false };
         let error = source.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
         // SQLITE_FULL, and disk_full of PostgreSQL.
-        matches!(error.and_then(|error| error.code()).as_deref(), Some("13" | "53100"))
+        matches!(error.and_then(sqlx::error::DatabaseError::code).as_deref(), Some("13" | "53100"))
     }
 }
 

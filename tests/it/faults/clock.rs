@@ -106,7 +106,7 @@ async fn check_slots(caller: &Caller, schedule: &str, at_least: usize) -> usize 
 async fn metric(server: &Server, name: &str) -> f64 {
     let metrics = reqwest::get(format!("{}/metrics", server.address())).await.unwrap().text().await.unwrap();
     let line = metrics.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
-    line.map_or(0.0, |value| value.trim().parse().unwrap())
+    line.expect("the metric is told from the start").trim().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,6 +188,7 @@ async fn servers_whose_clocks_differ_by_an_hour_keep_their_leases() {
         println!("{:?}", load.finish().await);
     }
     for server in [&right, &wrong] {
-        assert_eq!(metric(server, "sluicegate_lease_losses_total ").await, 0.0, "the lease is the database's time");
+        let lost = metric(server, "sluicegate_instance_leases_lost_total ").await;
+        assert!(lost < 0.5, "{lost} leases were lost: a lease is the database's time");
     }
 }

@@ -213,7 +213,7 @@ async fn soak(database: &'static str, server: Server, mut beside: Beside) {
             others.spawn(async move {
                 hold(store, hold_for).await;
                 // Whoever ends early is taken for one who failed.
-                std::future::pending().await
+                std::future::pending::<()>().await;
             });
             holding = Some(Instant::now());
         }

@@ -139,7 +139,6 @@ async fn every_example_runs(backend: Backend) {
         };
         let (at, expected) = match kind {
             "start" | "note" => ("/orderId", json!("7")),
-            "end" => ("/order", json!("7")),
             "transform" => ("/tags", json!(["a"])),
             "variables" => ("", json!({"count": 1, "customer": "c-1"})),
             "filter" => ("/items", json!([{"total": 150, "country": "DE"}])),
@@ -149,7 +148,7 @@ async fn every_example_runs(backend: Backend) {
             "if-else" => ("/branch", json!("if")),
             "router" => ("/route", json!("large")),
             "loop" => ("/results", json!([8])),
-            "subworkflow" => ("/order", json!("7")),
+            "end" | "subworkflow" => ("/order", json!("7")),
             "http" => ("/data/hits", json!(1)),
             "extract" => ("/0", json!({"link": "/pump", "price": "12.50", "tags": ["water"], "title": "Pump"})),
             "retriever" => ("/documents/0/key", json!("orders")),

@@ -43,7 +43,7 @@ async fn metrics_are_by_route_and_never_by_id() {
     assert!(text.contains("sluicegate_http_request_seconds_bucket"));
     assert!(text.contains("sluicegate_queue_depth 0"));
     assert!(text.contains("sluicegate_queue_held 0"));
-    assert!(!text.contains(&place.workspace_id) && !text.contains("nothing"));
+    assert!(!text.contains(&place.workspace_id) && !text.contains("nothing/at"));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use sluicegate::{
         ids::{ExecutionId, SuspensionId, WorkflowId},
         suspension::{Actor, DecisionSource, Suspension, SuspensionKind},
     },
-    engine::{Answer, Answered, CancelRequest, EngineError, Replay, Replayed, ReplyFor, Trigger},
+    engine::{Answer, Answered, CancelRequest, EngineError, Replay, Replayed, Trigger},
     nodes::forms::AnswerInput,
     store::{StoreError, catalogue::IdempotentReply},
 };
@@ -61,7 +61,8 @@ impl Client {
         loop {
             let on = self.server().await;
             let told =
-                timeout(PATIENCE, on.engine.trigger(self.wish(workflow, &key), reply_for(&self.world(), &key))).await;
+                timeout(PATIENCE, on.engine.trigger(self.wish(workflow, &key), Some(reply_for(&self.world(), &key))))
+                    .await;
             let id = match told {
                 Ok(Ok(execution)) => Some(execution.origin.id),
                 Ok(Err(EngineError::Repeated(reply))) => Some(reply.body.parse().expect("an id was kept")),
@@ -201,7 +202,8 @@ impl Client {
         let on = self.server().await;
         let replay = Replay { idempotency_key: Some(key.clone()), by: "ada".to_owned(), ..Replay::default() };
         let workspace = self.fleet.world.home.workspace;
-        let told = timeout(PATIENCE, on.engine.replay(workspace, id, replay, reply_for(&self.world(), &key))).await;
+        let told =
+            timeout(PATIENCE, on.engine.replay(workspace, id, replay, Some(reply_for(&self.world(), &key)))).await;
         let Ok(Ok(Replayed::Execution(execution))) = told else { return };
         let world = self.world();
         let mut state = world.state();
@@ -287,9 +289,9 @@ fn may_pass(error: &EngineError) -> bool {
 }
 
 /// What is kept for a key: the id.
-fn reply_for(world: &World, key: &str) -> ReplyFor {
+fn reply_for(world: &World, key: &str) -> Arc<dyn Fn(&Execution) -> IdempotentReply + Send + Sync> {
     let (scope, key, at): (String, String, Instant) = (world.home.workspace.to_string(), key.to_owned(), world.now());
-    Some(Arc::new(move |execution: &Execution| IdempotentReply {
+    Arc::new(move |execution: &Execution| IdempotentReply {
         scope: scope.clone(),
         key: key.clone(),
         request_digest: Vec::new(),
@@ -298,5 +300,5 @@ fn reply_for(world: &World, key: &str) -> ReplyFor {
         body: execution.origin.id.to_string(),
         created_at: at,
         forget_at: None,
-    }))
+    })
 }

@@ -82,7 +82,9 @@ simulated! {
             self.0
                 .call("claim", |state| {
                     let claimed = state.database.claim(instance, limit.unsigned_abs() as usize);
-                    claimed.iter().for_each(|(_, id)| state.note(format_args!("{} claims {}", short(instance), short(id))));
+                    for (_, id) in &claimed {
+                        state.note(format_args!("{} claims {}", short(instance), short(id)));
+                    }
                     Ok(claimed)
                 })
                 .await
@@ -119,7 +121,9 @@ simulated! {
             self.0
                 .call("release", |state| {
                     state.database.release(instance, executions, now);
-                    executions.iter().for_each(|(_, id)| state.note(format_args!("{} releases {}", short(instance), short(id))));
+                    for (_, id) in executions {
+                        state.note(format_args!("{} releases {}", short(instance), short(id)));
+                    }
                     Ok(())
                 })
                 .await

@@ -179,7 +179,8 @@ impl Course {
                 }
             }
             Event::ExecutionSuspended(opened) => {
-                if self.suspensions.insert(opened.interrupt.suspension_id, SuspensionState::Open).is_some() {
+                let before = self.suspensions.insert(opened.interrupt.suspension_id, SuspensionState::Open);
+                if before.is_some() {
                     return Err("a suspension opens twice".to_owned());
                 }
             }

@@ -24,7 +24,7 @@ use super::{
 use crate::store::fixture::{Home, workflow, workspace};
 
 /// How long everything may take to end once nothing goes wrong any more.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// How often it is looked whether all is over.
 const LOOK: Duration = Duration::from_millis(100);
 

@@ -134,6 +134,7 @@ contract! {
         slots_are_settled_once_without_an_execution,
         a_commit_takes_its_slot_or_is_not_written,
         a_schedule_does_not_stand_still_before_a_slot_that_has_its_row,
+        a_schedule_that_was_changed_meanwhile_gets_no_row_for_its_slot,
         slots_of_many_schedules_are_one_batch,
         of_writers_that_race_for_a_slot_one_gets_it,
         what_is_due_or_ready_is_found_across_workspaces,

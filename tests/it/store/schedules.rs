@@ -226,6 +226,18 @@ pub async fn a_commit_takes_its_slot_or_is_not_written(fixture: Fixture) {
     assert_eq!(ledger(store, home.workspace, &seen).await, slots);
 }
 
+pub async fn a_schedule_that_was_changed_meanwhile_gets_no_row_for_its_slot(fixture: Fixture) {
+    let (store, home) = (&*fixture.store, fixture.home);
+    let seen = stored(&fixture).await;
+    let paused = Schedule { enabled: false, updated_at: START.plus_ms(1), ..seen.clone() };
+    let change = Change::UpdateSchedule { schedule: Box::new(paused), seen: (&seen).into(), dropped: Vec::new() };
+    store.change(change, &ada(), None).await.unwrap();
+    let (execution, commit) = started(&fixture, &seen, hour(1));
+    assert!(matches!(fixture.write(commit).await, Err(CommitError::SlotTaken)));
+    assert!(store.execution(home.workspace, execution.origin.id).await.is_err());
+    assert_eq!(ledger(store, home.workspace, &seen).await, []);
+}
+
 pub async fn a_schedule_does_not_stand_still_before_a_slot_that_has_its_row(fixture: Fixture) {
     let (store, home) = (&*fixture.store, fixture.home);
     let seen = stored(&fixture).await;

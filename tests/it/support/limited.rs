@@ -20,7 +20,7 @@ pub const KEYS: [&str; 3] = ["a", "b", "c"];
 
 /// Calls `/busy/<key>` twice, under the limit of its key.
 pub fn limited_workflow(outside: &str) -> Value {
-    let url = format!("{}/busy/{{{{ input.key }}}}", outside);
+    let url = format!("{outside}/busy/{{{{ input.key }}}}");
     json!({
         "nodes": [
             {"id": "begin", "type": "start"},

@@ -190,9 +190,11 @@ pub async fn take_slots<B: Backend>(
     if tables.schedules.is_empty() {
         return Ok(());
     }
-    for (batch, rows) in [(&MOVE_SCHEDULES, tables.schedules.clone()), (&INSERT_SLOTS, tables.slots.clone())] {
+    for batch in [&MOVE_SCHEDULES, &INSERT_SLOTS] {
+        // Taken anew: a schedule that was not as it was seen has no slots any more.
+        let rows = if std::ptr::eq(batch, &raw const MOVE_SCHEDULES) { &tables.schedules } else { &tables.slots };
         let mut taken = HashSet::new();
-        for row in &run::<B>(connection, batch, &rows).await? {
+        for row in &run::<B>(connection, batch, rows).await? {
             taken.insert(Columns::<B>::new(row).next::<Uuid>()?);
         }
         for (member, result) in members.iter().zip(results.iter_mut()) {
