@@ -55,8 +55,8 @@ const LIST: &str = concat!(
      AND (d.expires_at IS NULL OR d.expires_at > $6) ORDER BY d.key LIMIT +$7"
 );
 
-/// $1 and $2 are the words as each database reads them, $7 is the place. It is one of the words, so that a tenant's search looks through its own collection alone; it counts nothing for
-/// the rank. PostgreSQL ranks by the words without it.
+/// $1 and $2 are the words as each database reads them, $7 is the place. It is one of the words, so that a tenant's search looks
+/// through its own collection alone; it counts nothing for the rank. PostgreSQL ranks by the words without it.
 const SEARCH: Dialect = Dialect {
     sqlite: concat!(
         "SELECT ",
@@ -445,4 +445,29 @@ fn join(search: &Search, quote: char, prefix: &str, joint: &str) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::sql::plans::Session;
+
+    const ROWS: &str = "WITH workspace AS (
+             INSERT INTO workspaces (id, name, slug, created_at, updated_at) VALUES ($1, 'W', 'w', 0, 0))
+         INSERT INTO documents
+             (workspace_id, collection, key, created_at, updated_at, place, marks, value, text, words)
+         SELECT $1, 'c', n::text, 0, 0, 'place', '', '{}', '', 'word' || n % 100 FROM generate_series(1, 3000) AS n";
+
+    /// One that looked at the documents of the workspace, or of the collection, one after another would be right as well.
+    #[tokio::test]
+    async fn postgres_searches_the_index_of_words() {
+        let mut session = Session::open().await;
+        session.fill(ROWS, cells![Uuid::from_u128(1)]).await;
+        let cells = cells!["", "'word7'", Uuid::from_u128(1), "c", 0, 50, "place"];
+        let plan = session.plan(SEARCH.postgres, cells).await;
+        assert!(plan.contains("Bitmap Index Scan on documents_by_search"), "{plan}");
+        session.close().await;
+    }
 }

@@ -125,38 +125,26 @@ fn read_row<B: Backend>(row: &B::Row) -> Result<Option<FeedRow>, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
-    use crate::store::sql::{
-        backend::{Purpose, Sql},
-        lists::test_server,
-        made::Made,
-        migrations::OF_POSTGRES,
-        postgres::Postgres,
-    };
+    use crate::store::sql::plans::Session;
+
+    const KNOWN: &str = "INSERT INTO events (workspace_id, execution_id, seq, body)
+         SELECT $1, lpad(to_hex(n / 10), 32, '0')::uuid, n % 10, '{}' FROM generate_series(1, 20000) AS n";
 
     /// The statistics are of yesterday, when there was another workspace.
     #[tokio::test]
     async fn events_of_a_new_workspace_are_found_by_their_keys() {
-        let postgres = Postgres::new(&test_server()).unwrap();
-        let mut connection = postgres.connect(Purpose::Read).await.unwrap();
-        // Tables of a session of its own: they go when it ends.
-        Postgres::control(&mut connection, "SET search_path TO pg_temp").await.unwrap();
-        OF_POSTGRES.run_direct(None, &mut connection, false).await.unwrap();
-        let known = "INSERT INTO events (workspace_id, execution_id, seq, body)
-             SELECT lpad('1', 32, '0')::uuid, lpad(to_hex(n / 10), 32, '0')::uuid, n % 10, '{}'
-             FROM generate_series(1, 20000) AS n";
-        Postgres::control(&mut connection, known).await.unwrap();
-        Postgres::control(&mut connection, "ANALYZE events").await.unwrap();
+        let mut session = Session::open().await;
+        session.fill(KNOWN, cells![Uuid::from_u128(1)]).await;
         for dialect in [OF_WORKSPACE, OF_POD] {
-            let explained = Made { text: ["EXPLAIN (COSTS OFF) ", dialect.postgres].concat().into(), kept: false };
-            let mut cells = cells![uuid::Uuid::from_u128(2), 1, 1, 256];
-            cells.extend(dialect.postgres.contains("$5").then(|| uuid::Uuid::from_u128(3).into()));
-            let rows = Postgres::fetch_until(&mut connection, Sql::Made(&explained), cells, |_| false).await.unwrap();
-            let plan: Vec<String> = rows.iter().map(|row| Postgres::get(row, 0).unwrap()).collect();
-            let plan = plan.join("\n");
+            let mut cells = cells![Uuid::from_u128(2), 1, 1, 256];
+            cells.extend(dialect.postgres.contains("$5").then(|| Uuid::from_u128(3).into()));
+            let plan = session.plan(dialect.postgres, cells).await;
             let keys = "(workspace_id = f.workspace_id) AND (execution_id = f.execution_id) AND (seq = f.seq)";
             assert!(plan.contains(&format!("Index Cond: ({keys})")), "{plan}");
         }
-        postgres.close().await;
+        session.close().await;
     }
 }

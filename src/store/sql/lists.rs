@@ -28,8 +28,6 @@ use super::{
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(super) use tests::test_server;
 
 /// The columns that lead indexes before the id, the best first.
 const INDEXES: [&[ExecutionColumn]; 8] = [

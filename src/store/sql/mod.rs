@@ -25,6 +25,8 @@ mod lists;
 mod made;
 mod migrations;
 mod notifications;
+#[cfg(test)]
+mod plans;
 mod postgres;
 mod queue;
 mod schedules;

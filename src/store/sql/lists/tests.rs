@@ -9,8 +9,8 @@ use crate::{
     domain::ids::{PodId, WorkflowId},
     filter::{Pattern, Relation},
     store::sql::{
-        backend::{Purpose, cells},
-        migrations::OF_POSTGRES,
+        backend::cells,
+        plans::Session,
         postgres::Postgres,
         sqlite::{Sqlite, plan},
     },
@@ -134,15 +134,6 @@ async fn lists_are_bound_by_an_index() {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the variable is the contract with scripts/test.sh, not a setting")]
-pub(in crate::store::sql) fn test_server() -> String {
-    std::env::var("SLUICEGATE_TEST_POSTGRES_URL").unwrap_or_else(|_| {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-postgres.sh");
-        let output = std::process::Command::new(script).arg("url").output().expect("bash runs the script");
-        String::from_utf8(output.stdout).expect("a URL is text").trim().to_owned()
-    })
-}
-
 /// 20,000 executions of one workspace: half of them of one workflow, the others of a thousand; one in a hundred has failed,
 /// one in a thousand runs, one in two hundred is a child or a replay; three are about each subject.
 const ROWS: &str = "INSERT INTO executions (workspace_id, id, pod_id, workflow_id, workflow_version, status, last_seq,
@@ -158,13 +149,8 @@ const ROWS: &str = "INSERT INTO executions (workspace_id, id, pod_id, workflow_i
 /// rows. It may not read a table through, and not sort what is not few.
 #[tokio::test]
 async fn postgres_walks_indexes_too() {
-    let postgres = Postgres::new(&test_server()).unwrap();
-    let mut connection = postgres.connect(Purpose::Write).await.unwrap();
-    // Tables of a session of its own: they go when it ends.
-    Postgres::control(&mut connection, "SET search_path TO pg_temp").await.unwrap();
-    OF_POSTGRES.run_direct(None, &mut connection, false).await.unwrap();
-    Postgres::execute(&mut connection, ROWS, cells![WORKSPACE, POD]).await.unwrap();
-    Postgres::control(&mut connection, "ANALYZE executions").await.unwrap();
+    let mut session = Session::open().await;
+    session.fill(ROWS, cells![WORKSPACE, POD]).await;
     for (filter, index, _) in documented() {
         let most = [Value::Text("completed".to_owned()), Value::Id(LARGE.0), Value::Id(POD.0)];
         let whole = filter.whole();
@@ -172,10 +158,7 @@ async fn postgres_walks_indexes_too() {
         let large = leads.iter().all(|(_, values)| most.iter().any(|value| values.contains(value)));
         for (wanted, offset) in [(Wanted::Rows, 0), (Wanted::Ids, 0), (Wanted::Rows, 70)] {
             let (Made { text, .. }, cells) = list::<Postgres>(WORKSPACE, &filter, part(wanted, offset));
-            let explained = Made { text: ["EXPLAIN (COSTS OFF) ", &text].concat().into(), kept: false };
-            let rows = Postgres::fetch_until(&mut connection, Sql::Made(&explained), cells, |_| false).await.unwrap();
-            let plan: Vec<String> = rows.iter().map(|row| Postgres::get(row, 0).unwrap()).collect();
-            let plan = plan.join("\n");
+            let plan = session.plan(&text, cells).await;
             assert!(!plan.contains("Seq Scan") && !plan.contains("Bitmap"), "{text}\n{plan}");
             // Below the limit nothing is sorted but the few hundred rows that an index has left, where that costs less.
             let (_, below) = plan.split_once("Limit").expect(&plan);
@@ -187,7 +170,7 @@ async fn postgres_walks_indexes_too() {
             assert!(!narrow || leads_there, "{index}: {text}\n{plan}");
         }
     }
-    postgres.close().await;
+    session.close().await;
 }
 
 #[test]
