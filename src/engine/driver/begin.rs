@@ -13,7 +13,7 @@ use crate::{
     },
     engine::{
         Engine, EngineError,
-        drivers::{Entry, Epoch},
+        drivers::Entry,
         project::{self, Seen, SeenTimer},
     },
 };
@@ -37,10 +37,9 @@ impl Engine {
     pub(super) fn spawn_driver(&self, place: Place, folded: Folded, opening: Option<Opening>) {
         let Place { id, entry, permit } = place;
         let engine = self.clone();
-        let epoch = self.0.drivers.epoch();
         self.0.tasks.spawn(async move {
             let workspace = folded.origin.workspace_id;
-            let drive = engine.drive_until_left(id, &entry, &epoch, folded, opening);
+            let drive = engine.drive_until_left(id, &entry, folded, opening);
             let driven = AssertUnwindSafe(drive).catch_unwind().await;
             let failed = match driven {
                 Ok(Ok(())) => None,
@@ -63,7 +62,6 @@ impl Engine {
         &self,
         id: ExecutionId,
         entry: &Arc<Entry>,
-        epoch: &Epoch,
         folded: Folded,
         mut opening: Option<Opening>,
     ) -> Result<(), EngineError> {
@@ -72,7 +70,9 @@ impl Engine {
         loop {
             if let Some(folded) = next.take() {
                 let opening = opening.take();
-                let mut driver = Driver::new(self.clone(), epoch.clone(), Arc::clone(entry), folded, opening);
+                // Each time anew: the instance may have become another one meanwhile, and have claimed the execution as that.
+                let epoch = self.0.drivers.epoch();
+                let mut driver = Driver::new(self.clone(), epoch, Arc::clone(entry), folded, opening);
                 let over = driver.run().await;
                 // Effects end before the entry goes: nobody else may start them while they still run here.
                 driver.effects.shutdown().await;

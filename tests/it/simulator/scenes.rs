@@ -156,3 +156,31 @@ fn an_answer_that_came_too_late_is_not_acknowledged_because_its_instance_drives(
         assert_eq!(stage.world.broken(), None);
     });
 }
+
+/// A commit hangs until its instance has lost its lease and begun anew; by then that one has claimed the execution for itself, and
+/// found that it is driven here.
+#[test]
+fn what_an_instance_claims_from_its_own_past_is_driven() {
+    play(async {
+        let asks = node("ask", "ask-human", json!({"question": "How many?"}));
+        let calls = node("call", "http", json!({"httpMethod": "PUT", "httpUrl": "http://sim.test/often"}));
+        let stage = Stage::set(2, &[graph([asks, calls], "begin>ask ask>call call>finish")]).await;
+        let id = stage.trigger().await;
+        let asked = stage.asked(id).await;
+        let both = stage.fleet.all();
+        let (one, other) = (&both[0], &both[1]);
+        // The other one sees that the lease is over, and leaves the execution on the queue.
+        other.machine.play(Script { name: "claim", before_ms: 60_000, after_ms: 0, is_lost: false });
+        stage.answer(one, id, asked, "bea").await.unwrap();
+        let before = stage.until(|database| database.executions[&id].driver).await;
+        one.machine.play(Script { name: "commit", before_ms: 20_000, after_ms: 0, is_lost: false });
+        one.machine.reach(false);
+        stage.until(|database| database.executions[&id].driver.is_none().then_some(())).await;
+        one.machine.reach(true);
+        // As the new instance that it is by then.
+        stage.until(|database| database.executions[&id].driver.filter(|driver| *driver != before)).await;
+        sleep(Duration::from_secs(20)).await;
+        stage.until(|database| (!database.executions[&id].is_live()).then_some(())).await;
+        assert_eq!(stage.world.broken(), None);
+    });
+}

@@ -149,10 +149,18 @@ impl Follower {
         let mut progress = (self.last(), Instant::now());
         loop {
             let address = self.caller.address().await;
-            let reading = tokio::time::timeout(PATIENCE, self.read(&address, &mut seen)).await;
-            if reading.unwrap_or_else(|_| panic!("nothing more from {}:\n{}", self.path, self.caller.site.log()))
-                == End::Terminal
-            {
+            let Ok(end) = tokio::time::timeout(PATIENCE, self.read(&address, &mut seen)).await else {
+                let execution = self.path.trim_start_matches("/v1").trim_end_matches("/events");
+                let told = self.http.get(format!("{address}/v1{execution}")).header("x-api-key", &self.caller.site.key);
+                let told = told.send().await.unwrap().text().await.unwrap();
+                panic!(
+                    "nothing more from {} at {address} after {:?}; it is {told}\n{}",
+                    self.path,
+                    self.events.last(),
+                    self.caller.site.log()
+                );
+            };
+            if end == End::Terminal {
                 return;
             }
             if self.last() > progress.0 {
