@@ -46,20 +46,25 @@ make_test_python() {
     cp "$root/tests/requirements.txt" "$venv/requirements.txt"
 }
 
-# The Model Context Protocol server that tests speak with.
-install_mcp_server() {
-    cd "$root/tests/mcp"
+# What tests speak with: a folder with its lock file, and what it is.
+install_peer() {
+    cd "$root/$1"
     if cmp -s package-lock.json node_modules/.installed-lock.json; then
         return
     fi
-    say "installing a Model Context Protocol server"
+    say "installing $2"
     npm ci --no-audit --no-fund >&2
     cp package-lock.json node_modules/.installed-lock.json
 }
 
+install_peers() {
+    install_peer tests/mcp "a Model Context Protocol server"
+    install_peer tests/oidc "an OpenID Connect provider"
+}
+
 if [ "${#packages[@]}" -eq 0 ]; then
     make_test_python
-    install_mcp_server
+    install_peers
     exit 0
 fi
 
@@ -80,5 +85,5 @@ apt-get update -qq >&2
 apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
 "$root/scripts/test-postgres.sh" binaries >/dev/null
 make_test_python
-install_mcp_server
+install_peers
 say "done"

@@ -10,6 +10,7 @@ mod commands;
 mod document;
 mod exposure;
 mod files;
+mod oidc;
 mod secrets;
 mod settings;
 mod values;
@@ -26,6 +27,7 @@ use url::Url;
 
 pub use artifacts::{ArtifactsConfig, ArtifactsPlace, S3Config};
 pub use commands::CommandsConfig;
+pub use oidc::OidcConfig;
 pub use secrets::{SecretsKey, SecretsKeys};
 pub use settings::Settings;
 pub use values::{ByteSize, Secret, Span, variable};
@@ -65,6 +67,8 @@ pub struct Config {
     pub body_limit: usize,
     /// How bearer tokens are checked.
     pub jwt: JwtConfig,
+    /// Where people sign in to the dashboard, beside keys and tokens.
+    pub oidc: Option<OidcConfig>,
     /// Which pages may call the API from a browser.
     pub cors: CorsOrigins,
     /// Bearer token that `/metrics` asks for.
@@ -173,7 +177,7 @@ fn invalid(name: &'static str, reason: impl Into<String>) -> ConfigError {
 }
 
 impl Settings {
-    fn validate(self) -> Result<Config, ConfigError> {
+    fn validate(mut self) -> Result<Config, ConfigError> {
         let store = self.store.clone().unwrap_or_else(|| Secret::new("sqlite:.sluicegate/sluicegate.db"));
         if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| store.expose().starts_with(scheme)) {
             return Err(invalid("store", "must begin with `sqlite:` or `postgres://`"));
@@ -182,6 +186,7 @@ impl Settings {
         let artifacts = artifacts::artifacts(&self, database.map(Path::new))?;
         let secrets_keys = secrets::keys(&self, database.map(Path::new))?;
         let commands = commands::commands(&self)?;
+        let oidc = oidc::oidc(&mut self)?;
         let public_url = match self.public_url.as_deref().map(Url::parse) {
             None => None,
             Some(Ok(url)) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
@@ -212,6 +217,7 @@ impl Settings {
                 issuer: self.jwt_issuer,
                 audience: self.jwt_audience,
             },
+            oidc,
             cors: cors_origins(self.cors_origins.unwrap_or_default())?,
             metrics_token: self.metrics_token,
             max_running: count("max-running", self.max_running, 1_000)?,

@@ -22,6 +22,15 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         let reason = "comes without TLS: whoever is on the way can put keys of their own there; use https or a file";
         return Err(invalid("jwt-jwks", reason));
     }
+    if let Some(oidc) = &config.oidc {
+        let issuer = Url::parse(&oidc.issuer).ok();
+        if issuer.is_none_or(|issuer| issuer.scheme() == "http" && !is_here(&issuer)) {
+            return Err(invalid("oidc-issuer", "has no TLS: whoever is on the way can say who signs in; use https"));
+        }
+        if config.public_url.is_none() && !config.listen.ip().is_loopback() {
+            return Err(invalid("public-url", "is missing: with `oidc-issuer`, people are sent back to it"));
+        }
+    }
     let public = config.public_url.as_deref().and_then(|url| Url::parse(url).ok());
     // A proxy on this machine reaches a loopback address for everybody.
     if config.listen.ip().is_loopback() && public.is_none_or(|url| is_here(&url)) {

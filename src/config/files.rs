@@ -8,7 +8,8 @@ use super::{ConfigError, Secret, Settings, invalid};
 /// Reads the files that settings name, each in place of the setting it belongs to. The file of `secrets-key` is read by the
 /// server, which watches over it.
 pub(super) fn read(settings: &mut Settings) -> Result<(), ConfigError> {
-    let Settings { store, smtp_url, metrics_token, s3_secret_access_key, jwt_secret, .. } = settings;
+    let Settings { store, smtp_url, metrics_token, s3_secret_access_key, oidc_client_secret, jwt_secret, .. } =
+        settings;
     for (name, beside, file, secret) in [
         ("store-file", "store", &settings.store_file, store),
         ("smtp-url-file", "smtp-url", &settings.smtp_url_file, smtp_url),
@@ -19,6 +20,7 @@ pub(super) fn read(settings: &mut Settings) -> Result<(), ConfigError> {
             &settings.s3_secret_access_key_file,
             s3_secret_access_key,
         ),
+        ("oidc-client-secret-file", "oidc-client-secret", &settings.oidc_client_secret_file, oidc_client_secret),
     ] {
         let Some(path) = file else { continue };
         if secret.is_some() {

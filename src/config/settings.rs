@@ -116,6 +116,34 @@ pub struct Settings {
     /// Audience that tokens must name
     #[arg(long, env = "SLUICEGATE_JWT_AUDIENCE", value_name = "AUDIENCE")]
     pub jwt_audience: Option<String>,
+    /// OpenID Connect provider that people sign in to the dashboard at, by its issuer, such as `https://id.example.com`
+    ///
+    /// The address to register there is `/v1/session/oidc/callback` below `public-url`.
+    #[arg(long, env = "SLUICEGATE_OIDC_ISSUER", value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+    /// This server's client id at the provider
+    #[arg(long, env = "SLUICEGATE_OIDC_CLIENT_ID", value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+    /// The client's secret; without it the server is a public client
+    #[arg(long, env = "SLUICEGATE_OIDC_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub oidc_client_secret: Option<Secret>,
+    /// File with that secret
+    #[arg(long, env = "SLUICEGATE_OIDC_CLIENT_SECRET_FILE", value_name = "FILE")]
+    pub oidc_client_secret_file: Option<PathBuf>,
+    /// What is asked for besides `openid` [default: what the claim needs: `email`, or `profile` for others than `sub`]
+    #[arg(long, env = "SLUICEGATE_OIDC_SCOPES", value_name = "SCOPE", value_delimiter = ',')]
+    pub oidc_scopes: Option<Vec<String>>,
+    /// Claim that is the user's id; `email` counts only where the provider has verified it [default: sub]
+    ///
+    /// Tokens (JWT) name people by their `sub`: where both are in use they should mean the same.
+    #[arg(long, env = "SLUICEGATE_OIDC_USER_CLAIM", value_name = "CLAIM")]
+    pub oidc_user_claim: Option<String>,
+    /// What is on the button [default: `Sign in with` and the provider's host]
+    #[arg(long, env = "SLUICEGATE_OIDC_LABEL", value_name = "TEXT")]
+    pub oidc_label: Option<String>,
+    /// How long somebody who has signed in there stays signed in, 5m to 7d [default: 12h]
+    #[arg(long, env = "SLUICEGATE_OIDC_SESSION_DURATION", value_name = "DURATION")]
+    pub oidc_session_duration: Option<Span>,
     /// Origins whose pages may call the API from a browser, or `*`
     #[arg(long, env = "SLUICEGATE_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origins: Option<Vec<String>>,
@@ -210,7 +238,9 @@ impl Settings {
             s3_secret_access_key_file, s3_session_token, s3_allow_http, s3_virtual_hosted, secrets_key, secrets_key_file, public_url,
             smtp_url, smtp_url_file, smtp_from,
             stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
-            jwt_secret, jwt_secret_file, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, metrics_token_file, max_running, queue_limit, trigger_rate,
+            jwt_secret, jwt_secret_file, jwt_jwks, jwt_issuer, jwt_audience, oidc_issuer, oidc_client_id,
+            oidc_client_secret, oidc_client_secret_file, oidc_scopes, oidc_user_claim, oidc_label, oidc_session_duration, cors_origins,
+            metrics_token, metrics_token_file, max_running, queue_limit, trigger_rate,
             instance_lease, drain_limit, schedule_min_interval, outbound_networks, code_processes, code_unconfined,
             mcp_command, mcp_read_only, log_format, log,
         );

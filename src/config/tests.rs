@@ -284,3 +284,29 @@ fn what_can_be_guessed_is_refused_where_others_reach_the_server() {
     assert!(error.contains("jwt-jwks") && error.contains("without TLS"), "{error}");
     assert_eq!(here(&["--jwt-jwks", "http://127.0.0.1:8090/keys"]), Ok(()));
 }
+
+#[test]
+fn a_provider_is_named_whole_and_reached_with_tls() {
+    let with = |args: &[&str]| parse(args).into_config().map_err(|error| error.to_string());
+    let issuer = ["--oidc-issuer", "https://id.example.com", "--oidc-client-id", "gate"];
+    let oidc = with(&issuer).unwrap().oidc.unwrap();
+    assert_eq!((oidc.label.as_str(), oidc.user_claim.as_str()), ("Sign in with id.example.com", "sub"));
+    assert_eq!((oidc.scopes, oidc.session.as_secs()), (vec!["openid".to_owned()], 43_200));
+    let by_mail = with(&[&issuer[..], &["--oidc-user-claim", "email"]].concat()).unwrap().oidc.unwrap();
+    assert_eq!(by_mail.scopes, ["openid", "email"]);
+    let here = with(&["--oidc-issuer", "http://127.0.0.1:9", "--oidc-client-id", "gate"]);
+    assert!(here.is_ok(), "{here:?}");
+    for (args, told) in [
+        (&["--oidc-issuer", "https://id.example.com"][..], "setting `oidc-client-id`: is missing"),
+        (&["--oidc-client-id", "gate"], "setting `oidc-client-id`: says nothing without"),
+        (&["--oidc-issuer", "http://id.example.com", "--oidc-client-id", "gate"], "setting `oidc-issuer`: has no TLS"),
+        (&["--oidc-issuer", "https://a@id.example.com", "--oidc-client-id", "gate"], "setting `oidc-issuer`: must be"),
+        (&[&issuer[..], &["--oidc-label", " "]].concat(), "setting `oidc-label`"),
+        (&[&issuer[..], &["--oidc-scopes", "a b"]].concat(), "setting `oidc-scopes`"),
+        (&[&issuer[..], &["--oidc-session-duration", "8d"]].concat(), "setting `oidc-session-duration`"),
+        (&[&issuer[..], &["--listen", "0.0.0.0:80"]].concat(), "setting `public-url`: is missing"),
+    ] {
+        let error = with(args).unwrap_err();
+        assert!(error.starts_with(told), "{args:?}: {error}");
+    }
+}

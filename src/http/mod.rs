@@ -54,6 +54,7 @@ pub(crate) mod respond;
 mod schedules;
 mod secrets;
 mod session;
+mod sign_in;
 mod stream_tokens;
 mod subject_reprocess;
 mod subjects;
@@ -99,6 +100,7 @@ pub const VERSION_PREFIX: &str = "/v1";
 fn resources() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(session::routes())
+        .merge(sign_in::routes())
         .merge(workspaces::routes())
         .merge(members::routes())
         .merge(groups::routes())

@@ -31,8 +31,9 @@ in UTC with milliseconds; ids are UUIDs of version 7. Unknown fields are refused
 newest first unless said otherwise; where there is more, the header `Link` has the address of the next page. Failures are \
 problem documents (RFC 9457) with a stable `code` and the `requestId` of the server's log.";
 
-/// What begins and ends sessions: the credential is in the body.
-const SIGNS_IN: [&str; 2] = ["create_session", "delete_session"];
+/// What begins and ends sessions: the credential is in the body, or at a provider.
+const SIGNS_IN: [&str; 5] =
+    ["create_session", "delete_session", "get_sign_in_methods", "begin_oidc_sign_in", "finish_oidc_sign_in"];
 
 /// Operations that store nothing, so that there is no reply to repeat, or that say it in their own way.
 const NOTHING_STORED: &[&str] = &[

@@ -5,6 +5,7 @@ import { type ComponentType, lazy, Suspense, useMemo } from "react";
 import { Redirect, Route, Switch, useLocation, useSearch } from "wouter";
 
 import { Problem } from "../ui/problem";
+import { NoWorkspace } from "./no_workspace";
 import { NotFound } from "./not_found";
 import { PlaceContext, placeOf, usePods, useRole, useWorkspaces } from "./place";
 import { useSession } from "./session";
@@ -48,7 +49,8 @@ export function App() {
   }
   if (session === null || location === "/sign-in") {
     // Where to go on afterwards.
-    const next = location.startsWith("/w/") ? location + (search && `?${search}`) : undefined;
+    const wanted = location.startsWith("/w/") ? location + (search && `?${search}`) : new URLSearchParams(search).get("return");
+    const next = wanted?.startsWith("/w/") ? wanted : undefined;
     return <SignIn next={next} />;
   }
   return (
@@ -84,7 +86,7 @@ function Home() {
   }
   const last = readLast();
   const workspace = workspaces.find(({ id }) => id === last?.workspaceId) ?? workspaces[0];
-  return workspace ? <Redirect to={`/w/${workspace.id}`} replace /> : <NotFound what="workspace" />;
+  return workspace ? <Redirect to={`/w/${workspace.id}`} replace /> : <NoWorkspace />;
 }
 
 function FirstPod({ workspaceId }: { workspaceId: string }) {

@@ -71,14 +71,14 @@ impl Jwks {
 
     /// Keys at an address, read at the first need: the server starts even if the issuer is down.
     pub(super) fn from_url(url: Url, clock: Clock) -> Result<Self, ConfigError> {
-        // The operator's own address, perhaps inside their network: not for the guarded client of workflows.
-        let client = reqwest::Client::builder()
-            .timeout(FETCH_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| ConfigError::Invalid { name: "jwt-jwks", reason: error.to_string() })?;
+        let client = client().map_err(|reason| ConfigError::Invalid { name: "jwt-jwks", reason })?;
+        Ok(Self::at(url, client, clock))
+    }
+
+    /// The same with this client.
+    pub(super) fn at(url: Url, client: reqwest::Client, clock: Clock) -> Self {
         let source = Source::Url(url, client);
-        Ok(Self { source, clock, held: RwLock::default(), reading: tokio::sync::Mutex::default() })
+        Self { source, clock, held: RwLock::default(), reading: tokio::sync::Mutex::default() }
     }
 
     /// The key of this id; of tokens without an id the only key there is.
@@ -126,7 +126,7 @@ impl Jwks {
     async fn read(&self) -> Result<Vec<u8>, String> {
         match &self.source {
             Source::File(path) => tokio::fs::read(path).await.map_err(|error| error.to_string()),
-            Source::Url(url, client) => fetch(client, url).await,
+            Source::Url(url, client) => fetch(client.get(url.clone())).await,
         }
     }
 
@@ -148,13 +148,20 @@ impl Held {
     }
 }
 
-async fn fetch(client: &reqwest::Client, url: &Url) -> Result<Vec<u8>, String> {
-    let response = client.get(url.clone()).send().await.and_then(reqwest::Response::error_for_status);
+/// Calls an issuer. It is the operator's own address, perhaps inside their network: not for the guarded client of workflows.
+pub(super) fn client() -> Result<reqwest::Client, String> {
+    let client = reqwest::Client::builder().timeout(FETCH_TIMEOUT).redirect(reqwest::redirect::Policy::none());
+    client.build().map_err(|error| error.to_string())
+}
+
+/// What an issuer answers, if it is a success.
+pub(super) async fn fetch(request: reqwest::RequestBuilder) -> Result<Vec<u8>, String> {
+    let response = request.send().await.and_then(reqwest::Response::error_for_status);
     let mut response = response.map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
         if bytes.len() + chunk.len() > MAX_BYTES {
-            return Err("the key set is larger than 1 MiB".into());
+            return Err("the answer is larger than 1 MiB".into());
         }
         bytes.extend_from_slice(&chunk);
     }

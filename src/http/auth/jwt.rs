@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How far the clocks of issuer and server may be apart.
-const LEEWAY_S: f64 = 60.0;
+pub(super) const LEEWAY_S: f64 = 60.0;
 /// How long a user's id may be.
 const MAX_SUBJECT_CHARS: usize = 255;
 /// Longer tokens are not looked at.
@@ -68,12 +68,7 @@ impl Verifier {
         };
         self.check_times(&claims)?;
         let subject = claims.sub;
-        let is_name = !subject.is_empty()
-            && subject.chars().count() <= MAX_SUBJECT_CHARS
-            && !subject.chars().any(char::is_control)
-            // Or a person could pass for a program.
-            && !subject.starts_with(KEY_PREFIX);
-        if !is_name {
+        if !is_user_id(&subject) {
             return Err(refusal("the token's `sub` is not a user's id"));
         }
         // What is beyond the end of time is cut off there.
@@ -123,6 +118,15 @@ impl Verifier {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether this can be a user's id.
+pub(super) fn is_user_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().count() <= MAX_SUBJECT_CHARS
+        && !text.chars().any(char::is_control)
+        // Or a person could pass for a program.
+        && !text.starts_with(KEY_PREFIX)
 }
 
 fn refusal(reason: &'static str) -> Problem {

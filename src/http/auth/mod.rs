@@ -6,6 +6,7 @@ pub mod artifact_link;
 mod jwks;
 mod jwt;
 pub mod lease_token;
+pub mod oidc;
 pub mod seal;
 pub mod session;
 pub mod stream_token;
@@ -112,6 +113,7 @@ pub struct Authenticator {
     lease_tokens: lease_token::Signer,
     artifact_links: artifact_link::Signer,
     sessions: session::Sessions,
+    oidc: Option<oidc::Provider>,
 }
 
 impl Authenticator {
@@ -128,6 +130,7 @@ impl Authenticator {
             lease_tokens: lease_token::Signer::new(stream_token_key),
             artifact_links: artifact_link::Signer::new(stream_token_key, clock.clone()),
             sessions: session::Sessions::new(stream_token_key, clock.clone(), config.public_url.as_deref()),
+            oidc: oidc::Provider::new(config, stream_token_key, clock.clone())?,
             stream_tokens: stream_token::Signer::new(stream_token_key, clock),
         })
     }
@@ -166,6 +169,16 @@ impl Authenticator {
         }
         let (cookie, expires_at) = self.sessions.begin(holder, ends_at);
         Ok((principal, cookie, expires_at))
+    }
+
+    /// Where people sign in beside keys and tokens.
+    pub fn oidc(&self) -> Option<&oidc::Provider> {
+        self.oidc.as_ref()
+    }
+
+    /// Begins a session for a person whom the provider has named: its cookie.
+    pub fn begin_session(&self, person: &oidc::Person) -> HeaderValue {
+        self.sessions.begin(session::Holder::User(person.id.clone()), Some(person.session_ends_at)).0
     }
 
     async fn principal_of_session(&self, parts: &Parts) -> Result<Option<Principal>, Problem> {

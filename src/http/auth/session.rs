@@ -88,7 +88,7 @@ impl Sessions {
 
     /// The session of a request, if it carries a cookie. One that does not count any more is refused.
     pub(super) fn of(&self, parts: &Parts) -> Result<Option<Session>, Problem> {
-        let Some(text) = cookie(&parts.headers) else { return Ok(None) };
+        let Some(text) = cookie(&parts.headers, COOKIE) else { return Ok(None) };
         let session: Option<Session> = self.seal.open(text);
         let session = session.filter(|session| self.clock.now() < Instant(session.expires_at_ms));
         let session =
@@ -103,7 +103,7 @@ impl Sessions {
 
     /// When the session of these headers ends.
     pub fn expires_at(&self, headers: &HeaderMap) -> Option<Instant> {
-        self.seal.open::<Session>(cookie(headers)?).map(|session| Instant(session.expires_at_ms))
+        self.seal.open::<Session>(cookie(headers, COOKIE)?).map(|session| Instant(session.expires_at_ms))
     }
 
     /// Whether a page of this server asks. What was typed into the address bar may read.
@@ -123,11 +123,11 @@ impl Sessions {
     }
 }
 
-/// The text of the cookie. An empty one is none.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The text of a cookie. An empty one is none.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find_map(|(name, text)| (name == COOKIE && !text.is_empty()).then_some(text))
+    pairs.find_map(|(name, text)| (name == wanted && !text.is_empty()).then_some(text))
 }
 
 #[cfg(test)]

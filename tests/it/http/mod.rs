@@ -54,6 +54,7 @@ mod secret_leaks;
 mod secrets;
 mod server;
 mod sessions;
+mod sign_in;
 mod stream_tokens;
 mod subject_reprocess;
 mod subjects;

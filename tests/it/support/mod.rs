@@ -10,6 +10,7 @@ pub mod load;
 pub mod mailbox;
 pub mod model;
 pub mod namespace;
+pub mod oidc;
 pub mod outside;
 pub mod own_cluster;
 pub mod peer;

@@ -1963,6 +1963,13 @@ class NotificationView(_NotificationView, total=False):
     """Who answers by the link it carries; missing: whoever holds it."""
 
 
+class OidcMethod(TypedDict):
+    """Signing in at an OpenID Connect provider."""
+
+    label: str
+    """What is on the button."""
+
+
 class _PlannedNode(TypedDict):
     action: PlannedAction
     """What it does."""
@@ -2416,6 +2423,13 @@ class Settings(TypedDict, total=False):
     """What the variables are at first: any values, by name. Nodes of type `variables` assign others, expressions
     read `variables.<name>`.
     """
+
+
+class SignInMethods(TypedDict, total=False):
+    """How people sign in, beside keys and tokens."""
+
+    oidc: Union[OidcMethod, None]
+    """At an OpenID Connect provider; missing where none is set up."""
 
 
 class SignedReceipt(TypedDict):

@@ -1,5 +1,21 @@
 // Generated from openapi.yaml and sdk/events.schema.json by scripts/generate.js; do not edit.
 export interface paths {
+    "/v1/session/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["begin_oidc_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces": {
         parameters: {
             query?: never;
@@ -2119,6 +2135,11 @@ export interface components {
          * @enum {string}
          */
         Occasion: "opened" | "reminder" | "escalation";
+        /** @description Signing in at an OpenID Connect provider. */
+        OidcMethod: {
+            /** @description What is on the button. */
+            label: string;
+        };
         /**
          * @description What becomes of answers that were given in the original.
          * @enum {string}
@@ -2575,6 +2596,10 @@ export interface components {
              *     `variables.<name>`.
              */
             variables?: Record<string, unknown>;
+        };
+        /** @description How people sign in, beside keys and tokens. */
+        SignInMethods: {
+            oidc?: null | components["schemas"]["OidcMethod"];
         };
         /** @description A receipt, signed. */
         SignedReceipt: {
@@ -3703,6 +3728,19 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    begin_oidc_sign_in: {
+        parameters: {
+            query?: {
+                /** @description Where to go afterwards: `/`, or a page of the dashboard below `/w/`. */
+                return?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
     list_workspaces: {
         parameters: {
             query?: {
