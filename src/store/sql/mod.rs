@@ -27,6 +27,7 @@ mod migrations;
 mod notifications;
 mod postgres;
 mod queue;
+mod retention;
 mod schedules;
 mod sealed;
 mod secrets;
