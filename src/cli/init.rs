@@ -103,6 +103,7 @@ pub(super) async fn make(store: &Arc<dyn Store>, clock: &Clock, workspace: &str,
             slug,
             max_running: None,
             outbound_hosts: None,
+            retention_days: None,
             created_at: now,
             updated_at: now,
         };

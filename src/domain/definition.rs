@@ -9,6 +9,9 @@ use super::{
     subscription::Subscription,
 };
 
+/// The most days that executions are kept, if not for ever: a hundred years.
+pub const MAX_RETENTION_DAYS: i64 = 36_500;
+
 /// A node graph as a client sends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -114,12 +117,26 @@ pub struct Settings {
     /// What becomes of triggers with the same `dedupeKey`; 24 hours and `skip`, if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dedupe: Option<Dedupe>,
+    /// How long executions are kept after their end; as the workspace says, if missing. That of the latest version counts, for all
+    /// executions of the workflow and for their children.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
     /// What the variables are at first: any values, by name. Nodes of type `variables` assign others, expressions read
     /// `variables.<name>`.
     // Boxed: few workflows have any, and settings are moved about with every change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]
     pub variables: Option<Box<Map<String, Value>>>,
+}
+
+/// How long executions are kept after their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retention {
+    /// After how many days they are removed; `null` keeps them for ever, whatever the workspace says.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required, minimum = 1, maximum = 36_500)]
+    pub days: Option<i64>,
 }
 
 /// What is wrong with a definition, and where.

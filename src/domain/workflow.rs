@@ -24,6 +24,9 @@ pub struct Workspace {
     pub max_running: Option<i64>,
     /// The hosts that its nodes and notifications may call: names, or `*.example.org` for all below a name. None is any public host.
     pub outbound_hosts: Option<Vec<String>>,
+    /// After how many days executions that have ended are removed, unless their workflow says otherwise; none keeps them for ever.
+    #[schema(minimum = 1, maximum = 36_500)]
+    pub retention_days: Option<i64>,
     /// When it was made.
     pub created_at: Instant,
     /// When it last changed.

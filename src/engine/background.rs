@@ -31,6 +31,7 @@ impl Engine {
         self.background("tasks", |engine| async move { engine.dispatch_loop().await });
         self.background("leases of tasks", |engine| async move { engine.lease_end_loop().await });
         self.background("documents", |engine| async move { engine.forget_loop().await });
+        self.background("retention", |engine| async move { engine.retention_loop().await });
         self.background("reconciler", |engine| async move { engine.reconcile_loop().await });
         if !self.0.config.alone {
             self.background("hints out", |engine| async move { engine.send_loop().await });

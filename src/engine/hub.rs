@@ -349,6 +349,10 @@ impl Subscription {
                     self.channel.reached(chunk.last);
                     return Ok((std::mem::replace(&mut self.cursor, chunk.last), chunk));
                 }
+                // Its log was longer than that: the execution has been removed.
+                if known > self.cursor {
+                    return Err(StoreError::NotFound("execution"));
+                }
             }
             if *self.known.borrow() <= self.cursor {
                 // The channel keeps its sender, so waiting can't fail.

@@ -20,6 +20,7 @@ mod project;
 mod reach;
 mod replay;
 mod respond;
+mod retention;
 mod sealing;
 mod signals;
 pub mod tasks;

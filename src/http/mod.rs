@@ -40,6 +40,7 @@ mod execution_counts;
 mod execution_events;
 mod execution_fields;
 pub(crate) mod execution_logs;
+mod execution_removal;
 pub(crate) mod executions;
 mod feeds;
 mod groups;
@@ -126,6 +127,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(execution_counts::routes())
         .merge(execution_events::routes())
         .merge(execution_logs::routes())
+        .merge(execution_removal::routes())
         .merge(artifacts::routes())
         .merge(suspensions::routes())
         .merge(tasks::routes())

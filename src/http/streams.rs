@@ -139,7 +139,10 @@ pub fn respond<S: Source>(open: OpenStream, first: Option<Bytes>, mut source: S)
                     return;
                 }
                 Ok(Some(Err(error))) => {
-                    tracing::warn!(%error, "a stream could not be read on; its client comes again");
+                    // What is removed while it is read is found missing by the client that comes again.
+                    if !matches!(error, StoreError::NotFound(_)) {
+                        tracing::warn!(%error, "a stream could not be read on; its client comes again");
+                    }
                     yield Ok(closing("shutdown", &source.cursor()));
                     return;
                 }

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     clock::Clock,
     domain::{
+        definition::MAX_RETENTION_DAYS,
         identity::{Member, Role},
         ids::WorkspaceId,
         workflow::Workspace,
@@ -81,6 +82,12 @@ pub struct UpdateWorkspace {
     #[schema(value_type = Option<Vec<String>>, required = false, max_items = 200)]
     #[expect(clippy::option_option, reason = "missing, null, and a value are three things")]
     outbound_hosts: Option<Option<Vec<String>>>,
+    /// After how many days executions that have ended are removed, with everything that belongs to them, unless their workflow says
+    /// otherwise; `null` keeps them for ever. It holds for executions of before, too.
+    #[serde(default, deserialize_with = "changed")]
+    #[schema(value_type = Option<i64>, required = false, minimum = 1, maximum = 36_500)]
+    #[expect(clippy::option_option, reason = "missing, null, and a value are three things")]
+    retention_days: Option<Option<i64>>,
 }
 
 /// Create a workspace
@@ -106,8 +113,9 @@ async fn create_workspace(
     let owner = Member { workspace_id: id, user_id: principal.id, role: Role::Owner, created_at: now };
     let mut attempts = slugs.into_iter().peekable();
     while let Some(slug) = attempts.next() {
-        let (name, max_running, outbound_hosts) = (name.clone(), None, None);
-        let workspace = Workspace { id, name, slug, max_running, outbound_hosts, created_at: now, updated_at: now };
+        let (name, max_running, outbound_hosts, retention_days) = (name.clone(), None, None, None);
+        let workspace =
+            Workspace { id, name, slug, max_running, outbound_hosts, retention_days, created_at: now, updated_at: now };
         let reply = Reply::created(format!("/v1/workspaces/{id}"), &workspace);
         match key.try_change(&*store, Change::CreateWorkspace(workspace, owner.clone()), reply).await? {
             Err(StoreError::Taken(_)) if attempts.peek().is_some() => {}
@@ -177,6 +185,13 @@ async fn update_workspace(
     if let Some(hosts) = body.outbound_hosts {
         check_hosts(hosts.as_deref())?;
         workspace.outbound_hosts = hosts;
+    }
+    if let Some(days) = body.retention_days {
+        if let Some(days) = days.filter(|days| !(1..=MAX_RETENTION_DAYS).contains(days)) {
+            let message = format!("must be between 1 and {MAX_RETENTION_DAYS} days, or null for ever, not {days}");
+            return Err(Problem::field(Code::InvalidValue, "/retentionDays", message));
+        }
+        workspace.retention_days = days;
     }
     workspace.updated_at = engine.clock().now();
     let (id, reply) = (workspace.id, Reply::ok(&workspace));

@@ -78,7 +78,8 @@ pub enum Change {
     },
     /// The workflow, its versions and its executions. `Refused` while an execution of it is live.
     DeleteWorkflow(WorkspaceId, WorkflowId),
-    /// An execution with its log and its files. `Refused` while it has not ended.
+    /// An execution with its log and its files, and its children. `Refused` while one of them, its parent or a replay of one has
+    /// not ended.
     DeleteExecution(WorkspaceId, ExecutionId),
     /// A schedule.
     CreateSchedule(Box<Schedule>),
@@ -143,7 +144,10 @@ impl Change {
                 (workspace.id, "workspace.created", workspace.id.to_string(), json!({ "owner": owner.user_id }))
             }
             Self::UpdateWorkspace(workspace) => {
-                let detail = json!({ "name": workspace.name, "outboundHosts": workspace.outbound_hosts });
+                let detail = json!({
+                    "name": workspace.name, "outboundHosts": workspace.outbound_hosts,
+                    "retentionDays": workspace.retention_days,
+                });
                 (workspace.id, "workspace.updated", workspace.id.to_string(), detail)
             }
             Self::DeleteWorkspace(_) | Self::TouchApiKey(..) => return None,

@@ -4,7 +4,7 @@
 //! piece. [`catalogue`] holds what people write: workspaces, members, keys, pods, workflows. [`schedules`] holds what settles a
 //! slot, [`bulk`] what bulk jobs need, [`tasks`] what workers need, [`artifacts`] what is known of files, [`standings`] what is
 //! shown beside the rows, [`subjects`] what executions are about, [`documents`] what workflows find and remember, [`secrets`]
-//! what nobody reads back. [`sql`] is the one implementation, over a small backend for each database.
+//! what nobody reads back, [`retention`] what ends a stay. [`sql`] is the one implementation, over a small backend for each database.
 //!
 //! Every method that reads or changes a tenant's rows takes the workspace, and a row of another workspace is not found.
 
@@ -16,6 +16,7 @@ mod columns;
 pub mod commit;
 pub mod documents;
 mod filters;
+pub mod retention;
 mod rows;
 pub mod schedules;
 pub mod secrets;
@@ -51,7 +52,7 @@ pub use columns::ExecutionColumn;
 use commit::{Commit, CommitError, Debounced};
 pub use filters::{AuditFilter, ExecutionFilter, SuspensionFilter, WorkflowFilter};
 pub use rows::{
-    ApiKeyRecord, Counted, Delivery, FeedCursor, FeedRow, Fired, LoadedExecution, Page, Repairs, StoreCounts,
+    ApiKeyRecord, Counted, Delivery, FeedCursor, FeedRow, Fired, Hint, LoadedExecution, Page, Repairs, StoreCounts,
     StoredEvent,
 };
 
@@ -106,6 +107,7 @@ pub trait Store:
     + subjects::Subjects
     + documents::Documents
     + secrets::Secrets
+    + retention::Retention
     + Send
     + Sync
     + 'static
@@ -482,19 +484,4 @@ pub trait Store:
 
     /// Closes the connections, after which nothing else may be called.
     async fn close(&self);
-}
-
-/// A word from another instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Hint {
-    /// The queue has something.
-    Queue,
-    /// This execution has new events.
-    Events(ExecutionId),
-    /// A queue of tasks has something.
-    Tasks,
-    /// This workspace's feed has new rows.
-    Feed(WorkspaceId),
-    /// Hints may have been lost: look at everything.
-    Lost,
 }

@@ -141,3 +141,18 @@ pub struct StoreCounts {
     /// Tasks that a worker has.
     pub tasks_leased: i64,
 }
+
+/// A word from another instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hint {
+    /// The queue has something.
+    Queue,
+    /// This execution has new events.
+    Events(ExecutionId),
+    /// A queue of tasks has something.
+    Tasks,
+    /// This workspace's feed has new rows.
+    Feed(WorkspaceId),
+    /// Hints may have been lost: look at everything.
+    Lost,
+}

@@ -8,7 +8,7 @@ use metrics::Unit;
 use super::{REQUEST_SECONDS, REQUESTS};
 use crate::domain::{schedule::SlotOutcome, webhook::Verdict};
 
-const GAUGES: [(&str, &str); 8] = [
+const GAUGES: [(&str, &str); 9] = [
     ("sluicegate_queue_depth", "Executions that wait in the queue, in all workspaces"),
     ("sluicegate_queue_held", "Executions among them that wait for room under a limit"),
     ("sluicegate_queue_oldest_age_seconds", "How long the oldest of them has waited"),
@@ -16,10 +16,14 @@ const GAUGES: [(&str, &str); 8] = [
     ("sluicegate_timers_late", "Timers whose instant is past"),
     ("sluicegate_tasks_queued", "Tasks that wait for a worker"),
     ("sluicegate_tasks_leased", "Tasks that a worker has"),
+    (
+        "sluicegate_retention_behind_seconds",
+        "How long ago the next execution to be removed should have been, where this server removes",
+    ),
     ("sluicegate_open_streams", "Event streams that are open at this server"),
 ];
 
-const COUNTERS: [(&str, &str); 6] = [
+const COUNTERS: [(&str, &str); 7] = [
     ("sluicegate_flush_failures_total", "Batches that the database did not take"),
     (
         "sluicegate_instance_leases_lost_total",
@@ -28,6 +32,7 @@ const COUNTERS: [(&str, &str); 6] = [
     ("sluicegate_task_leases_expired_total", "Leases of tasks that ran out, because a worker was not heard of"),
     ("sluicegate_taken_over_total", "Executions taken over from servers that are gone"),
     ("sluicegate_repairs_total", "Executions that nothing would have woken, found by the reconciler"),
+    ("sluicegate_executions_removed_total", "Executions removed because they were kept for long enough"),
     ("sluicegate_schedule_repairs_total", "Schedules whose next slot was not what their definition says"),
 ];
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     domain::{
         admission::Concurrency,
-        definition::{Problem, Settings},
+        definition::{MAX_RETENTION_DAYS, Problem, Retention, Settings},
     },
     expression::Template,
     nodes::{
@@ -35,6 +35,11 @@ pub(super) fn check_settings(settings: &Settings, problems: &mut Vec<Problem>) {
     }
     if settings.dedupe.is_some_and(|dedupe| !(1_000..=longest).contains(&dedupe.window_ms)) {
         report("dedupe/windowMs", format!("`windowMs` must be between 1000 and {longest} (30 days)"));
+    }
+    if let Some(Retention { days: Some(days) }) = settings.retention
+        && !(1..=MAX_RETENTION_DAYS).contains(&days)
+    {
+        report("retention/days", format!("`days` must be between 1 and {MAX_RETENTION_DAYS}, or null for ever"));
     }
 }
 

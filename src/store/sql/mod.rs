@@ -29,6 +29,7 @@ mod notifications;
 mod plans;
 mod postgres;
 mod queue;
+mod retention;
 mod schedules;
 mod sealed;
 mod secrets;

@@ -45,6 +45,7 @@ mod records;
 mod refusals;
 mod replay_places;
 mod respond;
+mod retention;
 pub mod roles;
 mod run_if;
 mod schedule_clocks;

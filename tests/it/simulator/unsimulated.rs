@@ -22,6 +22,7 @@ use sluicegate::{
         artifacts::Artifacts,
         bulk::{BulkJobs, ClaimedJob},
         documents::{Append, Documents},
+        retention::{EndedBy, Removable, RetainedWorkflow, Retention, RetentionPlace, RetentionRound},
         schedules::{Schedules, Settlement},
         secrets::{SealedColumn, SealedText, Secrets},
         standings::{Standing, Standings, Tally},
@@ -90,6 +91,21 @@ simulated! {
         fn put_document(WorkspaceId, &Document) -> (Document, bool);
         fn append_to_document(WorkspaceId, &Append) -> Document;
         fn delete_document(WorkspaceId, &str, &str, Instant) -> bool;
+    }
+}
+
+simulated! {
+    Retention {
+        // Nobody has said that executions are removed: there never is a round.
+        async fn claim_round(&self, _: Instant, _: i64) -> Result<Option<RetentionRound>, StoreError> {
+            Ok(None)
+        }
+    } refuses {
+        fn end_round(&RetentionRound, Instant, &RetentionPlace) -> ();
+        fn retained_workflows((WorkspaceId, WorkflowId), i64) -> Vec<RetainedWorkflow>;
+        fn removable((WorkspaceId, WorkflowId), EndedBy, Option<(Instant, ExecutionId)>, i64) -> Removable;
+        fn remove_executions(WorkspaceId, &[ExecutionId], EndedBy) -> u64;
+        fn clear_removed() -> bool;
     }
 }
 

@@ -175,6 +175,9 @@ pub async fn objects_go_with_their_execution(fixture: Fixture) {
     change(Change::CreateWorkflow(workflow(of_workflow, START), "ada".to_owned())).await;
     change(Change::CreatePod(pod(of_pod, "other", START))).await;
     change(Change::CreateWorkflow(workflow(of_pod, START), "ada".to_owned())).await;
+    let (alone, _) = with_artifacts(&fixture, home, &["x"]).await;
+    change(Change::DeleteExecution(home.workspace, alone.origin.id)).await;
+    fixture.store.forget_removals(&due(&fixture, 0).await).await.unwrap();
     for (home, delete) in [
         (of_workflow, Change::DeleteWorkflow(home.workspace, of_workflow.workflow)),
         (of_pod, Change::DeletePod(home.workspace, of_pod.pod)),

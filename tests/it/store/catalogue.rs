@@ -324,7 +324,7 @@ pub async fn changes_with_a_key_happen_once(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM pods").await, 3);
 }
 
-const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 17] = [
     "workspaces",
     "members",
     "invites",
@@ -345,7 +345,7 @@ const TABLES: [&str; 17] = [
 ];
 
 /// An execution with a row in every table, which then ends.
-async fn fill(fixture: &Fixture, home: Home) {
+pub async fn fill(fixture: &Fixture, home: Home) {
     let execution = execution(fixture.id(), home, START);
     let mut commit = create(&execution);
     let asked = suspension(fixture.id(), &execution, START);

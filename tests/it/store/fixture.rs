@@ -166,7 +166,16 @@ pub async fn new_home(store: &dyn Store, clock: &Clock, slug: &str) -> Home {
 
 pub fn workspace(id: WorkspaceId, slug: &str, at: Instant) -> Workspace {
     let (name, slug) = (slug.to_uppercase(), slug.to_owned());
-    Workspace { id, name, slug, max_running: None, outbound_hosts: None, created_at: at, updated_at: at }
+    Workspace {
+        id,
+        name,
+        slug,
+        max_running: None,
+        outbound_hosts: None,
+        retention_days: None,
+        created_at: at,
+        updated_at: at,
+    }
 }
 
 pub fn pod(home: Home, slug: &str, at: Instant) -> Pod {

@@ -18,6 +18,7 @@ mod opening;
 pub mod oracle;
 mod queue;
 mod reading;
+mod retention;
 mod schedules;
 mod secrets;
 mod standings;
@@ -188,6 +189,14 @@ contract! {
         labels_of_many_commits_are_none_lost,
         workflows_about_a_subject_are_those_of_the_pod,
         subjects_go_with_their_pod_and_workspace,
+    }
+    retention {
+        an_execution_goes_with_all_that_belongs_to_it,
+        a_long_log_goes_in_pieces,
+        what_has_not_ended_or_is_needed_stays,
+        those_that_ended_first_are_found_first_in_pages,
+        a_workflow_says_for_how_long_or_its_workspace_does,
+        a_round_is_of_one_until_its_lease_is_over,
     }
     documents {
         documents_are_kept_replaced_and_deleted,

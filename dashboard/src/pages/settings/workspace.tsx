@@ -1,4 +1,4 @@
-/** The workspace itself: its name, and how much may run in it at a time. */
+/** The workspace itself: its name, how much may run in it at a time, how long executions are kept. */
 import { Button, NumberInput, Stack, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -30,6 +30,7 @@ export function Workspace() {
               <span className="mono">{workspace.slug}</span>
             </Fact>
             <Fact name="May run at a time">{workspace.maxRunning ?? "No limit"}</Fact>
+            <Fact name="Executions are kept">{workspace.retentionDays == null ? "For ever" : `${workspace.retentionDays} days after their end`}</Fact>
             <Fact name="Made">{formatInstant(workspace.createdAt)}</Fact>
             <Fact name="Id">
               <Copyable text={workspace.id} label="the workspace's id" />
@@ -45,12 +46,15 @@ export function Workspace() {
 function WorkspaceForm({ workspace }: { workspace: Schemas["Workspace"] }) {
   const place = usePlace();
   const queries = useQueryClient();
-  const submit = useSubmit(["/name", "/maxRunning"]);
+  const submit = useSubmit(["/name", "/maxRunning", "/retentionDays"]);
   const [name, setName] = useState(workspace.name);
   const [maxRunning, setMaxRunning] = useState<number | string>(workspace.maxRunning ?? "");
+  const [retentionDays, setRetentionDays] = useState<number | string>(workspace.retentionDays ?? "");
+  const wanted = { name: name.trim(), maxRunning: numberOf(maxRunning), retentionDays: numberOf(retentionDays) };
+  const isSame = name === workspace.name && wanted.maxRunning === (workspace.maxRunning ?? null) && wanted.retentionDays === (workspace.retentionDays ?? null);
   const save = () =>
     void submit.run(async () => {
-      await call("PATCH", place.workspace(), { body: { name: name.trim(), maxRunning: maxRunning === "" ? null : Number(maxRunning) } });
+      await call("PATCH", place.workspace(), { body: wanted });
       notifyDone("The workspace was changed");
       await queries.invalidateQueries({ queryKey: ["workspaces"] });
     });
@@ -75,13 +79,29 @@ function WorkspaceForm({ workspace }: { workspace: Schemas["Workspace"] }) {
           error={submit.at("/maxRunning")}
           onChange={setMaxRunning}
         />
+        <NumberInput
+          label="Days that executions are kept after their end"
+          description="Then they are removed for good, unless their workflow says otherwise; empty is for ever"
+          placeholder="For ever"
+          min={1}
+          max={36500}
+          allowDecimal={false}
+          value={retentionDays}
+          error={submit.at("/retentionDays")}
+          onChange={setRetentionDays}
+        />
         {submit.problem !== undefined && <Problem error={submit.problem} />}
         <div>
-          <Button type="submit" loading={submit.isBusy} disabled={name.trim() === "" || (name === workspace.name && (maxRunning === "" ? null : Number(maxRunning)) === (workspace.maxRunning ?? null))}>
+          <Button type="submit" loading={submit.isBusy} disabled={name.trim() === "" || isSame}>
             Save
           </Button>
         </div>
       </Stack>
     </form>
   );
+}
+
+/** What a field for a number holds: nothing is no limit. */
+function numberOf(value: number | string): number | null {
+  return value === "" ? null : Number(value);
 }

@@ -2218,6 +2218,13 @@ class ReleaseTask(TypedDict, total=False):
     """The token, if it is in no header."""
 
 
+class RemovedExecution(TypedDict):
+    """An execution that has been removed."""
+
+    id: ExecutionId
+    """Its id, by which nothing is found any more."""
+
+
 class ReplayExecution(TypedDict, total=False):
     """A wish for a replay."""
 
@@ -2312,6 +2319,13 @@ class ResultOfNode(TypedDict, total=False):
 
     output: Any
     """Its output."""
+
+
+class Retention(TypedDict):
+    """How long executions are kept after their end."""
+
+    days: Union[int, None]
+    """After how many days they are removed; `null` keeps them for ever, whatever the workspace says."""
 
 
 class RotateSecret(TypedDict, total=False):
@@ -2415,6 +2429,10 @@ class Settings(TypedDict, total=False):
     """What becomes of triggers with the same `dedupeKey`; 24 hours and `skip`, if missing."""
     priority: Union[int, None]
     """The priority of executions that name none: -100 to 100, higher first."""
+    retention: Union[Retention, None]
+    """How long executions are kept after their end; as the workspace says, if missing. That of the latest
+    version counts, for all executions of the workflow and for their children.
+    """
     subscriptions: list[Subscription]
     """Events that start the workflow, once it is deployed."""
     timeoutMs: Union[int, None]
@@ -3143,6 +3161,10 @@ class UpdateWorkspace(TypedDict, total=False):
     """The hosts that its nodes and notifications may call: names such as `api.example.org`, addresses, or
     `*.example.org` for all below a name; also after redirects. `null` is any public host, an empty list none.
     """
+    retentionDays: Union[int, None]
+    """After how many days executions that have ended are removed, with everything that belongs to them, unless
+    their workflow says otherwise; `null` keeps them for ever. It holds for executions of before, too.
+    """
     slug: str
     """Its name in addresses."""
 
@@ -3425,4 +3447,8 @@ class Workspace(_Workspace, total=False):
     outboundHosts: Union[list[str], None]
     """The hosts that its nodes and notifications may call: names, or `*.example.org` for all below a name. None
     is any public host.
+    """
+    retentionDays: Union[int, None]
+    """After how many days executions that have ended are removed, unless their workflow says otherwise; none
+    keeps them for ever.
     """

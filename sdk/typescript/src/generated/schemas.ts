@@ -2388,6 +2388,11 @@ export interface components {
             /** @description The token, if it is in no header. */
             leaseToken?: string | null;
         };
+        /** @description An execution that has been removed. */
+        RemovedExecution: {
+            /** @description Its id, by which nothing is found any more. */
+            id: components["schemas"]["ExecutionId"];
+        };
         /** @description A wish for a replay. */
         ReplayExecution: {
             /** @description Whether approvals and questions that run again ask again, or take over their old answers. */
@@ -2488,6 +2493,14 @@ export interface components {
             /** @description Its output. */
             output?: unknown;
         };
+        /** @description How long executions are kept after their end. */
+        Retention: {
+            /**
+             * Format: int64
+             * @description After how many days they are removed; `null` keeps them for ever, whatever the workspace says.
+             */
+            days: number | null;
+        };
         /**
          * @description What a member or key may do; each role includes the ones before it.
          * @enum {string}
@@ -2584,6 +2597,7 @@ export interface components {
              * @description The priority of executions that name none: -100 to 100, higher first.
              */
             priority?: number | null;
+            retention?: null | components["schemas"]["Retention"];
             /** @description Events that start the workflow, once it is deployed. */
             subscriptions?: components["schemas"]["Subscription"][];
             /**
@@ -3276,6 +3290,12 @@ export interface components {
              *     below a name; also after redirects. `null` is any public host, an empty list none.
              */
             outboundHosts?: string[] | null;
+            /**
+             * Format: int64
+             * @description After how many days executions that have ended are removed, with everything that belongs to them, unless their workflow says
+             *     otherwise; `null` keeps them for ever. It holds for executions of before, too.
+             */
+            retentionDays?: number | null;
             /** @description Its name in addresses. */
             slug?: string;
         };
@@ -3501,6 +3521,11 @@ export interface components {
             name: string;
             /** @description The hosts that its nodes and notifications may call: names, or `*.example.org` for all below a name. None is any public host. */
             outboundHosts?: string[] | null;
+            /**
+             * Format: int64
+             * @description After how many days executions that have ended are removed, unless their workflow says otherwise; none keeps them for ever.
+             */
+            retentionDays?: number | null;
             /** @description Its name in addresses, unique on the server. */
             slug: string;
             /** @description When it last changed. */

@@ -1,7 +1,6 @@
 //! The catalogue: changes in one transaction with the reply of their idempotency key, and what is read of it.
 
 mod bulk;
-mod executions;
 mod groups;
 mod heads;
 mod people;
@@ -29,7 +28,7 @@ use crate::{
 use super::{
     Changing, SqlStore, audit,
     backend::{Backend, Cell, Columns, Dialect, cells},
-    documents,
+    documents, retention,
 };
 
 const TAKE_KEY: &str =
@@ -128,7 +127,7 @@ async fn carry_out<B: Backend>(connection: &mut B::Connection, change: &Change) 
             workflows::update_workflow::<B>(connection, workflow, *expected_updated_at, new_version.as_ref()).await
         }
         Change::DeleteWorkflow(workspace, id) => workflows::delete_workflow::<B>(connection, *workspace, *id).await,
-        Change::DeleteExecution(workspace, id) => executions::delete_execution::<B>(connection, *workspace, *id).await,
+        Change::DeleteExecution(workspace, id) => retention::remove_by_hand::<B>(connection, *workspace, *id).await,
         Change::CreateSchedule(schedule) => schedules::create_schedule::<B>(connection, schedule).await,
         Change::UpdateSchedule { schedule, seen, dropped } => {
             schedules::update_schedule::<B>(connection, schedule, seen, dropped).await

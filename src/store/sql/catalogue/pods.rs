@@ -21,10 +21,12 @@ use super::{
 pub(super) const STILL_RUNS: StoreError = StoreError::Refused("an execution in it has not ended");
 
 const CREATE_WORKSPACE: &str =
-    "INSERT INTO workspaces (id, name, slug, created_at, updated_at, max_running, outbound_hosts)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    "INSERT INTO workspaces (id, name, slug, created_at, updated_at, max_running, outbound_hosts,
+         retention_days)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const UPDATE_WORKSPACE: &str =
-    "UPDATE workspaces SET name = $2, slug = $3, updated_at = $4, max_running = $5, outbound_hosts = $6 WHERE id = $1";
+    "UPDATE workspaces SET name = $2, slug = $3, updated_at = $4, max_running = $5, outbound_hosts = $6,
+         retention_days = $7 WHERE id = $1";
 const WORKSPACE_LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
 /// Members, invites, keys, pods, workflows and versions go with their workspace by foreign key. What executions leave
@@ -46,9 +48,10 @@ const DELETE_WORKSPACE: [&str; 13] = [
     "DELETE FROM workspaces WHERE id = $1",
 ];
 const DELETE_REPLIES: &str = "DELETE FROM idempotency WHERE scope = $1";
-const WORKSPACE: &str =
-    "SELECT id, name, slug, created_at, updated_at, max_running, outbound_hosts FROM workspaces WHERE id = $1";
-const WORKSPACES_OF: &str = "SELECT w.id, w.name, w.slug, w.created_at, w.updated_at, w.max_running, w.outbound_hosts
+const WORKSPACE: &str = "SELECT id, name, slug, created_at, updated_at, max_running, outbound_hosts, retention_days
+     FROM workspaces WHERE id = $1";
+const WORKSPACES_OF: &str = "SELECT w.id, w.name, w.slug, w.created_at, w.updated_at, w.max_running, w.outbound_hosts,
+         w.retention_days
      FROM members AS m JOIN workspaces AS w ON w.id = m.workspace_id WHERE m.user_id = $1 ORDER BY w.id DESC";
 
 const CREATE_POD: &str = "INSERT INTO pods (workspace_id, id, name, slug, description, created_at, updated_at,
@@ -122,8 +125,9 @@ pub(super) async fn create_workspace<B: Backend>(
     connection: &mut B::Connection,
     workspace: &Workspace,
 ) -> Result<(), StoreError> {
-    let Workspace { id, name, slug, max_running, outbound_hosts: _, created_at, updated_at } = workspace;
-    let cells = cells![*id, name, slug, *created_at, *updated_at, *max_running, hosts(workspace)];
+    let Workspace { id, name, slug, max_running, outbound_hosts: _, retention_days, created_at, updated_at } =
+        workspace;
+    let cells = cells![*id, name, slug, *created_at, *updated_at, *max_running, hosts(workspace), *retention_days];
     write_row::<B>(connection, "slug", "workspace", CREATE_WORKSPACE, cells).await.map(drop)
 }
 
@@ -131,8 +135,8 @@ pub(super) async fn update_workspace<B: Backend>(
     connection: &mut B::Connection,
     workspace: &Workspace,
 ) -> Result<(), StoreError> {
-    let Workspace { id, name, slug, max_running, updated_at, .. } = workspace;
-    let cells = cells![*id, name, slug, *updated_at, *max_running, hosts(workspace)];
+    let Workspace { id, name, slug, max_running, retention_days, updated_at, .. } = workspace;
+    let cells = cells![*id, name, slug, *updated_at, *max_running, hosts(workspace), *retention_days];
     match write_row::<B>(connection, "slug", "workspace", UPDATE_WORKSPACE, cells).await? {
         0 => Err(StoreError::NotFound("workspace")),
         _ => Ok(()),
@@ -194,6 +198,7 @@ fn read_workspace<B: Backend>(row: &B::Row) -> Result<Workspace, StoreError> {
         updated_at: columns.at()?,
         max_running: columns.next()?,
         outbound_hosts: columns.maybe_json("hosts of a workspace")?,
+        retention_days: columns.next()?,
     })
 }
 

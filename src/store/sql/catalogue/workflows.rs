@@ -35,14 +35,15 @@ macro_rules! columns {
 }
 
 const CREATE: &str = "INSERT INTO workflows (workspace_id, id, pod_id, name, description, state, starred, version,
-         deployed_version, created_at, updated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+         deployed_version, created_at, updated_at, retention_days)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const CREATE_VERSION: &str = "INSERT INTO workflow_versions
          (workspace_id, workflow_id, version, created_by, created_at, definition)
      VALUES ($1, $2, $3, $4, $5, $6)";
 const UPDATE: &str = "UPDATE workflows SET pod_id = $4, name = $5, description = $6, state = $7, starred = $8,
          version = $9, deployed_version = $10, updated_at = $11
      WHERE workspace_id = $1 AND id = $2 AND updated_at = $3";
+const RETAIN: &str = "UPDATE workflows SET retention_days = $3 WHERE workspace_id = $1 AND id = $2";
 const EXISTS: &str = "SELECT 1 FROM workflows WHERE workspace_id = $1 AND id = $2";
 const LIVES: &str = "SELECT 1 FROM executions WHERE workspace_id = $1 AND workflow_id = $2
      AND status IN ('pending', 'queued', 'running', 'suspended', 'cancelling') LIMIT 1";
@@ -169,10 +170,16 @@ pub(super) async fn create_workflow<B: Backend>(
         workflow.deployed_version,
         workflow.created_at,
         workflow.updated_at,
+        retention_days(definition),
     ];
     write_row::<B>(connection, "workflow", "pod", CREATE, cells).await?;
     create_version::<B>(connection, workflow, definition, created_by, workflow.created_at).await?;
     subscribe::<B>(connection, workflow, Some(definition)).await
+}
+
+/// None is as the workspace says, 0 is for ever.
+fn retention_days(definition: &Definition) -> Option<i64> {
+    definition.settings.retention.map(|retention| retention.days.unwrap_or(0))
 }
 
 async fn create_version<B: Backend>(
@@ -216,6 +223,8 @@ pub(super) async fn update_workflow<B: Backend>(
     }
     if let Some((definition, created_by)) = new_version {
         create_version::<B>(connection, workflow, definition, created_by, workflow.updated_at).await?;
+        let cells = cells![workflow.workspace_id, workflow.id, retention_days(definition)];
+        B::execute(connection, RETAIN, cells).await?;
     }
     subscribe::<B>(connection, workflow, new_version.map(|(definition, _)| definition)).await
 }

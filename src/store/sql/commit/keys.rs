@@ -37,14 +37,16 @@ pub static TAKE_KEYS: Batch = Batch::new(
         ("location", Kind::Text),
         ("created_at", Kind::Int),
         ("forget_at", Kind::Int),
+        ("execution_id", Kind::Id),
         ("body", Kind::Text),
     ],
-    "INSERT INTO idempotency (scope, key, request_digest, status, location, created_at, forget_at, body)
-     SELECT scope, key, request_digest, status, location, created_at, forget_at, body FROM batch WHERE true
+    "INSERT INTO idempotency (scope, key, request_digest, status, location, created_at, forget_at,
+         execution_id, body)
+     SELECT scope, key, request_digest, status, location, created_at, forget_at, execution_id, body FROM batch WHERE true
      ORDER BY scope, key
      ON CONFLICT (scope, key) DO UPDATE SET request_digest = excluded.request_digest, status = excluded.status,
          location = excluded.location, created_at = excluded.created_at, forget_at = excluded.forget_at,
-         body = excluded.body
+         execution_id = excluded.execution_id, body = excluded.body
      WHERE idempotency.forget_at <= excluded.created_at
      RETURNING scope, key",
 );

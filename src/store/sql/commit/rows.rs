@@ -142,7 +142,7 @@ impl Prepared {
         let member = self.members.len();
         let (workspace, id) = (commit.workspace_id, commit.execution_id);
         let tables = &mut self.tables;
-        let key = commit.idempotency.as_ref().map(|reply| tables.add_key(member, reply));
+        let key = commit.idempotency.as_ref().map(|reply| tables.add_key(member, commit.execution_id, reply));
         if let Some(settlement) = &commit.slot {
             schedules::add_rows(settlement, member, &mut tables.schedules, &mut tables.slots);
         }
@@ -216,7 +216,7 @@ impl Prepared {
 }
 
 impl Tables {
-    fn add_key(&mut self, member: usize, reply: &IdempotentReply) -> (Arc<str>, Arc<str>) {
+    fn add_key(&mut self, member: usize, execution: ExecutionId, reply: &IdempotentReply) -> (Arc<str>, Arc<str>) {
         let (scope, key): (Arc<str>, Arc<str>) = (reply.scope.as_str().into(), reply.key.as_str().into());
         self.keys.push(
             member,
@@ -228,6 +228,8 @@ impl Tables {
                 reply.location.as_deref(),
                 reply.created_at,
                 reply.forget_at,
+                // What is kept for ever goes with the execution that it speaks of.
+                reply.forget_at.is_none().then_some(execution),
                 &reply.body,
             ],
         );
