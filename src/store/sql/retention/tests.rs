@@ -1,14 +1,7 @@
 //! How both databases find what is to be removed: by an index, and no more rows than go.
 
 use super::*;
-use crate::store::sql::{
-    backend::{Purpose, Sql},
-    lists::test_server,
-    made::Made,
-    migrations::OF_POSTGRES,
-    postgres::Postgres,
-    sqlite::plan,
-};
+use crate::store::sql::{plans::Session, sqlite::plan};
 
 /// Each statement and, for each table it looks into, the index and the columns.
 fn found_by() -> Vec<(&'static str, Vec<&'static str>)> {
@@ -64,17 +57,10 @@ const ROWS: [&str; 3] = [
 
 #[tokio::test]
 async fn postgres_reads_no_more_than_goes() {
-    let postgres = Postgres::new(&test_server()).unwrap();
-    let mut connection = postgres.connect(Purpose::Write).await.unwrap();
-    // Tables of a session of its own: they go when it ends.
-    Postgres::control(&mut connection, "SET search_path TO pg_temp").await.unwrap();
-    OF_POSTGRES.run_direct(None, &mut connection, false).await.unwrap();
+    let mut session = Session::open().await;
     let (workspace, workflow, id) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(1_500));
     for sql in ROWS {
-        Postgres::execute(&mut connection, sql, cells![workspace, workflow]).await.unwrap();
-    }
-    for analyse in ["ANALYZE executions", "ANALYZE events", "ANALYZE feed"] {
-        Postgres::control(&mut connection, analyse).await.unwrap();
+        session.fill(sql, cells![workspace, workflow]).await;
     }
     let of_one = || cells![workspace, id, 1_000_i64];
     let mut statements = vec![
@@ -84,10 +70,7 @@ async fn postgres_reads_no_more_than_goes() {
     ];
     statements.extend(PARTS[3..].iter().map(|sql| (*sql, of_one())));
     for (sql, cells) in statements {
-        let explained = Made { text: ["EXPLAIN (COSTS OFF) ", sql].concat().into(), kept: false };
-        let rows = Postgres::fetch_until(&mut connection, Sql::Made(&explained), cells, |_| false).await.unwrap();
-        let plan: Vec<String> = rows.iter().map(|row| Postgres::get(row, 0).unwrap()).collect();
-        let plan = plan.join("\n");
+        let plan = session.plan(sql, cells).await;
         // Tables without rows are as well read through.
         for table in ["executions", "events", "feed"] {
             assert!(!plan.contains(&format!("Seq Scan on {table}")), "{sql}\n{plan}");
@@ -95,5 +78,5 @@ async fn postgres_reads_no_more_than_goes() {
         assert!(!sql.contains("FROM feed") || plan.contains("feed_by_execution"), "{sql}\n{plan}");
         assert!(sql != ENDED || plan.contains("executions_by_end") && !plan.contains("->  Sort"), "{sql}\n{plan}");
     }
-    postgres.close().await;
+    session.close().await;
 }
