@@ -4,7 +4,7 @@ ALTER TABLE workspaces ADD COLUMN retention_days BIGINT;
 ALTER TABLE workflows ADD COLUMN retention_days BIGINT;
 
 -- What has ended longest ago, by workflow; and what is found by execution only when it is removed.
-CREATE INDEX executions_by_end ON executions (workspace_id, workflow_id, finished_at, id) WHERE finished_at IS NOT NULL;
+CREATE INDEX executions_by_end ON executions (workflow_id, finished_at, id) WHERE finished_at IS NOT NULL;
 CREATE INDEX feed_by_execution ON feed (workspace_id, execution_id);
 
 -- The execution that a reply speaks of, where the reply is kept as long as that.

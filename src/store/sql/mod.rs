@@ -112,6 +112,14 @@ pub enum OpenError {
         /// The newest migration there is.
         needed: i64,
     },
+    /// A newer program has taken something away that this one needs.
+    #[error("migration {contracted} of a newer version has removed what this program needs (it knows up to {known})")]
+    TooNew {
+        /// The newest migration of this program.
+        known: i64,
+        /// The newest one that takes something away.
+        contracted: i64,
+    },
     /// A migration failed.
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -143,13 +151,17 @@ impl StoreError {
 pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreError> {
     if let Some(path) = sqlite_path(url) {
         let backend = Sqlite::new(&path, options.exclusive)?;
-        let connection = Sqlite::options(&path).connect().await?;
+        let mut connection = Sqlite::options(&path).connect().await?;
+        let contracted = sqlx::query_scalar(migrations::CONTRACTED).fetch_one(&mut connection).await;
+        check_newer(&migrations::OF_SQLITE, contracted)?;
         prepare(&migrations::OF_SQLITE, connection, options).await?;
         backend.start_checkpoints();
         Ok(Arc::new(SqlStore::with_one_writer(backend, options.exclusive)))
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let backend = Postgres::new(url)?;
-        let connection = backend.options().connect().await?;
+        let mut connection = backend.options().connect().await?;
+        let contracted = sqlx::query_scalar(migrations::CONTRACTED).fetch_one(&mut connection).await;
+        check_newer(&migrations::OF_POSTGRES, contracted)?;
         prepare(&migrations::OF_POSTGRES, connection, options).await?;
         Ok(Arc::new(SqlStore::with_writers(backend, options.connections)))
     } else {
@@ -161,6 +173,16 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreEr
 pub fn sqlite_path(url: &str) -> Option<PathBuf> {
     let path = url.strip_prefix("sqlite:")?;
     Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+}
+
+/// Refuses a schema from which a newer program has taken something away.
+fn check_newer(migrations: &Migrator, contracted: Result<Option<i64>, sqlx::Error>) -> Result<(), OpenError> {
+    let known = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
+    match contracted {
+        Ok(Some(contracted)) if contracted > known => Err(OpenError::TooNew { known, contracted }),
+        // A database without the table of migrations has had none; any other failure comes again at once.
+        _ => Ok(()),
+    }
 }
 
 /// Migrates, or checks that nothing is left to migrate.

@@ -59,7 +59,8 @@ macro_rules! held {
     };
 }
 
-/// A bounded number of rows, whatever becomes of them: the conditions are looked at outside.
+/// A bounded number of rows, whatever becomes of them: the conditions are looked at outside. The workspace is looked at
+/// outside, too: PostgreSQL takes it for small, and would read all of it by its key and sort it.
 const ENDED: &str = concat!(
     "SELECT e.finished_at, e.id,
          e.parent_execution_id IS NOT NULL AND EXISTS (SELECT 1 FROM executions AS p
@@ -68,10 +69,9 @@ const ENDED: &str = concat!(
              WHERE c.workspace_id = e.workspace_id AND c.parent_execution_id = e.id), ",
     held!("$7"),
     " FROM (SELECT workspace_id, workflow_id, finished_at, id, parent_execution_id, dedupe_key FROM executions
-         WHERE workspace_id = $1 AND workflow_id = $2 AND finished_at >= $4 AND finished_at <= $3
-             AND (finished_at > $4 OR id > $5)
+         WHERE workflow_id = $2 AND finished_at >= $4 AND finished_at <= $3 AND (finished_at > $4 OR id > $5)
          ORDER BY finished_at, id LIMIT +$6) AS e
-     ORDER BY e.finished_at, e.id"
+     WHERE e.workspace_id = $1 ORDER BY e.finished_at, e.id"
 );
 
 const CHILDREN: &str = concat!(
@@ -106,7 +106,7 @@ const PARTS: [&str; 7] = [
     "DELETE FROM timers WHERE workspace_id = $1 AND execution_id = $2 AND $3 > 0",
     "DELETE FROM tasks WHERE workspace_id = $1 AND execution_id = $2 AND $3 > 0",
     "DELETE FROM snapshots WHERE workspace_id = $1 AND execution_id = $2 AND $3 > 0",
-    "DELETE FROM suspensions WHERE workspace_id = $1 AND id IN (SELECT id FROM suspensions
+    "DELETE FROM suspensions WHERE workspace_id = $1 AND execution_id = $2 AND id IN (SELECT id FROM suspensions
          WHERE workspace_id = $1 AND execution_id = $2 ORDER BY id LIMIT +$3)",
     "DELETE FROM feed WHERE position IN (SELECT position FROM feed
          WHERE workspace_id = $1 AND execution_id = $2 LIMIT +$3)",
@@ -117,8 +117,8 @@ const PARTS: [&str; 7] = [
 const NOTE_OBJECTS: &str = "INSERT INTO artifact_removals (workspace_id, artifact_id, execution_id, due_at)
      SELECT workspace_id, id, execution_id, 0 FROM artifacts
      WHERE workspace_id = $1 AND execution_id = $2 ORDER BY id LIMIT +$3";
-const FORGET_ARTIFACTS: &str = "DELETE FROM artifacts WHERE workspace_id = $1 AND id IN (SELECT id FROM artifacts
-     WHERE workspace_id = $1 AND execution_id = $2 ORDER BY id LIMIT +$3)";
+const FORGET_ARTIFACTS: &str = "DELETE FROM artifacts WHERE workspace_id = $1 AND execution_id = $2
+     AND id IN (SELECT id FROM artifacts WHERE workspace_id = $1 AND execution_id = $2 ORDER BY id LIMIT +$3)";
 
 const LEAVE_BEHIND: &str =
     "INSERT INTO execution_removals (workspace_id, execution_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -188,7 +188,8 @@ impl<B: Backend> Retention for SqlStore<B> {
         limit: i64,
     ) -> Result<Removable, StoreError> {
         let (at, id) = after.unwrap_or((Instant(i64::MIN), ExecutionId(Uuid::nil())));
-        let rows = self.read(ENDED, cells![workspace, workflow, ended_by.at, at, id, limit, ended_by.now]).await?;
+        let cells = cells![workspace, workflow, ended_by.at, at, id, limit, ended_by.now];
+        let rows = self.read(ENDED, cells).await?;
         let mut removable = Removable::default();
         for row in &rows {
             let mut columns = Columns::<B>::new(row);

@@ -61,11 +61,12 @@ pub async fn walk_kodexa(scene: &Scene) {
     let of_store = format!("/api/stores/acme/inbox/1.0.0/families/{family}");
     kodexa.put(&format!("{of_store}/addLabel?label=l"), Value::Null).await.expect(200);
     kodexa.put(&format!("{of_store}/removeLabel?label=l"), Value::Null).await.expect(200);
+    // Before it has replays that run: they might read it.
+    client.delete(&path).await.expect(204);
     kodexa.put(&format!("{one}/reprocess"), Value::Null).await.expect(200);
     client.post(&format!("{one}/reprocess"), json!({})).await.expect(200);
     kodexa.put(&format!("{of_store}/reprocess"), Value::Null).await.expect(200);
     kodexa.put("/api/stores/acme/inbox/1.0.0/reprocess", json!({"familyIds": [family]})).await.expect(200);
-    client.delete(&path).await.expect(204);
     client.delete(&one).await.expect(204);
     for assistant in [&alone, &within] {
         client.delete(assistant).await.expect(204);

@@ -281,6 +281,7 @@ async fn every_described_operation_succeeds() {
     retried.asked().await;
     ann.patch(&format!("{}/approve", retried.path), json!({})).await.expect(200);
     retried.output().await;
+    retried.post("remove", json!({})).await.expect(200);
     let last = scene.trigger(&id, json!(null)).await;
     last.cancel().await.expect(204);
     last.end().await;

@@ -269,3 +269,45 @@ async fn what_is_stored_and_unreadable_is_called_damaged() {
         assert!(matches!(error, StoreError::Damaged { what: "execution status", .. }), "{error:?}");
     }
 }
+
+/// While servers are exchanged one by one, older ones start on a schema that newer ones have added to, but not on one from which
+/// something was taken.
+#[tokio::test]
+async fn a_newer_schema_is_used_unless_something_was_taken_away() {
+    for fixture in [Fixture::sqlite().await, Fixture::postgres().await] {
+        let (url, workspace) = (fixture.place.url(), fixture.home.workspace);
+        fixture.store.close().await;
+        let applied = async |version: i64, description: &str| {
+            let insert = format!(
+                "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 SELECT {version}, '{description}', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1"
+            );
+            execute(&fixture, &insert).await;
+        };
+        applied(9_001, "add something").await;
+        for migrate in [true, false] {
+            let store = sql::open(&url, Options { migrate, ..PLAIN }).await.unwrap();
+            store.workspace(workspace).await.unwrap();
+            store.close().await;
+        }
+        applied(9_002, "contract something").await;
+        for migrate in [true, false] {
+            let reason = refusal(&url, Options { migrate, ..PLAIN }).await;
+            assert!(
+                reason.contains("migration 9002 of a newer version has removed what this program needs"),
+                "{reason}"
+            );
+        }
+    }
+}
+
+async fn execute(fixture: &Fixture, sql: &str) {
+    let sql = AssertSqlSafe(sql.to_owned());
+    if fixture.is_postgres() {
+        let mut connection = PgConnection::connect(&fixture.place.url()).await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    } else {
+        let mut connection = SqliteConnection::connect(&fixture.place.url()).await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+}

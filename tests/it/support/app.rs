@@ -42,7 +42,7 @@ pub enum Backend {
 }
 
 /// Where the rows are; dropped with the test.
-enum Database {
+pub enum Database {
     Sqlite(TempDir),
     Postgres(postgres::Database),
 }
@@ -58,7 +58,15 @@ impl Database {
         }
     }
 
-    fn url(&self) -> String {
+    /// One with nothing in it.
+    pub async fn empty(backend: Backend) -> Self {
+        match backend {
+            Backend::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
+            Backend::Postgres => Self::Postgres(postgres::empty_database().await),
+        }
+    }
+
+    pub fn url(&self) -> String {
         match self {
             Self::Sqlite(directory) => format!("sqlite:{}", directory.path().join("test.db").display()),
             Self::Postgres(database) => database.url.clone(),
@@ -123,12 +131,24 @@ impl TestApp {
         Self::boot(backend, change, router).await
     }
 
+    /// A server on a database that was made ready for it.
+    pub async fn start_at(database: Database, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::boot_at(database, change, router).await
+    }
+
     async fn boot(
         backend: Backend,
         change: impl FnOnce(&mut Settings),
         router: impl FnOnce(AppState) -> axum::Router,
     ) -> Self {
-        let database = Database::new(backend).await;
+        Self::boot_at(Database::new(backend).await, change, router).await
+    }
+
+    async fn boot_at(
+        database: Database,
+        change: impl FnOnce(&mut Settings),
+        router: impl FnOnce(AppState) -> axum::Router,
+    ) -> Self {
         let clock = Clock::manual(START);
         let mut settings = Settings {
             store: Some(Secret::new(database.url())),

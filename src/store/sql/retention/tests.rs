@@ -9,7 +9,7 @@ fn found_by() -> Vec<(&'static str, Vec<&'static str>)> {
     let children = "executions_by_parent (workspace_id=? AND parent_execution_id=?)";
     let replays = "executions_by_origin (workspace_id=? AND replay_of=?)";
     let dedupe = "PRIMARY KEY (workspace_id=? AND workflow_id=? AND key=?)";
-    let ended = "executions_by_end (workspace_id=? AND workflow_id=? AND finished_at>? AND finished_at<?)";
+    let ended = "executions_by_end (workflow_id=? AND finished_at>? AND finished_at<?)";
     vec![
         (ENDED, vec![ended, key, children, replays, dedupe]),
         (CHILDREN, vec!["executions_by_parent (workspace_id=? AND parent_execution_id=? AND id>?)", replays, dedupe]),
