@@ -19,7 +19,7 @@ const GAUGES: [(&str, &str); 8] = [
     ("sluicegate_open_streams", "Event streams that are open at this server"),
 ];
 
-const COUNTERS: [(&str, &str); 6] = [
+const COUNTERS: [(&str, &str); 8] = [
     ("sluicegate_flush_failures_total", "Batches that the database did not take"),
     (
         "sluicegate_instance_leases_lost_total",
@@ -29,6 +29,8 @@ const COUNTERS: [(&str, &str); 6] = [
     ("sluicegate_taken_over_total", "Executions taken over from servers that are gone"),
     ("sluicegate_repairs_total", "Executions that nothing would have woken, found by the reconciler"),
     ("sluicegate_schedule_repairs_total", "Schedules whose next slot was not what their definition says"),
+    ("sluicegate_spans_sent_total", "Spans that the collector of traces has taken"),
+    ("sluicegate_spans_dropped_total", "Spans that it has not, or for which there was no room"),
 ];
 
 const RESULTS: [&str; 3] = ["delivered", "retried", "failed"];

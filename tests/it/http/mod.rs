@@ -63,6 +63,7 @@ mod suspensions;
 mod task_artifacts;
 mod task_races;
 mod tasks;
+mod traces;
 mod variables;
 mod webhook_deliveries;
 mod webhook_replies;

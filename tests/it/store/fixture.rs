@@ -290,6 +290,7 @@ pub fn create(execution: &Execution) -> Commit {
         slot: None,
         delivery: None,
         label: None,
+        spans: Vec::new(),
     }
 }
 
