@@ -306,6 +306,7 @@ mod tests {
             secret: Some("s3cret".to_owned()),
             user: Some("bo".to_owned()),
             sealed: None,
+            trace: None,
         };
         let slack = target(Channel::Slack, "https://user:s3cret@hooks.example.com:8443/s3cret?t=s3cret");
         assert_eq!(slack.shown(), "https://hooks.example.com:8443");
