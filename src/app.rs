@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     artifacts::{Artifacts, Found},
@@ -29,6 +29,7 @@ use crate::{
         sql::{self, Options},
     },
     tasks::uploads::Uploads,
+    traces::{Exporter, Spans},
     triggers::{bulk::BulkWork, schedules::Schedules, webhooks::Webhooks},
 };
 
@@ -41,6 +42,32 @@ pub struct App {
     pub state: AppState,
     /// The two stages of the shutdown.
     pub shutdown: Shutdown,
+    traces: Option<Traces>,
+}
+
+/// What sends spans.
+struct Traces {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Traces {
+    fn start(exporter: Exporter) -> Self {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(exporter.run(stop.clone()));
+        tasks.close();
+        Self { stop, tasks }
+    }
+
+    /// Sends what is left, in a bounded time.
+    async fn stop(&self, hurry: &CancellationToken) {
+        self.stop.cancel();
+        tokio::select! {
+            () = self.tasks.wait() => {}
+            () = tokio::time::sleep(GOODBYE) => {}
+            () = hurry.cancelled() => {}
+        }
+    }
 }
 
 impl App {
@@ -52,6 +79,13 @@ impl App {
         let allow = config.outbound_networks.iter().map(|network| network.parse()).collect::<Result<_, _>>();
         let policy = outbound::Policy { allow: allow.context("outbound-networks")?, ..outbound::Policy::default() };
         let outbound = outbound::Client::new(policy).context("outbound client")?;
+        let (spans, traces) = match config.traces.clone() {
+            Some(collector) => {
+                let (spans, exporter) = Exporter::new(collector, clock.new_id().to_string()).context("traces")?;
+                (spans, Some(Traces::start(exporter)))
+            }
+            None => (Spans::default(), None),
+        };
         let engine_config = EngineConfig {
             max_running: config.max_running,
             lease: config.instance_lease,
@@ -60,6 +94,7 @@ impl App {
             trigger_rate: config.trigger_rate,
             alone: sql::sqlite_path(config.store.expose()).is_some(),
             keyring: open_keyring(&config.secrets_keys)?,
+            spans,
             ..EngineConfig::default()
         };
         let sandbox = Sandbox::new(sandbox::Options {
@@ -108,12 +143,12 @@ impl App {
             streams,
             signer,
         };
-        Ok(Self { state, shutdown })
+        Ok(Self { state, shutdown, traces })
     }
 
     /// Serves until `stop` fires, then finishes in two stages; `hurry` ends the second one at once.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken, hurry: CancellationToken) {
-        let Self { state, shutdown } = self;
+        let Self { state, shutdown, traces } = self;
         let (engine, readiness, store) = (state.engine.clone(), state.readiness.clone(), Arc::clone(&state.store));
         let upkeep = state.metrics.clone().run_upkeep(stop.clone());
         let served = CancellationToken::new();
@@ -127,6 +162,9 @@ impl App {
             readiness.set_draining();
             shutdown.soft.cancel();
             engine.stop(&hurry).await;
+            if let Some(traces) = &traces {
+                traces.stop(&hurry).await;
+            }
             // Streams say goodbye and requests are answered, in a bounded time.
             tokio::select! {
                 () = served.cancelled() => {}

@@ -13,6 +13,7 @@ mod files;
 mod oidc;
 mod secrets;
 mod settings;
+mod traces;
 mod values;
 
 use std::{
@@ -30,6 +31,7 @@ pub use commands::CommandsConfig;
 pub use oidc::OidcConfig;
 pub use secrets::{SecretsKey, SecretsKeys};
 pub use settings::Settings;
+pub use traces::TracesConfig;
 pub use values::{ByteSize, Secret, Span, variable};
 
 /// How log lines look.
@@ -91,6 +93,8 @@ pub struct Config {
     pub code: CodeConfig,
     /// The programs that `mcp` nodes may start.
     pub commands: CommandsConfig,
+    /// Where spans are sent.
+    pub traces: Option<TracesConfig>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -187,6 +191,7 @@ impl Settings {
         let secrets_keys = secrets::keys(&self, database.map(Path::new))?;
         let commands = commands::commands(&self)?;
         let oidc = oidc::oidc(&mut self)?;
+        let traces = traces::traces(&mut self)?;
         let public_url = match self.public_url.as_deref().map(Url::parse) {
             None => None,
             Some(Ok(url)) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
@@ -233,6 +238,7 @@ impl Settings {
                 program: None,
             },
             commands,
+            traces,
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log: self.log.unwrap_or_else(|| "info".into()),
         })

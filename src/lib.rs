@@ -41,4 +41,5 @@ pub mod sandbox;
 pub mod secrets;
 pub mod store;
 pub mod tasks;
+pub mod traces;
 pub mod triggers;

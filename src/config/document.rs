@@ -11,7 +11,7 @@ use super::Settings;
 const MARKER: &str = "<!-- From here on this document is written from the declarations of the settings. -->\n";
 
 /// Settings by what they are about; a setting that is in none of the lists fails the test.
-const GROUPS: [(&str, &[&str]); 8] = [
+const GROUPS: [(&str, &[&str]); 9] = [
     ("The server", &["config", "listen", "public-url", "body-limit", "cors-origins", "log", "log-format"]),
     ("The database", &["store", "store-file"]),
     (
@@ -34,6 +34,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
             "metrics-token-file",
         ],
     ),
+    ("Traces", &["otlp-endpoint", "otlp-traces-endpoint", "otlp-headers", "otlp-service-name"]),
     ("Secrets of workspaces", &["secrets-key", "secrets-key-file"]),
     (
         "Executions",

@@ -197,6 +197,20 @@ pub struct Settings {
     /// File or folder that these programs may read besides the system's own; several times for several
     #[arg(long, env = "SLUICEGATE_MCP_READ_ONLY", value_name = "PATH", value_delimiter = ':')]
     pub mcp_read_only: Option<Vec<PathBuf>>,
+    /// Collector that traces are sent to by OTLP over HTTP, such as `http://127.0.0.1:4318`; `/v1/traces` is added
+    ///
+    /// Without it none are. What comes with a trace goes on with it all the same.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    pub otlp_endpoint: Option<String>,
+    /// The same as a whole address, which wins
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    pub otlp_traces_endpoint: Option<String>,
+    /// Headers that the collector asks for: `name=value,name=value`, values percent-encoded
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_HEADERS", value_name = "HEADERS", hide_env_values = true)]
+    pub otlp_headers: Option<Secret>,
+    /// Name under which this server's traces appear [default: sluicegate]
+    #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME")]
+    pub otlp_service_name: Option<String>,
     /// How log lines look [default: text]
     #[arg(long, env = "SLUICEGATE_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -242,7 +256,7 @@ impl Settings {
             oidc_client_secret, oidc_client_secret_file, oidc_scopes, oidc_user_claim, oidc_label, oidc_session_duration, cors_origins,
             metrics_token, metrics_token_file, max_running, queue_limit, trigger_rate,
             instance_lease, drain_limit, schedule_min_interval, outbound_networks, code_processes, code_unconfined,
-            mcp_command, mcp_read_only, log_format, log,
+            mcp_command, mcp_read_only, otlp_endpoint, otlp_traces_endpoint, otlp_headers, otlp_service_name, log_format, log,
         );
     }
 }

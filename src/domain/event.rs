@@ -18,6 +18,7 @@ use super::{
     null_is_a_value,
     stopping::{CancelReport, Compensation},
     suspension::{Approvers, Decision, Interrupt, SuspensionState, Vote},
+    trace::Trace,
 };
 use crate::clock::Instant;
 pub use work::{NodeActionEvent, NodeArtifactEvent, TaskUpdateEvent};
@@ -73,6 +74,9 @@ pub struct StatusEvent {
     /// With `cancelling` because of a failure: that failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+    /// With the first event: the trace that the execution is part of, if it is part of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
 }
 
 /// What became of a node run.

@@ -17,11 +17,13 @@ pub mod receipt;
 pub mod reprocessing;
 pub mod schedule;
 pub mod secret;
+pub mod span;
 pub mod stopping;
 pub mod subject;
 pub mod subscription;
 pub mod suspension;
 pub mod task;
+pub mod trace;
 pub mod webhook;
 pub mod workflow;
 

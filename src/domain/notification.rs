@@ -8,7 +8,10 @@ use std::fmt;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::ids::{LinkId, NotificationId, SuspensionId, WorkspaceId};
+use super::{
+    ids::{LinkId, NotificationId, SuspensionId, WorkspaceId},
+    trace::TraceHeaders,
+};
 use crate::clock::Instant;
 
 /// Where a notification goes. It may hold secrets: it is shown nowhere, and stored sealed where the server has a key.
@@ -28,6 +31,9 @@ pub struct Target {
     /// Address and secret, sealed: an envelope as a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
+    /// What is sent along, where the execution is part of a trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceHeaders>,
 }
 
 /// What of a target is sealed.
@@ -300,6 +306,7 @@ mod tests {
             secret: Some("s3cret".to_owned()),
             user: Some("bo".to_owned()),
             sealed: None,
+            trace: None,
         };
         let slack = target(Channel::Slack, "https://user:s3cret@hooks.example.com:8443/s3cret?t=s3cret");
         assert_eq!(slack.shown(), "https://hooks.example.com:8443");

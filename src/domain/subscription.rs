@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::ids::{EventId, PodId, WorkspaceId};
+use super::{
+    ids::{EventId, PodId, WorkspaceId},
+    trace::Trace,
+};
 use crate::clock::Instant;
 
 /// The most subscriptions of a workflow.
@@ -77,6 +80,8 @@ pub struct IncomingEvent {
     pub context: Map<String, Value>,
     /// When it was taken.
     pub at: Instant,
+    /// The trace that it came in.
+    pub trace: Option<Trace>,
 }
 
 impl IncomingEvent {

@@ -153,6 +153,7 @@ impl Engine {
                 slot: None,
                 delivery: None,
                 label: None,
+                spans: Vec::new(),
             };
             match self.0.committer.commit(commit).await {
                 Err(EngineError::Conflict) => {}

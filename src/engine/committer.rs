@@ -8,9 +8,12 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::{
-    Hint, Store,
-    commit::{Commit, CommitError, ExecutionWrite, TaskChange, TimerChange},
+use crate::{
+    store::{
+        Hint, Store,
+        commit::{Commit, CommitError, ExecutionWrite, TaskChange, TimerChange},
+    },
+    traces::Spans,
 };
 
 use super::{EngineError, hub::Hub, signals::Signals};
@@ -39,24 +42,30 @@ struct Request {
 /// The committer's own end of the queues; [`Loop::run`] is its task.
 pub struct Loop {
     store: Arc<dyn Store>,
-    hub: Hub,
-    signals: Arc<Signals>,
+    after: After,
     running: mpsc::Receiver<Request>,
     triggers: mpsc::Receiver<Request>,
     /// Requests that had to wait because the batch already wrote to their execution.
     held: Vec<Request>,
 }
 
+/// Who learns of what is durable.
+pub struct After {
+    /// The streams.
+    pub hub: Hub,
+    /// Those who wait.
+    pub signals: Arc<Signals>,
+    /// Those who trace.
+    pub spans: Spans,
+}
+
 impl Committer {
     /// A committer and the loop that must be run for it.
-    pub fn new(store: Arc<dyn Store>, hub: Hub, signals: Arc<Signals>) -> (Self, Loop) {
+    pub fn new(store: Arc<dyn Store>, after: After) -> (Self, Loop) {
         let (running, running_queue) = mpsc::channel(RUNNING_QUEUE);
         let (triggers, trigger_queue) = mpsc::channel(TRIGGER_QUEUE);
         let held = Vec::new();
-        (
-            Self { running, triggers },
-            Loop { store, hub, signals, running: running_queue, triggers: trigger_queue, held },
-        )
+        (Self { running, triggers }, Loop { store, after, running: running_queue, triggers: trigger_queue, held })
     }
 
     /// Writes a commit; returns once it is durable. A new execution is refused at once if too many wait already.
@@ -141,42 +150,43 @@ impl Loop {
     }
 
     fn publish(&self, commit: &Commit) {
-        self.hub.publish(commit.workspace_id, commit.execution_id, &commit.events);
+        commit.spans.iter().for_each(|span| self.after.spans.take(span));
+        self.after.hub.publish(commit.workspace_id, commit.execution_id, &commit.events);
         for child in &commit.children {
-            self.hub.publish(commit.workspace_id, child.execution.origin.id, &child.events);
+            self.after.hub.publish(commit.workspace_id, child.execution.origin.id, &child.events);
         }
         if let TimerChange::Set(at) = commit.timer {
-            self.signals.timers.set(at);
+            self.after.signals.timers.set(at);
         }
         for change in &commit.tasks {
             match change {
                 TaskChange::Add(task) => match task.lease_until {
-                    Some(until) => self.signals.leases.set(until),
-                    None => self.signals.tasks.notify_one(),
+                    Some(until) => self.after.signals.leases.set(until),
+                    None => self.after.signals.tasks.notify_one(),
                 },
-                TaskChange::Return { .. } => self.signals.tasks.notify_one(),
-                TaskChange::Lease { lease_until, .. } => self.signals.leases.set(*lease_until),
+                TaskChange::Return { .. } => self.after.signals.tasks.notify_one(),
+                TaskChange::Lease { lease_until, .. } => self.after.signals.leases.set(*lease_until),
                 TaskChange::Extend { .. } | TaskChange::Remove(_) => {}
             }
         }
         if commit.queue.is_some() || commit.wake.is_some() || !commit.children.is_empty() {
-            self.signals.queued();
+            self.after.signals.queued();
         }
     }
 
     fn hint<'a>(&self, written: impl Iterator<Item = &'a Commit>) {
-        if !self.signals.has_peers() {
+        if !self.after.signals.has_peers() {
             return;
         }
         for commit in written {
             if !commit.events.is_empty() {
-                self.signals.hint(Hint::Events(commit.execution_id));
+                self.after.signals.hint(Hint::Events(commit.execution_id));
             }
             if commit.events.iter().any(|event| event.feed.is_some()) {
-                self.signals.hint(Hint::Feed(commit.workspace_id));
+                self.after.signals.hint(Hint::Feed(commit.workspace_id));
             }
             if commit.queue.is_some() || commit.wake.is_some() || !commit.children.is_empty() {
-                self.signals.hint(Hint::Queue);
+                self.after.signals.hint(Hint::Queue);
             }
             let waits = |change: &TaskChange| match change {
                 TaskChange::Add(task) => task.lease_until.is_none(),
@@ -184,7 +194,7 @@ impl Loop {
                 _ => false,
             };
             if commit.tasks.iter().any(waits) {
-                self.signals.hint(Hint::Tasks);
+                self.after.signals.hint(Hint::Tasks);
             }
         }
     }

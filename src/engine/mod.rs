@@ -23,6 +23,7 @@ mod respond;
 mod retention;
 mod sealing;
 mod signals;
+mod spans;
 pub mod tasks;
 pub mod test_node;
 mod trigger;
@@ -52,8 +53,9 @@ use crate::{
     sandbox::Sandbox,
     secrets::Keyring,
     store::{Store, StoreError, catalogue::IdempotentReply},
+    traces::Spans,
 };
-use committer::Committer;
+use committer::{After, Committer};
 use drivers::Drivers;
 use hub::Hub;
 use machine::Limits;
@@ -92,6 +94,8 @@ pub struct EngineConfig {
     pub keyring: Keyring,
     /// Limits of one execution.
     pub limits: Limits,
+    /// Where spans go.
+    pub spans: Spans,
 }
 
 impl Default for EngineConfig {
@@ -107,6 +111,7 @@ impl Default for EngineConfig {
             alone: true,
             keyring: Keyring::default(),
             limits: Limits::default(),
+            spans: Spans::default(),
         }
     }
 }
@@ -278,7 +283,8 @@ impl Engine {
     ) -> Result<Self, StoreError> {
         let hub = Hub::new(Arc::clone(&store));
         let signals = Arc::new(Signals::default());
-        let (committer, writer) = Committer::new(Arc::clone(&store), hub.clone(), Arc::clone(&signals));
+        let after = After { hub: hub.clone(), signals: Arc::clone(&signals), spans: config.spans.clone() };
+        let (committer, writer) = Committer::new(Arc::clone(&store), after);
         let instance = InstanceId(clock.new_id());
         store.register_instance(instance, clock.now()).await?;
         let links = notices::shared_key(&*store, &clock).await?;

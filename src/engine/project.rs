@@ -28,9 +28,12 @@ use crate::{
     },
 };
 
-use super::machine::{
-    Machine,
-    state::{OpenSuspension, State},
+use super::{
+    machine::{
+        Machine,
+        state::{OpenSuspension, State},
+    },
+    spans::spans,
 };
 
 /// How many events a load may have to fold on top of a snapshot, for executions of few nodes.
@@ -162,6 +165,7 @@ pub fn commit(
         snapshot: snapshot_due.then(|| serde_json::to_string(state).expect("a state holds nothing that JSON can't")),
         artifacts: artifacts(events),
         label: completion_label(origin, state, now),
+        spans: spans(machine, origin, events),
     }
 }
 

@@ -327,6 +327,7 @@ fn again(origin: &ExecutionOrigin) -> Trigger {
         run_at: None,
         expires_in_ms: None,
         debounce: None,
+        trace: None,
         created_by: origin.created_by.clone(),
         slot: None,
     }

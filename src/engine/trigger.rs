@@ -12,10 +12,11 @@ use crate::{
         execution::{Execution, ExecutionOrigin, Presets, TriggeredBy},
         failure::{Failure, FailureCode},
         ids::{ExecutionId, PodId, WorkflowId, WorkspaceId},
+        trace::Trace,
         webhook::WebhookDelivery,
         workflow::WorkflowState,
     },
-    nodes::{ChildRequest, CompiledWorkflow, check_input},
+    nodes::{ChildRequest, check_input},
     store::{
         StoreError,
         catalogue::IdempotentReply,
@@ -79,6 +80,8 @@ pub struct Trigger {
     pub expires_in_ms: Option<i64>,
     /// Of a burst of triggers only the last one runs.
     pub debounce: Option<Debounce>,
+    /// The trace that it is triggered in.
+    pub trace: Option<Trace>,
     /// Who triggers it.
     pub created_by: String,
     /// The slot of a schedule that it is for: written with the execution, whose id the row gets, or neither is.
@@ -119,6 +122,8 @@ pub struct Riders {
     pub debounce: Option<Debounced>,
     /// The delivery to a webhook.
     pub delivery: Option<Box<WebhookDelivery>>,
+    /// The trace that the new execution is part of.
+    pub trace: Option<Trace>,
 }
 
 impl Engine {
@@ -225,7 +230,10 @@ impl Engine {
         if let Some(row) = &mut delivery {
             row.execution_id = Some(origin.id);
         }
-        let riders = Riders { reply: reply.clone(), slot, dedupe, debounce: burst, delivery };
+        // A trace that nobody has begun begins here, if somebody wants to see it.
+        let own = || inner.config.spans.are_wanted().then(|| Trace::of_execution(origin.id));
+        let trace = trigger.trace.or_else(own);
+        let riders = Riders { reply: reply.clone(), slot, dedupe, debounce: burst, delivery, trace };
         let machine = || Machine::new(Arc::clone(&compiled), &origin, inner.config.limits);
         match self.create(machine(), &origin, now, riders).await {
             Err(EngineError::Duplicate(of)) => match compiled.dedupe.mode {
@@ -268,7 +276,7 @@ impl Engine {
         riders: Riders,
     ) -> Result<Execution, EngineError> {
         let inner = &self.0;
-        machine.decide(now, Command::Record);
+        machine.decide(now, Command::Record(riders.trace.clone()));
         // The reply shows the execution as it is recorded; what follows, be it in the same commit, is for the stream.
         let execution = Execution { origin: origin.clone(), progress: machine.progress() };
         let kept = riders.reply.as_ref().map(|reply| reply(&execution));
@@ -331,11 +339,11 @@ impl Engine {
         Ok(length)
     }
 
-    /// The rows of a child that a node of `parent` starts, or why there can't be one. `by` is the parent's workflow and the run.
+    /// The rows of a child that a node of `parent` starts, or why there can't be one. `by` is the parent's machine and the run.
     pub(super) async fn prepare_child(
         &self,
         parent: &ExecutionOrigin,
-        by: (&CompiledWorkflow, &str),
+        by: (&Machine, &str),
         id: ExecutionId,
         request: &ChildRequest,
         now: Instant,
@@ -387,11 +395,12 @@ impl Engine {
                 return Ok(Err(Failure::new(FailureCode::InvalidValue, message)));
             }
         };
-        let (replay_of, from_node_id, presets) = match self.child_of_replay(parent, by.0, by.1, &compiled).await? {
-            Ok(Some(replay)) => (Some(replay.of), Some(replay.from), replay.presets),
-            Ok(None) => (None, None, Presets::new()),
-            Err(failure) => return Ok(Err(failure)),
-        };
+        let (replay_of, from_node_id, presets) =
+            match self.child_of_replay(parent, &by.0.workflow, by.1, &compiled).await? {
+                Ok(Some(replay)) => (Some(replay.of), Some(replay.from), replay.presets),
+                Ok(None) => (None, None, Presets::new()),
+                Err(failure) => return Ok(Err(failure)),
+            };
         let origin = ExecutionOrigin {
             id,
             workspace_id: parent.workspace_id,
@@ -421,7 +430,7 @@ impl Engine {
             created_at: now,
         };
         let mut machine = Machine::new(compiled, &origin, inner.config.limits);
-        machine.decide(now, Command::Record);
+        machine.decide(now, Command::Record(by.0.trace_below(parent.id, by.1)));
         let events = project::rows(&machine.take());
         let progress = machine.progress();
         let queue = crate::store::commit::QueueRow { priority: origin.priority, queued_at: now };

@@ -15,6 +15,7 @@ use super::{
     idempotency::Idempotent,
     reply::Reply,
     state::AppState,
+    traced::Traced,
 };
 use crate::{
     clock::Instant,
@@ -120,6 +121,7 @@ async fn publish_event(
     pod: InPod<Editor>,
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
+    Traced(trace): Traced,
     Idempotent { body, key }: Idempotent<PublishEvent>,
 ) -> Result<Reply, Problem> {
     let PublishEvent { event_type, subject, data, context } = body;
@@ -140,6 +142,7 @@ async fn publish_event(
         data,
         context,
         at: engine.clock().now(),
+        trace,
     };
     let door = key.reply(&Reply::new(StatusCode::ACCEPTED, None, &Value::Null));
     let by = pod.principal().id.clone();

@@ -21,6 +21,7 @@ use super::{
     query::{Limit, Query},
     reply::{List, Reply},
     state::AppState,
+    traced::Traced,
 };
 use crate::{
     clock::{Clock, Instant},
@@ -111,6 +112,7 @@ const MAX_INPUT: usize = 1 << 20;
 async fn create_execution(
     pod: OfPod<Editor>,
     State(engine): State<Engine>,
+    Traced(trace): Traced,
     Idempotent { body, key }: Idempotent<CreateExecution>,
 ) -> Result<Reply, Problem> {
     check_size("/input", &body.input)?;
@@ -155,6 +157,7 @@ async fn create_execution(
         run_at: body.run_at,
         expires_in_ms: body.expires_in_ms,
         debounce: body.debounce,
+        trace,
         created_by: pod.principal().id.clone(),
         slot: None,
     };

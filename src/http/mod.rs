@@ -61,6 +61,7 @@ mod subject_reprocess;
 mod subjects;
 mod suspensions;
 mod tasks;
+mod traced;
 mod webhook_deliveries;
 mod webhook_trigger;
 mod webhooks;

@@ -130,6 +130,7 @@ impl NotifyTarget {
             secret: bounded("secret", self.secret.as_ref(), MAX_SECRET_BYTES)?,
             user: bounded("user", self.user.as_ref(), MAX_NAME_BYTES)?,
             sealed: None,
+            trace: None,
         })
     }
 }
@@ -177,6 +178,7 @@ mod tests {
             secret: secret.map(str::to_owned),
             user: user.map(str::to_owned),
             sealed: None,
+            trace: None,
         };
         assert_eq!(
             question.notify,

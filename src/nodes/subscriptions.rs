@@ -186,6 +186,7 @@ mod tests {
             data,
             context: serde_json::Map::new(),
             at: Instant(0),
+            trace: None,
         }
     }
 

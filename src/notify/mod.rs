@@ -215,7 +215,7 @@ impl Sender {
             tracing::warn!(notification_id = %notification.id, %error, "the hosts that a workspace may call could not be read");
             Failed { status: None, error: "the workspace's settings could not be read".to_owned(), for_good: false }
         })?;
-        match outbound.send(request).await {
+        match outbound.traced(notification.target.trace.clone()).send(request).await {
             Ok(reply) if (200..300).contains(&reply.status) => Ok(Some(reply.status)),
             Ok(reply) => Err(Failed {
                 status: Some(reply.status),

@@ -9,6 +9,8 @@ use reqwest::{
 };
 use url::Host;
 
+use crate::domain::trace::TraceHeaders;
+
 use super::{
     Hosts, Network, OutboundError, address, redirect,
     reply::Reply,
@@ -119,6 +121,7 @@ pub struct Client {
     carrier: Option<Arc<dyn Carrier>>,
     allow: Arc<[Network]>,
     hosts: Option<Hosts>,
+    trace: Option<TraceHeaders>,
     max_redirects: usize,
     max_body_bytes: usize,
 }
@@ -155,6 +158,7 @@ impl Client {
             carrier: None,
             allow,
             hosts: None,
+            trace: None,
             max_redirects: policy.max_redirects,
             max_body_bytes: policy.max_body_bytes,
         })
@@ -173,9 +177,33 @@ impl Client {
         Self { hosts: Some(hosts), ..self.clone() }
     }
 
+    /// The same client, whose requests say that they are part of a trace, unless they say so themselves.
+    #[must_use]
+    pub fn traced(&self, trace: Option<TraceHeaders>) -> Self {
+        Self { trace, ..self.clone() }
+    }
+
+    /// What requests send along. Those of [`Self::guarded`] have to do it themselves.
+    pub fn trace_headers(&self) -> Vec<(&'static str, &str)> {
+        let Some(TraceHeaders { traceparent, tracestate }) = &self.trace else { return Vec::new() };
+        let state = tracestate.iter().map(|state| ("tracestate", state.as_str()));
+        std::iter::once(("traceparent", traceparent.as_str())).chain(state).collect()
+    }
+
+    /// A `tracestate` belongs to its `traceparent`: both are the request's own, or neither.
+    fn with_trace(&self, mut request: Request) -> Request {
+        if !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("traceparent")) {
+            let added = self.trace_headers();
+            request.headers.retain(|(name, _)| added.is_empty() || !name.eq_ignore_ascii_case("tracestate"));
+            request.headers.extend(added.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        request
+    }
+
     /// Sends `request`, follows its redirects and reads the whole reply. A status such as 404 or 500 is a reply, not an
     /// error.
     pub async fn send(&self, request: Request) -> Result<Response, OutboundError> {
+        let request = self.with_trace(request);
         let limit = request.timeout;
         let max_body_bytes = request.max_body_bytes.min(self.max_body_bytes);
         let exchange = async {
@@ -191,6 +219,7 @@ impl Client {
     /// Sends `request` and follows its redirects; the reply's body is read as it comes. The request's timeout is for the
     /// reply's headers, `idle` for each wait after that. The client's own limit on bodies does not apply, the request's does.
     pub async fn open(&self, request: Request, idle: Duration) -> Result<Reply, OutboundError> {
+        let request = self.with_trace(request);
         let (limit, max_body_bytes) = (request.timeout, request.max_body_bytes);
         let followed = tokio::time::timeout(limit, self.follow(request)).await;
         let (reply, host) = followed.unwrap_or(Err(OutboundError::Timeout { limit }))?;

@@ -10,6 +10,7 @@ use crate::{
         ids::{ExecutionId, InstanceId, PodId, SubjectId, SuspensionId, TaskId, WorkflowId, WorkspaceId},
         notification::{Notification, ResponseLink},
         reprocessing::Reprocessing,
+        span::Span,
         suspension::{Decision, Standing, Suspension, SuspensionState},
         task::Task,
         webhook::WebhookDelivery,
@@ -66,6 +67,8 @@ pub struct Commit {
     pub delivery: Option<Box<WebhookDelivery>>,
     /// A label that its subject gets.
     pub label: Option<SubjectLabel>,
+    /// What the events are to those who trace. Not stored: told once the commit is durable.
+    pub spans: Vec<Span>,
 }
 
 /// A label for a subject. Nothing happens where there is no such subject in the pod, where it has the label, and where it has

@@ -188,6 +188,7 @@ async fn begin(
         run_at: None,
         expires_in_ms: None,
         debounce: None,
+        trace: event.trace.clone(),
         created_by: by.to_owned(),
         slot: None,
     };

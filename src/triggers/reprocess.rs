@@ -247,6 +247,7 @@ async fn create_one(
         run_at,
         expires_in_ms: None,
         debounce: None,
+        trace: None,
         created_by: wanted.by.clone(),
         slot: None,
     };

@@ -196,6 +196,7 @@ async fn tell(
         data: json!(subject),
         context: Map::from_iter([(CONTEXT_MEMBER.to_owned(), subject.shown_in_context())]),
         at: engine.clock().now(),
+        trace: None,
     };
     let published = match events::publish(engine, event, &on.author.id, on.door).await {
         Ok(published) => published,

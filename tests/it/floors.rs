@@ -15,7 +15,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The floors, lowest first. A module uses modules on lower floors, and itself.
 const FLOORS: &[&[&str]] = &[
     &["domain", "expression", "filter", "condition"],
-    &["store", "outbound", "artifacts", "client", "sandbox", "secrets"],
+    &["store", "outbound", "artifacts", "client", "sandbox", "secrets", "traces"],
     &["nodes", "conformance", "runner"],
     &["engine"],
     &["triggers", "tasks", "notify"],

@@ -24,15 +24,13 @@ export class Server {
   workflows: Record<string, string> = {};
   #api = "";
   #folder = "";
-  #environment: Record<string, string> = {};
   #process: ChildProcess | undefined;
   #vite: PreviewServer | undefined;
 
-  static async start({ listen = "127.0.0.1:0", environment = {} }: { listen?: string; environment?: Record<string, string> } = {}): Promise<Server> {
+  static async start(): Promise<Server> {
     const server = new Server();
-    server.#environment = environment;
     server.#folder = await mkdtemp(join(tmpdir(), "sluicegate-dashboard-"));
-    await server.#spawn(listen);
+    await server.#spawn("127.0.0.1:0");
     if (process.env["SLUICEGATE_TEST_VITE"]) {
       // While working on it: what `npm run test:sources` has built a moment ago, not what is in the binary.
       const api = {
@@ -63,7 +61,7 @@ export class Server {
 
   async #spawn(listen: string): Promise<void> {
     const args = ["dev", "--json", "--listen", listen, "--data", this.#folder];
-    const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, SLUICEGATE_SCHEDULE_MIN_INTERVAL: "1s", ...this.#environment } });
+    const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, SLUICEGATE_SCHEDULE_MIN_INTERVAL: "1s" } });
     this.#process = child;
     const ready = await new Promise<Ready>((resolve, reject) => {
       let text = "";

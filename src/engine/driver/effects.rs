@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Address, Command, Driver, EffectContext, Failure, FailureCode, Outcome, Report};
-use crate::{domain::event::DeltaChannel, engine::machine::Action};
+use crate::{domain::event::DeltaChannel, engine::machine::Action, nodes::Question};
 
 /// How long deltas and log lines are gathered.
 ///
@@ -28,6 +28,7 @@ impl Driver {
             let (reports, mut told) = mpsc::channel(64);
             let (engine, workspace, execution_id) = (self.engine.clone(), self.origin.workspace_id, self.origin.id);
             let report_to = self.report_to.clone();
+            let trace = self.machine.trace_headers(execution_id, &address);
             let at = address.clone();
             let handle = self.effects.spawn(async move {
                 let deadline = timeout.map(|ms| clock.now().plus_ms(ms));
@@ -42,6 +43,7 @@ impl Driver {
                         Ok(reach) => reach,
                         Err(failure) => return Outcome::Fail(failure),
                     };
+                    let outbound = outbound.traced(trace);
                     let (sandbox, cancelled) = (engine.0.sandbox.clone(), CancellationToken::new());
                     let workspace_id = workspace;
                     let context =
@@ -82,6 +84,12 @@ impl Driver {
             });
             self.in_flight.insert(address, (attempt, handle));
         }
+    }
+
+    /// What is told of a question says which trace it belongs to.
+    pub(super) fn trace_targets(&self, question: &mut Question, address: &Address) {
+        let trace = self.machine.trace_headers(self.origin.id, address);
+        question.notify.iter_mut().for_each(|target| target.trace.clone_from(&trace));
     }
 
     /// Drops effects whose attempt is over: cancelled, or stopped with their branch.

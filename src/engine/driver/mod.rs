@@ -239,7 +239,7 @@ impl Driver {
         screen.outcome(&mut outcome);
         let new_id = self.engine.0.clock.new_id();
         if let Outcome::Child(request) = &outcome {
-            let by = (&*self.machine.workflow, address.as_str());
+            let by = (&self.machine, address.as_str());
             match self.engine.prepare_child(&self.origin, by, ExecutionId(new_id), request, now).await? {
                 Ok(child) => self.children.push(child),
                 Err(failure) => outcome = Outcome::Fail(failure),
@@ -248,9 +248,9 @@ impl Driver {
         if let Outcome::Suspend(question) = &mut outcome {
             match self.engine.prepare_question(&self.origin, question).await? {
                 Ok(()) => {
-                    let suspension = SuspensionId(new_id);
-                    let workspace = self.origin.workspace_id;
+                    let (suspension, workspace) = (SuspensionId(new_id), self.origin.workspace_id);
                     self.engine.seal_targets(workspace, suspension, &mut question.notify, |shown| screen.text(shown));
+                    self.trace_targets(question, address);
                     self.engine.add_notices(&mut self.notices, &self.origin, suspension, question, now);
                 }
                 Err(failure) => outcome = Outcome::Fail(failure),

@@ -3,7 +3,7 @@
 
 use super::{Address, Commit, Driver, Instant, TaskFacts, TaskId};
 use crate::{
-    domain::task::TaskState,
+    domain::{task::TaskState, trace::TraceHeaders},
     engine::{
         machine::Command,
         tasks::{Leased, Reserved},
@@ -17,6 +17,7 @@ pub(super) struct Handed {
     task: TaskId,
     to: Reserved,
     deadline: Option<Instant>,
+    trace: Option<TraceHeaders>,
 }
 
 impl Driver {
@@ -33,7 +34,8 @@ impl Driver {
         let standing = self.machine.state.run(address).and_then(|run| run.task.as_ref());
         if standing.is_some_and(|standing| standing.task_id == task && standing.state == TaskState::Leased) {
             let deadline = self.machine.deadline_of_task(address);
-            self.handed.push(Handed { task, to, deadline });
+            let trace = self.machine.trace_headers(self.origin.id, address);
+            self.handed.push(Handed { task, to, deadline, trace });
         }
     }
 
@@ -46,8 +48,9 @@ impl Driver {
             })
         };
         let context = &self.origin.context;
-        let leased =
-            |Handed { task, to, deadline }| Some((to, Leased { task: row(task)?, context: context.clone(), deadline }));
+        let leased = |Handed { task, to, deadline, trace }| {
+            Some((to, Leased { task: row(task)?, context: context.clone(), deadline, trace }))
+        };
         std::mem::take(&mut self.handed).into_iter().filter_map(leased).collect()
     }
 }

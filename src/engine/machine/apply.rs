@@ -27,6 +27,9 @@ impl Machine {
         self.state.seq = event.seq();
         match event {
             Event::ExecutionStatus(e) => {
+                if e.trace.is_some() {
+                    self.state.trace.clone_from(&e.trace);
+                }
                 match e.status {
                     ExecutionStatus::Queued => self.state.queued_at = Some(e.at),
                     ExecutionStatus::Running if self.state.started_at.is_none() => {

@@ -45,7 +45,7 @@ impl Machine {
         };
         let seq = self.next_seq();
         let status = ExecutionStatus::Cancelling;
-        self.emit(Event::ExecutionStatus(StatusEvent { seq, at: now, status, reason, by, error }));
+        self.emit(Event::ExecutionStatus(StatusEvent { seq, at: now, status, reason, by, error, trace: None }));
     }
 
     /// Stops one run that is to be stopped and can be; `false` if there is none.

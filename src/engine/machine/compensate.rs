@@ -96,7 +96,8 @@ impl Machine {
     pub(super) fn give_up_compensation(&mut self, now: Instant) {
         let (seq, reason) = (self.next_seq(), Some(GIVEN_UP.to_owned()));
         let status = ExecutionStatus::Cancelling;
-        self.emit(Event::ExecutionStatus(StatusEvent { seq, at: now, status, reason, by: None, error: None }));
+        let (by, error, trace) = (None, None, None);
+        self.emit(Event::ExecutionStatus(StatusEvent { seq, at: now, status, reason, by, error, trace }));
     }
 
     /// What has been undone and what has not; none where there was nothing to undo.

@@ -36,10 +36,19 @@ impl Machine {
             return;
         }
         match command {
-            Command::Record => {
+            Command::Record(trace) => {
                 let delayed = self.run_at.is_some_and(|at| at > now);
                 let status = if delayed { ExecutionStatus::Pending } else { ExecutionStatus::Queued };
-                self.emit_status(now, status, None);
+                let (seq, reason) = (self.next_seq(), None);
+                self.emit(Event::ExecutionStatus(StatusEvent {
+                    seq,
+                    at: now,
+                    status,
+                    reason,
+                    by: None,
+                    error: None,
+                    trace,
+                }));
                 return;
             }
             Command::Skip { duplicate_of, reason } => return self.skip(now, duplicate_of, reason),
@@ -419,7 +428,8 @@ impl Machine {
 
     pub(super) fn emit_status(&mut self, now: Instant, status: ExecutionStatus, reason: Option<String>) {
         let seq = self.next_seq();
-        self.emit(Event::ExecutionStatus(StatusEvent { seq, at: now, status, reason, by: None, error: None }));
+        let (by, error, trace) = (None, None, None);
+        self.emit(Event::ExecutionStatus(StatusEvent { seq, at: now, status, reason, by, error, trace }));
     }
 
     pub(super) fn emit_update(

@@ -34,6 +34,7 @@ use crate::{
         ids::{ExecutionId, SuspensionId, TaskId},
         suspension::{Approvers, Decision},
         task::TaskStats,
+        trace::{Trace, TraceHeaders, attempt_span},
     },
     nodes::{CompiledWorkflow, Outcome},
 };
@@ -92,8 +93,8 @@ pub struct Machine {
 /// Something that happened or is wanted.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// The execution is recorded: the first event.
-    Record,
+    /// The execution is recorded, with the trace that it is part of: the first event.
+    Record(Option<Trace>),
     /// It is not to run: another one does in its place, or there is no room for it. What has begun goes on.
     Skip {
         /// The one that runs in its place.
@@ -335,6 +336,18 @@ impl Machine {
             reprocessing: None,
             stats: state.stats,
         }
+    }
+
+    /// The trace below the latest attempt of a run: that of a child which it starts.
+    pub fn trace_below(&self, id: ExecutionId, at: &str) -> Option<Trace> {
+        let attempt = self.state.run(at)?.attempt;
+        self.state.trace.as_ref().map(|trace| trace.below(attempt_span(id, at, attempt)))
+    }
+
+    /// What the latest attempt of a run sends along with what it calls, if the execution is part of a trace.
+    pub fn trace_headers(&self, id: ExecutionId, at: &str) -> Option<TraceHeaders> {
+        let attempt = self.state.run(at)?.attempt;
+        self.state.trace.as_ref().map(|trace| trace.headers(attempt_span(id, at, attempt)))
     }
 
     /// The node runs as the API shows them, with outputs.

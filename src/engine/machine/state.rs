@@ -21,6 +21,7 @@ use crate::{
         null_is_a_value,
         suspension::{Interrupt, Standing},
         task::TaskStanding,
+        trace::Trace,
     },
     nodes::Entry,
 };
@@ -80,6 +81,9 @@ pub struct State {
     pub suspended_at: Option<Instant>,
     /// Milliseconds of waits that are over.
     pub waited_ms: i64,
+    /// The trace that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
     /// The execution that it was skipped for.
     #[serde(default)]
     pub duplicate_of: Option<ExecutionId>,
@@ -261,6 +265,7 @@ impl State {
             finished_at: None,
             suspended_at: None,
             waited_ms: 0,
+            trace: None,
             duplicate_of: None,
             stats: ExecutionStats::default(),
         }

@@ -164,7 +164,8 @@ impl Engine {
                 };
                 let deadline = folded.machine.deadline_of_task(&task.address);
                 let context = folded.origin.context.clone();
-                leased.push((*index, Leased { task: Box::new(row), context, deadline }));
+                let trace = folded.machine.trace_headers(row.execution_id, &row.address);
+                leased.push((*index, Leased { task: Box::new(row), context, deadline, trace }));
             }
             if leased.is_empty() {
                 return Ok(leased);

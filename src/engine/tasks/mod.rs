@@ -21,6 +21,7 @@ use crate::{
         failure::Failure,
         ids::{ExecutionId, PodId, WorkspaceId},
         task::{Lease, Task, TaskState, TaskStats, Worker},
+        trace::TraceHeaders,
     },
     store::commit::TaskChange,
 };
@@ -63,6 +64,8 @@ pub struct Leased {
     pub context: Value,
     /// When the attempt has taken too long.
     pub deadline: Option<Instant>,
+    /// What belongs to what the worker calls, if the execution is part of a trace.
+    pub trace: Option<TraceHeaders>,
 }
 
 impl Leased {

@@ -199,6 +199,7 @@ async fn start(
         run_at: None,
         expires_in_ms: None,
         debounce: None,
+        trace: None,
         created_by: scope.by(),
         slot: None,
     };

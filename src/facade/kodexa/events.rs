@@ -232,6 +232,7 @@ pub async fn begin(
         run_at: None,
         expires_in_ms: None,
         debounce: None,
+        trace: None,
         created_by: by,
         slot: None,
     };

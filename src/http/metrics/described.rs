@@ -23,7 +23,7 @@ const GAUGES: [(&str, &str); 9] = [
     ("sluicegate_open_streams", "Event streams that are open at this server"),
 ];
 
-const COUNTERS: [(&str, &str); 7] = [
+const COUNTERS: [(&str, &str); 9] = [
     ("sluicegate_flush_failures_total", "Batches that the database did not take"),
     (
         "sluicegate_instance_leases_lost_total",
@@ -34,6 +34,8 @@ const COUNTERS: [(&str, &str); 7] = [
     ("sluicegate_repairs_total", "Executions that nothing would have woken, found by the reconciler"),
     ("sluicegate_executions_removed_total", "Executions removed because they were kept for long enough"),
     ("sluicegate_schedule_repairs_total", "Schedules whose next slot was not what their definition says"),
+    ("sluicegate_spans_sent_total", "Spans that the collector of traces has taken"),
+    ("sluicegate_spans_dropped_total", "Spans that it has not, or for which there was no room"),
 ];
 
 const RESULTS: [&str; 3] = ["delivered", "retried", "failed"];

@@ -11,6 +11,7 @@ use crate::{
         execution::ExecutionStatus,
         ids::{ArtifactId, ExecutionId, TaskId, WorkflowId},
         task::TaskStats,
+        trace::TraceHeaders,
     },
     engine::tasks::Leased,
 };
@@ -90,12 +91,15 @@ pub struct LeasedTask {
     /// When the attempt has taken too long, whatever the worker tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deadline: Option<Instant>,
+    /// What to send along with what the work calls, where the execution is part of a trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) trace: Option<TraceHeaders>,
 }
 
 impl LeasedTask {
     /// A task that was leased, and the token of the lease.
     pub(super) fn new(leased: Leased, token: String) -> Self {
-        let deadline = leased.deadline;
+        let (deadline, trace) = (leased.deadline, leased.trace);
         let (task, context) = (leased.task, leased.context);
         let path = (task.address != task.node_id).then(|| task.address.clone());
         Self {
@@ -115,6 +119,7 @@ impl LeasedTask {
             lease_until: task.lease_until.unwrap_or(task.queued_at),
             lease_seconds: task.lease_ms / 1_000,
             deadline,
+            trace,
         }
     }
 }

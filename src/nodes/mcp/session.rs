@@ -202,6 +202,16 @@ fn connection(
         };
         given.insert(key, value);
     }
+    if !given.contains_key("traceparent") {
+        let value = |text: &str| HeaderValue::from_str(text).expect("what a trace sends along is plain ASCII");
+        given.extend(
+            context
+                .outbound
+                .trace_headers()
+                .into_iter()
+                .map(|(name, text)| (HeaderName::from_static(name), value(text))),
+        );
+    }
     let mut config = StreamableHttpClientTransportConfig::with_uri(url)
         .custom_headers(given)
         .max_sse_event_size(MAX_REPLY_BYTES)

@@ -234,6 +234,7 @@ impl Schedules {
             run_at: None,
             expires_in_ms: None,
             debounce: None,
+            trace: None,
             created_by: format!("schedule:{id}"),
             slot: None,
         })

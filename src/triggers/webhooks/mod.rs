@@ -19,6 +19,7 @@ use crate::{
     domain::{
         execution::{Execution, Presets, TriggeredBy},
         ids::{DeliveryId, ExecutionId, WebhookId},
+        trace::Trace,
         webhook::{
             ResponseMode, Verdict, Verification, Webhook, WebhookDelivery,
             signature::{Mismatch, Signed, verify},
@@ -258,6 +259,8 @@ impl Webhooks {
         self.0.pace.take(webhook.id, webhook.rate_per_minute, MINUTE_MS, now).map_err(Refusal::RateLimited)?;
 
         let mut trigger = self.trigger(webhook, delivery, input).await?;
+        let header = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        trigger.trace = header("traceparent").and_then(|parent| Trace::parse(parent, header("tracestate")));
         trigger.idempotency_key = delivery.dedupe_key.clone();
         let reply = kept.clone().map(|kept| -> Arc<dyn Fn(&Execution) -> _ + Send + Sync> {
             Arc::new(move |execution| kept.reply(show(execution), now))
@@ -379,6 +382,7 @@ impl Webhooks {
             run_at: None,
             expires_in_ms: None,
             debounce: None,
+            trace: None,
             created_by: format!("webhook:{}", webhook.id),
             slot: None,
         })

@@ -96,6 +96,7 @@ async fn add(scene: &Scene, execution: &str, name: &str, content_type: &str, byt
         slot: None,
         delivery: None,
         label: None,
+        spans: Vec::new(),
     };
     store.commit(&[commit]).await.unwrap().remove(0).unwrap();
     object.artifact_id.to_string()

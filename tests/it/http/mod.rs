@@ -64,6 +64,7 @@ mod suspensions;
 mod task_artifacts;
 mod task_races;
 mod tasks;
+mod traces;
 mod upgrade;
 mod variables;
 mod webhook_deliveries;

@@ -69,6 +69,7 @@ async fn a_trigger_whose_caller_goes_away_is_driven(backend: Backend) {
             run_at: None,
             expires_in_ms: None,
             debounce: None,
+            trace: None,
             created_by: "ann".to_owned(),
             slot: None,
         };

@@ -111,6 +111,7 @@ impl Client {
             run_at: run_at_ms.map(|ms| self.fleet.world.now().plus_ms(ms)),
             expires_in_ms,
             debounce: None,
+            trace: None,
             created_by: "ada".to_owned(),
             slot: None,
         }

@@ -299,6 +299,7 @@ pub fn create(execution: &Execution) -> Commit {
         slot: None,
         delivery: None,
         label: None,
+        spans: Vec::new(),
     }
 }
 

@@ -46,6 +46,7 @@ pub fn notification(fixture: &Fixture, workspace: WorkspaceId, suspension: Suspe
             secret: Some("s3cret \u{1F511} \0".to_owned()),
             user: Some("bea".to_owned()),
             sealed: None,
+            trace: None,
         },
         state: NotificationState::Pending,
         due_at: START,

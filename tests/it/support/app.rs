@@ -160,7 +160,7 @@ impl TestApp {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20));
         // A redirect is a reply like others.
         let http = http.redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let App { state, shutdown } = app;
+        let App { state, shutdown, .. } = app;
         Self { clock, state, shutdown, address, http, tasks, settings, database }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod bucket;
+pub mod collector;
 pub mod contract;
 pub mod deliveries;
 pub mod event_stream;

@@ -48,6 +48,8 @@ class BaseTask:
     queued_at: str
     deadline: str | None
     """When the task is withdrawn at the latest."""
+    trace: dict[str, str] | None
+    """The headers `traceparent` and `tracestate` of W3C Trace Context for what the task calls, where the execution is part of a trace."""
     cancelled: Event
     """Set when the task is no longer this worker's: it was withdrawn, its lease is lost, or the worker stops."""
     stats: dict[Literal["steps", "agentActions", "screenshots"], int]
@@ -67,6 +69,7 @@ class BaseTask:
         self.context = task.get("context")
         self.queued_at = task["queuedAt"]
         self.deadline = task.get("deadline")
+        self.trace = task.get("trace")
         self.idempotency_key = task["idempotencyKey"]
         self.cancelled = lease.over
         self.stats = {}

@@ -1587,6 +1587,8 @@ class LeasedTask(_LeasedTask, total=False):
     """When the attempt has taken too long, whatever the worker tells."""
     path: Union[str, None]
     """The run's address inside loops."""
+    trace: Union[TraceHeaders, None]
+    """What to send along with what the work calls, where the execution is part of a trace."""
 
 
 class LeasedTasks(TypedDict):
@@ -2552,6 +2554,8 @@ class StatusEvent(_StatusEvent, total=False):
     """With `cancelling` because of a failure: that failure."""
     reason: Union[str, None]
     """Why."""
+    trace: Union[Trace, None]
+    """With the first event: the trace that the execution is part of, if it is part of one."""
 
 
 class StreamClosing(TypedDict):
@@ -3044,6 +3048,34 @@ class ToggleSchedule(TypedDict, total=False):
 
     enabled: bool
     """Enabled or not; the other of what it is, if missing."""
+
+
+class _Trace(TypedDict):
+    sampled: bool
+    """Whether whoever began the trace records it."""
+    traceId: str
+    """The trace."""
+
+
+class Trace(_Trace, total=False):
+    """The trace that an execution is part of."""
+
+    parentSpanId: Union[str, None]
+    """The span that the execution is below; missing where the trace begins with it."""
+    traceState: Union[str, None]
+    """What others have to say of the trace, as it came."""
+
+
+class _TraceHeaders(TypedDict):
+    traceparent: str
+    """The trace and the span that calls, as the header `traceparent` of W3C Trace Context."""
+
+
+class TraceHeaders(_TraceHeaders, total=False):
+    """What goes out with a call."""
+
+    tracestate: Union[str, None]
+    """What others have to say of the trace, as the header `tracestate`."""
 
 
 class UpdateMember(TypedDict):

@@ -1764,6 +1764,7 @@ export interface components {
             queuedAt: components["schemas"]["Instant"];
             /** @description The task. */
             taskId: components["schemas"]["TaskId"];
+            trace?: null | components["schemas"]["TraceHeaders"];
             /** @description The workflow. */
             workflowId: components["schemas"]["WorkflowId"];
         };
@@ -3165,6 +3166,24 @@ export interface components {
         ToggleSchedule: {
             /** @description Enabled or not; the other of what it is, if missing. */
             enabled?: boolean;
+        };
+        /** @description The trace that an execution is part of. */
+        Trace: {
+            /** @description The span that the execution is below; missing where the trace begins with it. */
+            parentSpanId?: null | string;
+            /** @description Whether whoever began the trace records it. */
+            sampled: boolean;
+            /** @description The trace. */
+            traceId: string;
+            /** @description What others have to say of the trace, as it came. */
+            traceState?: string | null;
+        };
+        /** @description What goes out with a call. */
+        TraceHeaders: {
+            /** @description The trace and the span that calls, as the header `traceparent` of W3C Trace Context. */
+            traceparent: string;
+            /** @description What others have to say of the trace, as the header `tracestate`. */
+            tracestate?: string | null;
         };
         /**
          * @description What started an execution.

@@ -41,6 +41,8 @@ export class Task<Input = any> {
   readonly queuedAt: string;
   /** When the task is withdrawn at the latest. */
   readonly deadline: string | undefined;
+  /** The headers of W3C Trace Context for what the task calls, where the execution is part of a trace. */
+  readonly trace: { traceparent: string; tracestate?: string } | undefined;
   /** Aborts when the task is no longer this worker's. The reason is a `TaskOverError`. */
   readonly signal: AbortSignal;
   /** Counts for the execution's statistics, in place of those that the server takes from the actions. */
@@ -63,6 +65,7 @@ export class Task<Input = any> {
     this.context = task.context;
     this.queuedAt = task.queuedAt;
     this.deadline = task.deadline ?? undefined;
+    this.trace = task.trace ?? undefined;
     this.idempotencyKey = task.idempotencyKey;
     this.signal = lease.signal;
     this.#doors = doors;

@@ -138,7 +138,7 @@ impl Run {
             now: Instant(1_000),
             ids: 100,
         };
-        run.say(Command::Record);
+        run.say(Command::Record(None));
         run.say(Command::Begin);
         run
     }

@@ -24,6 +24,7 @@ fn wish(text: &str, event_type: &str, subject: &Value) -> Option<Wish> {
         data: subject.clone(),
         context: Map::from_iter([("subject".to_owned(), subject.clone())]),
         at: Instant(0),
+        trace: None,
     };
     workflow.wants(&event).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
