@@ -24,6 +24,8 @@ const GROUPS: [(&str, &[&str]); 8] = [
             "jwt-audience",
             "metrics-token",
             "metrics-token-file",
+            "refusal-rate",
+            "trusted-proxies",
         ],
     ),
     ("Secrets of workspaces", &["secrets-key", "secrets-key-file"]),

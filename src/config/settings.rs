@@ -140,6 +140,16 @@ pub struct Settings {
     /// As many may come at once. Beyond it a trigger gets 429 with `Retry-After`.
     #[arg(long, env = "SLUICEGATE_TRIGGER_RATE", value_name = "COUNT")]
     pub trigger_rate: Option<u32>,
+    /// Most credentials, links and deliveries of one address that are refused in a minute, at each server; 0 is no limit [default: 600]
+    ///
+    /// As many may come at once. Beyond it the address gets 429 with `Retry-After` in place of the refusal.
+    #[arg(long, env = "SLUICEGATE_REFUSAL_RATE", value_name = "COUNT")]
+    pub refusal_rate: Option<u32>,
+    /// Networks of your reverse proxies, such as `10.0.0.0/8`: their `X-Forwarded-For` tells the address of a client
+    ///
+    /// Without them a client is who has connected, so all clients behind a proxy count as one.
+    #[arg(long, env = "SLUICEGATE_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<String>>,
     /// How long an instance may be silent before others take its executions [default: 30s]
     #[arg(long, env = "SLUICEGATE_INSTANCE_LEASE", value_name = "DURATION")]
     pub instance_lease: Option<Span>,
@@ -210,7 +220,7 @@ impl Settings {
             s3_secret_access_key_file, s3_session_token, s3_allow_http, s3_virtual_hosted, secrets_key, secrets_key_file, public_url,
             smtp_url, smtp_url_file, smtp_from,
             stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
-            jwt_secret, jwt_secret_file, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, metrics_token_file, max_running, queue_limit, trigger_rate,
+            jwt_secret, jwt_secret_file, jwt_jwks, jwt_issuer, jwt_audience, cors_origins, metrics_token, metrics_token_file, max_running, queue_limit, trigger_rate, refusal_rate, trusted_proxies,
             instance_lease, drain_limit, schedule_min_interval, outbound_networks, code_processes, code_unconfined,
             mcp_command, mcp_read_only, log_format, log,
         );
