@@ -74,7 +74,7 @@ fn body_of(operation: &str) -> Value {
         "put_secret" => json!({"value": "hunter2"}),
         "create_stream_token" => json!({"path": format!("/workspaces/{UNKNOWN}/suspensions/events")}),
         "cancel_executions" | "replay_executions" | "retry_executions" => json!({"ids": [UNKNOWN]}),
-        "reassign_suspension" => json!({"users": ["nobody"]}),
+        "reassign_suspension" => json!({"users": ["bob"]}),
         "answer_suspension" | "respond_to_execution" => json!({"approved": true}),
         "complete_kinetic_execution" => json!({"status": "completed"}),
         "create_kinetic_workflow" => json!({"name": "K"}),
@@ -160,12 +160,16 @@ async fn seen(tenant: &Tenant, app: &TestApp) -> BTreeMap<String, String> {
     seen
 }
 
-/// The ways to call an operation with something of A in its path: for each parameter, whether it is A's. Names that are new under the
-/// caller's own workspace are the caller's to give.
+/// The ways to call an operation with something of A in its path: for each parameter, whether it is A's. All are, all but the
+/// workspace, all but workspace and pod, and each by itself. Names that are new under the caller's own workspace are the caller's to give.
 fn mixes(operation: &Operation) -> Vec<BTreeMap<String, bool>> {
     let names = parameters(operation);
     let creates = operation.method == "PUT";
-    (1..1_u32 << names.len())
+    let all = (1_u32 << names.len()) - 1;
+    let alone = (0..names.len()).map(|at| 1 << at);
+    let ways: BTreeSet<u32> =
+        [all, all & !0b1, all & !0b11].into_iter().chain(alone).filter(|bits| *bits > 0).collect();
+    ways.into_iter()
         .map(|bits| names.iter().enumerate().map(|(at, name)| ((*name).to_owned(), bits >> at & 1 == 1)).collect())
         .filter(|mix: &BTreeMap<String, bool>| {
             let ids = mix.iter().filter(|(name, _)| !is_name(name));
@@ -225,7 +229,9 @@ async fn what_another_tenant_has_does_not_exist(backend: Backend) {
                 true => UNKNOWN.to_owned(),
                 false => b.named[name].clone(),
             });
-            for caller in &callers {
+            // A key is let in by its workspace alone, so one way is enough for it.
+            let is_whole = mix.values().all(|is_a| *is_a);
+            for caller in callers.iter().take(if is_whole { 2 } else { 1 }) {
                 let got = said(&call(caller, &operation, &real).await, &ids);
                 let expected = said(&call(caller, &operation, &unknown).await, &ids);
                 assert_eq!(got, expected, "{} {real} tells that it exists", operation.id());
@@ -243,7 +249,7 @@ async fn what_another_tenant_has_does_not_exist(backend: Backend) {
             assert_eq!(got.0, 404, "{}: {}", operation.id(), got.1);
         }
     }
-    assert!(count > 180 && calls > 500, "{count} operations, {calls} calls");
+    assert!(count > 180 && calls > 400, "{count} operations, {calls} calls");
     assert_eq!(seen(&a, &app).await, before);
     assert_eq!(seen(&b, &app).await, bobs_before);
     a.run.respond(json!({"approved": true})).await.expect(200);
