@@ -1,6 +1,6 @@
 # Sluicegate's commands. Each is one line here; what it does in detail is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help dev test check generated fmt bench bench-peers faults soak fuzz simulate
+.PHONY: help dev test check check-api generated fmt bench bench-peers faults soak fuzz simulate
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,10 @@ test: ## run every test on both databases; installs what they need
 check: ## format, lints, dependency policy, docs, OpenAPI lint, then every test
 	@scripts/check.sh
 	@scripts/test.sh
+
+check-api: ## send generated requests to every operation of a debug build (CHECK_API_SECONDS=600)
+	cargo build --locked
+	@scripts/check-api.sh
 
 generated: ## check that openapi.yaml and the event schemas are what the code says
 	@scripts/test.sh is_fresh

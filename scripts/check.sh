@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything a change has to pass before the tests: format, lints, dependency policy, unused dependencies, docs, the book with its
-# links, and the lint of the OpenAPI document. Missing cargo tools are built once into the target directory, at pinned versions.
+# links, the lint of the OpenAPI document, and generated requests to a server whose replies are compared with it. Missing cargo tools
+# are built once into the target directory, at pinned versions.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -44,3 +45,6 @@ elif command -v npx >/dev/null; then
 else
     step "SKIPPED: npx is not installed, so openapi.yaml is NOT linted; install Node.js to run the whole check"
 fi
+step "API"
+cargo build --locked
+scripts/check-api.sh

@@ -16,6 +16,7 @@ use crate::{
         AppState, Readiness,
         auth::{Authenticator, stream_token},
         metrics::Metrics,
+        refusals::Refusals,
         serve::{self, Shutdown},
         signing::Signer,
         streams::Streams,
@@ -78,6 +79,9 @@ impl App {
         let artifacts = open_artifacts(&config).await?;
         let allow = config.outbound_networks.iter().map(|network| network.parse()).collect::<Result<_, _>>();
         let policy = outbound::Policy { allow: allow.context("outbound-networks")?, ..outbound::Policy::default() };
+        let proxies = config.trusted_proxies.iter().map(|network| network.parse()).collect::<Result<_, _>>();
+        let proxies = proxies.context("trusted-proxies")?;
+        let refusals = Refusals::new(config.refusal_rate, proxies, clock.clone());
         let outbound = outbound::Client::new(policy).context("outbound client")?;
         let (spans, traces) = match config.traces.clone() {
             Some(collector) => {
@@ -141,6 +145,7 @@ impl App {
             webhooks,
             uploads,
             streams,
+            refusals: Arc::new(refusals),
             signer,
         };
         Ok(Self { state, shutdown, traces })

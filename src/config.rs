@@ -81,6 +81,10 @@ pub struct Config {
     pub queue_limit: i64,
     /// Most executions that a workspace may trigger in a minute, at each server; 0 is no limit.
     pub trigger_rate: i64,
+    /// Most refusals of one address in a minute, at each server; 0 is no limit.
+    pub refusal_rate: i64,
+    /// Networks of proxies that are believed what they say of their clients.
+    pub trusted_proxies: Vec<String>,
     /// How long an instance may be silent before others take its executions.
     pub instance_lease: Duration,
     /// How long a stopping server waits for running nodes.
@@ -228,6 +232,8 @@ impl Settings {
             max_running: count("max-running", self.max_running, 1_000)?,
             queue_limit: self.queue_limit.unwrap_or(100_000).into(),
             trigger_rate: self.trigger_rate.unwrap_or_default().into(),
+            refusal_rate: self.refusal_rate.unwrap_or(600).into(),
+            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             instance_lease,
             drain_limit: self.drain_limit.map_or(Duration::from_secs(30), |span| span.0),
             schedule_min_interval: span("schedule-min-interval", self.schedule_min_interval, 60, 1, 3_600)?,

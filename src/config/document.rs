@@ -32,6 +32,8 @@ const GROUPS: [(&str, &[&str]); 9] = [
             "oidc-session-duration",
             "metrics-token",
             "metrics-token-file",
+            "refusal-rate",
+            "trusted-proxies",
         ],
     ),
     ("Traces", &["otlp-endpoint", "otlp-traces-endpoint", "otlp-headers", "otlp-service-name"]),

@@ -168,6 +168,16 @@ pub struct Settings {
     /// As many may come at once. Beyond it a trigger gets 429 with `Retry-After`.
     #[arg(long, env = "SLUICEGATE_TRIGGER_RATE", value_name = "COUNT")]
     pub trigger_rate: Option<u32>,
+    /// Most credentials, links and deliveries of one address that are refused in a minute, at each server; 0 is no limit [default: 600]
+    ///
+    /// As many may come at once. Beyond it the address gets 429 with `Retry-After` in place of the refusal.
+    #[arg(long, env = "SLUICEGATE_REFUSAL_RATE", value_name = "COUNT")]
+    pub refusal_rate: Option<u32>,
+    /// Networks of your reverse proxies, such as `10.0.0.0/8`: their `X-Forwarded-For` tells the address of a client
+    ///
+    /// Without them a client is who has connected, so all clients behind a proxy count as one.
+    #[arg(long, env = "SLUICEGATE_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<String>>,
     /// How long an instance may be silent before others take its executions [default: 30s]
     #[arg(long, env = "SLUICEGATE_INSTANCE_LEASE", value_name = "DURATION")]
     pub instance_lease: Option<Span>,
@@ -254,7 +264,7 @@ impl Settings {
             stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,
             jwt_secret, jwt_secret_file, jwt_jwks, jwt_issuer, jwt_audience, oidc_issuer, oidc_client_id,
             oidc_client_secret, oidc_client_secret_file, oidc_scopes, oidc_user_claim, oidc_label, oidc_session_duration, cors_origins,
-            metrics_token, metrics_token_file, max_running, queue_limit, trigger_rate,
+            metrics_token, metrics_token_file, max_running, queue_limit, trigger_rate, refusal_rate, trusted_proxies,
             instance_lease, drain_limit, schedule_min_interval, outbound_networks, code_processes, code_unconfined,
             mcp_command, mcp_read_only, otlp_endpoint, otlp_traces_endpoint, otlp_headers, otlp_service_name, log_format, log,
         );

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     hash::Hash,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::clock::Instant;
@@ -37,7 +37,7 @@ impl<K: Hash + Eq> Pace<K> {
     /// Does it once more; or tells after how many seconds it may be done. It may be done `count` times in so many
     /// milliseconds, and all of these at once.
     pub fn take(&self, key: K, count: i64, in_ms: i64, now: Instant) -> Result<(), u64> {
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.lock();
         if buckets.len() >= MANY {
             buckets.retain(|_, bucket| now.ms_since(bucket.filled_at) < in_ms);
         }
@@ -49,9 +49,35 @@ impl<K: Hash + Eq> Pace<K> {
             bucket.tokens -= in_ms;
             return Ok(());
         }
-        let missing_ms = (in_ms - bucket.tokens) / count.max(1);
-        Err(u64::try_from(missing_ms / 1_000).unwrap_or_default() + 1)
+        Err(seconds_to(in_ms - bucket.tokens, count))
     }
+
+    /// After how many seconds [`Self::take`] would do it; none if it would now.
+    pub fn wait_s(&self, key: &K, count: i64, in_ms: i64, now: Instant) -> Option<u64> {
+        let bucket = *self.lock().get(key)?;
+        let tokens = bucket.tokens.saturating_add(now.ms_since(bucket.filled_at).saturating_mul(count));
+        (tokens < in_ms).then(|| seconds_to(in_ms - tokens, count))
+    }
+
+    /// How many keys are remembered.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether this one is.
+    pub fn knows(&self, key: &K) -> bool {
+        self.lock().contains_key(key)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Bucket>> {
+        // Every update of the map is one call: it is whole even after a panic elsewhere.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Until so many parts of one have come, rounded up.
+fn seconds_to(missing: i64, count: i64) -> u64 {
+    u64::try_from(missing / count.max(1) / 1_000).unwrap_or_default() + 1
 }
 
 #[cfg(test)]
@@ -67,6 +93,9 @@ mod tests {
             pace.take(1, 30, MINUTE_MS, START).unwrap();
         }
         assert_eq!(pace.take(1, 30, MINUTE_MS, START), Err(3), "two seconds, rounded up");
+        assert_eq!(pace.wait_s(&1, 30, MINUTE_MS, START), Some(3));
+        assert_eq!(pace.wait_s(&1, 30, MINUTE_MS, START.plus_ms(2_000)), None);
+        assert_eq!(pace.wait_s(&2, 30, MINUTE_MS, START), None);
         pace.take(2, 30, MINUTE_MS, START).unwrap();
         assert_eq!(pace.take(1, 30, MINUTE_MS, START.plus_ms(1_999)), Err(1));
         pace.take(1, 30, MINUTE_MS, START.plus_ms(2_000)).unwrap();

@@ -125,13 +125,13 @@ async fn get_artifact(
 #[utoipa::path(
     get, path = "/workspaces/{workspaceId}/pods/{podId}/artifacts/{artifactId}/content", tag = "artifacts",
     responses(
-        (status = 200, description = "The bytes", body = Vec<u8>, content_type = "*/*",
+        (status = 200, description = "The bytes", body = Value, content_type = "*/*",
             headers(
                 ("ETag" = String, description = "The SHA-256 of the whole file in hex, in quotation marks"),
                 ("Accept-Ranges" = String, description = "`bytes`"),
                 ("Content-Disposition" = String, description = "Whether to show or to save it, and the file's name"),
             )),
-        (status = 206, description = "The bytes of the range", body = Vec<u8>, content_type = "*/*",
+        (status = 206, description = "The bytes of the range", body = Value, content_type = "*/*",
             headers(("Content-Range" = String, description = "Which bytes, and how many there are"))),
         (status = 304, description = "The caller has them already"),
         (status = 416, description = "The range is outside of the file"),
@@ -184,8 +184,8 @@ async fn create_artifact_url(
 #[utoipa::path(
     get, path = "/artifacts/{token}/{fileName}", tag = "artifacts",
     responses(
-        (status = 200, description = "The bytes", body = Vec<u8>, content_type = "*/*"),
-        (status = 206, description = "The bytes of the range", body = Vec<u8>, content_type = "*/*"),
+        (status = 200, description = "The bytes", body = Value, content_type = "*/*"),
+        (status = 206, description = "The bytes of the range", body = Value, content_type = "*/*"),
         (status = 304, description = "The caller has them already"),
         (status = 404, description = "No such link, or the file is gone"),
         (status = 410, description = "The link has expired"),

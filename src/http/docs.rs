@@ -30,7 +30,7 @@ const POLICY: HeaderValue =
 /// The document that this reference is made from, in OpenAPI 3.1.
 #[utoipa::path(
     get, path = "/openapi.yaml", tag = "server",
-    responses((status = 200, description = "The document", body = String, content_type = "application/yaml")),
+    responses((status = 200, description = "The document", body = Object, content_type = "application/yaml")),
 )]
 async fn get_openapi(Extension(document): Extension<Arc<ApiDocument>>) -> Response {
     let media_type = HeaderValue::from_static("application/yaml");

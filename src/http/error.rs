@@ -80,8 +80,6 @@ codes! {
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Invalid credentials";
     /// A delivery to a webhook does not prove who sent it; the message says what is wrong.
     WebhookUnverified = "webhook_unverified", UNAUTHORIZED, "Delivery not verified";
-    /// The caller is not a member of the workspace.
-    NotAMember = "not_a_member", FORBIDDEN, "Not a member of the workspace";
     /// The caller's role in the workspace is too low; the message names the one needed.
     RoleTooLow = "role_too_low", FORBIDDEN, "Role too low";
     /// The caller is none of those who may answer; the message says who may.

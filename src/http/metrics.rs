@@ -76,6 +76,7 @@ impl Metrics {
     responses(
         (status = 200, description = "Metrics in Prometheus' text format", body = String, content_type = "text/plain"),
         (status = 401, description = "The token is missing or not the one"),
+        (status = 429, description = "Too many tokens were refused"),
         (status = 503, description = "The database does not answer", body = super::error::ProblemBody, content_type = "application/problem+json"),
     ),
 )]

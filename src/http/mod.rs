@@ -13,6 +13,7 @@ pub mod error;
 pub mod event_schema;
 pub mod extract;
 pub mod face;
+mod headers;
 pub mod health;
 pub mod idempotency;
 pub mod metrics;
@@ -20,7 +21,9 @@ pub mod names;
 pub mod observe;
 pub mod openapi;
 pub mod query;
+pub mod refusals;
 pub mod reply;
+mod roles;
 pub mod serve;
 pub mod signing;
 pub mod state;
@@ -172,8 +175,10 @@ pub fn router_with(state: AppState, faces: &[Face], more: Router<AppState>) -> R
                 !headers.contains_key(header::ACCEPT_RANGES)
             },
         )))
+        .layer(middleware::map_response(headers::protect))
         .option_layer(cors(&state.config, faces))
         .layer(middleware::from_fn_with_state(shapes, observe::observe))
+        .layer(middleware::from_fn_with_state(state.refusals.clone(), refusals::bound))
         .layer(Extension(Arc::new(ApiDocument::new(document))))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
             let text = panic.downcast_ref::<String>().map(String::as_str);

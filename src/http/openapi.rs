@@ -21,6 +21,7 @@ use super::{
     VERSION_PREFIX,
     error::{FieldError, PROBLEM_JSON, ProblemBody},
     face::Face,
+    roles::lowest_role,
 };
 
 const DESCRIPTION: &str = "\
@@ -214,6 +215,14 @@ pub(super) fn complete(document: &mut OpenApi, faces: &[Face]) {
     for face in faces {
         (face.describe)(document);
     }
+    for item in document.paths.paths.values_mut() {
+        for (_, operation) in operations(item) {
+            if let Some(role) = operation.operation_id.as_deref().and_then(lowest_role) {
+                let said = [("x-role", role.as_str())];
+                operation.extensions.get_or_insert_default().merge(said.into_iter().collect());
+            }
+        }
+    }
     let used: Vec<String> = document
         .paths
         .paths
@@ -281,9 +290,13 @@ fn complete_operation(path: &str, method: &str, operation: &mut Operation) {
             problem(operation, "400", "The body, a parameter or a header can't be read");
         }
         problem(operation, "401", "No credentials, or invalid ones");
-        problem(operation, "403", "Not a member of the workspace, or the role is too low");
+        problem(operation, "403", "The role is too low, or an API key can't do this");
         if !named.is_empty() {
-            problem(operation, "404", "It does not exist, or not in this workspace or pod");
+            problem(
+                operation,
+                "404",
+                "It does not exist, not in this workspace or pod, or in a workspace that you are not a member of",
+            );
         }
         if takes_body {
             problem(operation, "422", "A value that can't be taken, or an idempotency key used for another request");

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::write_deadline::WriteDeadline;
+use super::{refusals::Peer, write_deadline::WriteDeadline};
 
 /// How long a client may take to send a request's head, and how long an idle connection waits for the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,8 +48,8 @@ pub async fn run(listener: TcpListener, router: Router, shutdown: Shutdown) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(serve(builder.clone(), stream, router.clone(), shutdown.clone()));
+            Ok((stream, peer)) => {
+                connections.spawn(serve(builder.clone(), (stream, Peer(peer.ip())), router.clone(), shutdown.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -77,13 +77,22 @@ fn connection_builder() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn serve(builder: auto::Builder<TokioExecutor>, stream: TcpStream, router: Router, shutdown: Shutdown) {
+async fn serve(
+    builder: auto::Builder<TokioExecutor>,
+    (stream, peer): (TcpStream, Peer),
+    router: Router,
+    shutdown: Shutdown,
+) {
     // Events are small and must not wait for more of them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone before it was served");
         return;
     }
-    let service = TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
+    let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        request
+    }));
     let mut connection =
         pin!(builder.serve_connection(TokioIo::new(WriteDeadline::new(stream, WRITE_TIMEOUT)), service));
     let mut told = false;

@@ -7,7 +7,7 @@ use std::sync::{
 
 use axum::extract::FromRef;
 
-use super::{auth::Authenticator, metrics::Metrics, signing::Signer, streams::Streams};
+use super::{auth::Authenticator, metrics::Metrics, refusals::Refusals, signing::Signer, streams::Streams};
 use crate::{
     clock::Clock,
     config::Config,
@@ -44,6 +44,8 @@ pub struct AppState {
     pub uploads: Uploads,
     /// The open event streams.
     pub streams: Streams,
+    /// What was refused lately.
+    pub refusals: Arc<Refusals>,
     /// Signs receipts.
     pub signer: Arc<Signer>,
 }

@@ -271,7 +271,7 @@ async fn id_in_path<T: PathParam>(parts: &mut Parts) -> Result<Option<T>, Proble
     Ok(text.parse().ok())
 }
 
-/// The caller's role. Members of a workspace learn more than others: to those it exists (403), and what does not is 404.
+/// The caller's role. To whoever is not a member a workspace is what one that does not exist is.
 async fn role_in(state: &AppState, workspace_id: WorkspaceId, principal: &Principal) -> Result<Role, Problem> {
     let role = match principal.key_grant {
         Some((granted, role)) => (granted == workspace_id).then_some(role),
@@ -281,11 +281,7 @@ async fn role_in(state: &AppState, workspace_id: WorkspaceId, principal: &Princi
             Err(error) => return Err(error.into()),
         },
     };
-    if let Some(role) = role {
-        return Ok(role);
-    }
-    state.store.workspace(workspace_id).await?;
-    Err(Problem::new(Code::NotAMember, "you are not a member of this workspace"))
+    role.ok_or_else(|| Problem::not_found(WorkspaceId::THING))
 }
 
 fn too_low(role: Role, what: &str) -> Problem {

@@ -48,7 +48,7 @@ pub struct UploadQuery {
 #[utoipa::path(
     put, path = "/workspaces/{workspaceId}/pods/{podId}/tasks/{taskId}/artifacts/{fileName}", tag = "tasks",
     params(UploadQuery), security(("leaseToken" = [])),
-    request_body(content = Vec<u8>, content_type = "*/*", description = "The bytes of the file"),
+    request_body(content = Value, content_type = "*/*", description = "The bytes of the file"),
     responses(
         (status = 201, description = "The artifact", body = Artifact),
         (status = 200, description = "The artifact that the same bytes have become before", body = Artifact),

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use sluicegate::{facade::openapi_yaml, http::event_schema};
 
 use super::blocks::folder;
-use crate::http::roles::lowest_role;
 
 /// Everything after this line is generated.
 const MARKER: &str = "<!-- From here on this document is written from what the code says of itself. -->\n";
@@ -150,8 +149,7 @@ fn is_operation((name, _): &(&String, &Value)) -> bool {
 }
 
 fn endpoint(out: &mut String, schemas: &Schemas<'_>, (method, path): (&str, &str), operation: &Value) {
-    write!(out, "\n### {}\n\n`{method} {path}` · {}\n", text(operation, "summary"), who(method, path, operation))
-        .unwrap();
+    write!(out, "\n### {}\n\n`{method} {path}` · {}\n", text(operation, "summary"), who(operation)).unwrap();
     let about = text(operation, "description");
     if !about.is_empty() {
         write!(out, "\n{about}\n").unwrap();
@@ -190,12 +188,12 @@ fn endpoint(out: &mut String, schemas: &Schemas<'_>, (method, path): (&str, &str
     }
 }
 
-/// Who may call it, as the test of the roles has it; else what the operation itself says.
-fn who(method: &str, path: &str, operation: &Value) -> String {
+/// Who may call it, as the operation itself says.
+fn who(operation: &Value) -> String {
     let public = operation["security"].as_array().is_some_and(|ways| ways.is_empty() || ways.iter().any(is_empty));
     let of_its_own =
         operation["security"].as_array().is_some_and(|ways| ways.iter().all(|way| way.get("apiKey").is_none()));
-    let role = path.strip_prefix("/v1").and_then(|path| lowest_role(method, path));
+    let role = operation["x-role"].as_str();
     let id = text(operation, "operationId");
     match role {
         _ if public => format!("anybody · `{id}`"),

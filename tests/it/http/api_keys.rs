@@ -28,7 +28,7 @@ async fn a_key_is_shown_once_and_opens_its_workspace() {
     assert_eq!(list.expect(200), json!([one]));
 
     client.get(&place.pod()).await.expect(200);
-    client.get(&other.pod()).await.problem(403, "not_a_member");
+    client.get(&other.pod()).await.problem(404, "not_found");
     client.get(&keys).await.problem(403, "role_too_low");
     let own = client.get("/workspaces").await.expect(200);
     assert_eq!((own.as_array().unwrap().len(), &own[0]["id"]), (1, &json!(place.workspace_id)));

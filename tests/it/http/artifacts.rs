@@ -157,7 +157,7 @@ async fn an_execution_s_artifacts_are_listed_and_read(backend: Backend) {
     for rest in ["", "/content"] {
         let elsewhere = format!("{pods}/{}/artifacts/{shot}{rest}", pod["id"].as_str().unwrap());
         scene.ann.get(&elsewhere).await.problem(404, "not_found");
-        scene.app.user("eve").get(&format!("{artifact}{rest}")).await.problem(403, "not_a_member");
+        scene.app.user("eve").get(&format!("{artifact}{rest}")).await.problem(404, "not_found");
         scene.app.anonymous().get(&format!("{artifact}{rest}")).await.problem(401, "unauthenticated");
     }
     let unknown = format!("{}/artifacts/{execution}", scene.place.pod());

@@ -109,7 +109,7 @@ async fn only_those_who_are_named_may_answer(backend: Backend) {
             assert!(problem["detail"].as_str().unwrap().ends_with("answers are taken from: bo, dan"), "{problem}");
         }
     }
-    room.scene.app.user("stranger").post(&answer, json!({"approved": true})).await.problem(403, "not_a_member");
+    room.scene.app.user("stranger").post(&answer, json!({"approved": true})).await.problem(404, "not_found");
     assert_eq!(run.status().await, "suspended");
     // A viewer who is named may; a form that does not fit is told to those who may only.
     by(&run, &room.bo).respond(json!({"answer": 1})).await.problem(422, "invalid_answer");
@@ -296,10 +296,10 @@ async fn who_leaves_the_workspace_may_not_answer_and_a_vote_of_theirs_stays(back
         room.scene.ann.delete(&format!("{members}/{user}")).await.expect(204);
     }
     for gone in [&room.bo, &room.dan] {
-        approve(&run, gone).await.problem(403, "not_a_member");
+        approve(&run, gone).await.problem(404, "not_found");
         gone.post(&format!("{}/{id}/answer", room.suspensions()), json!({"approved": false}))
             .await
-            .problem(403, "not_a_member");
+            .problem(404, "not_found");
     }
     approve(&run, &room.cat).await.expect(200);
     assert_eq!(run.output().await, "approved");

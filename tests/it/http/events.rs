@@ -212,7 +212,7 @@ async fn other_pods_and_workspaces_hear_nothing(backend: Backend) {
     }
     let published = publish(&scene, json!({"type": "x"})).await.expect(202);
     assert_eq!(started(&published), [own]);
-    publish_as(&bob, &scene, json!({"type": "x"})).await.problem(403, "not_a_member");
+    publish_as(&bob, &scene, json!({"type": "x"})).await.problem(404, "not_found");
     let mixed = format!("/workspaces/{}/pods/{}/events", foreign.workspace_id, scene.place.pod_id);
     bob.post(&mixed, json!({"type": "x"})).await.problem(404, "not_found");
     let viewer = scene.app.join(&scene.place, "ann", "vera", "viewer").await;

@@ -168,7 +168,7 @@ async fn unknown_and_foreign_executions_are_refused_before_the_stream_opens(back
     scene.ann.with(accept.0, accept.1).get(&unknown).await.problem(404, "not_found");
     let events = format!("{}/events", run.path);
     scene.app.anonymous().with(accept.0, accept.1).get(&events).await.problem(401, "unauthenticated");
-    scene.app.user("eve").with(accept.0, accept.1).get(&events).await.problem(403, "not_a_member");
+    scene.app.user("eve").with(accept.0, accept.1).get(&events).await.problem(404, "not_found");
     let token = scene.app.anonymous().with(accept.0, accept.1).get(&format!("{events}?token=nonsense")).await;
     token.problem(401, "invalid_credentials");
 }

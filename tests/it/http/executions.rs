@@ -292,7 +292,7 @@ async fn strangers_and_other_pods_find_nothing(backend: Backend) {
         }
     }
     for path in [&run.path, &format!("{}/events", run.path), &scene.executions()] {
-        bob.get(path).await.problem(403, "not_a_member");
+        bob.get(path).await.problem(404, "not_found");
         scene.app.anonymous().get(path).await.problem(401, "unauthenticated");
     }
     let suspension = format!("/suspensions/{}", asked["suspensionId"].as_str().unwrap());

@@ -280,7 +280,7 @@ async fn feeds_are_closed_to_strangers(backend: Backend) {
     let pod = format!("{}/events", scene.place.pod());
     let inbox = format!("{}/suspensions/events", scene.place.workspace());
     for path in [&pod, &inbox] {
-        scene.app.user("eve").get(path).await.problem(403, "not_a_member");
+        scene.app.user("eve").get(path).await.problem(404, "not_found");
         scene.app.anonymous().get(path).await.problem(401, "unauthenticated");
     }
     scene

@@ -19,7 +19,7 @@ async fn an_invite_makes_a_member_once() {
     assert!(read.get("token").is_none());
     assert_eq!(ann.get(&invites).await.expect(200), json!([read]));
 
-    bob.get(&place.workspace()).await.problem(403, "not_a_member");
+    bob.get(&place.workspace()).await.problem(404, "not_found");
     let accept = format!("/invites/{}/accept", invite["token"].as_str().unwrap());
     let member = bob.post(&accept, json!({})).await.expect(200);
     assert_eq!((&member["userId"], &member["role"]), (&json!("bob"), &json!("editor")));

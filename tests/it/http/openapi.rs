@@ -301,6 +301,7 @@ async fn every_described_operation_succeeds() {
     let bulk = ann.post(&format!("{}/bulk/cancel", scene.executions()), json!({"ids": many})).await.expect(202);
     ann.post(&format!("{jobs}/{}/cancel", bulk["id"].as_str().unwrap()), json!({})).await.expect(200);
     ann.delete(&pod).await.expect(204);
+    super::audited::check(ann, &workspace).await;
     ann.delete(&workspace).await.expect(204);
     assert_eq!(Contract::get().unanswered(), Vec::<String>::new());
 }

@@ -1,143 +1,69 @@
-//! Who may do what, and that nothing of one workspace is reached through another.
+//! Who may do what in a workspace: every operation of the document, with every role. What other workspaces see is in `tenants`.
 
-use reqwest::Method;
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
 use serde_json::{Value, json};
 
-use crate::support::app::{Client, TestApp, small_definition};
+use super::tenants::{call, filled};
+use crate::support::{
+    app::{Client, TestApp, small_definition},
+    contract::{Contract, Operation},
+};
 
 const ROLES: [&str; 4] = ["viewer", "editor", "admin", "owner"];
-
-/// Every operation in a workspace: method, path, a body that is let through, and the lowest role.
-fn matrix(workspace: &str, pod: &str, workflow: &str) -> Vec<(&'static str, String, Value, &'static str)> {
-    let none = Value::Null;
-    let definition = small_definition();
-    vec![
-        ("GET", workspace.into(), none.clone(), "viewer"),
-        ("PATCH", workspace.into(), json!({}), "admin"),
-        ("GET", format!("{workspace}/members"), none.clone(), "viewer"),
-        ("GET", format!("{workspace}/members/owner"), none.clone(), "viewer"),
-        ("PATCH", format!("{workspace}/members/spare"), json!({"role": "viewer"}), "admin"),
-        ("DELETE", format!("{workspace}/members/spare"), none.clone(), "admin"),
-        ("GET", format!("{workspace}/audit"), none.clone(), "admin"),
-        ("GET", format!("{workspace}/audit/export"), none.clone(), "admin"),
-        ("PUT", format!("{workspace}/groups/team"), json!({"members": []}), "admin"),
-        ("PUT", format!("{workspace}/collections/c/documents/k"), json!({"value": 1}), "editor"),
-        ("GET", format!("{workspace}/collections"), none.clone(), "viewer"),
-        ("GET", format!("{workspace}/collections/c/documents"), none.clone(), "viewer"),
-        ("GET", format!("{workspace}/collections/c/documents/k"), none.clone(), "viewer"),
-        ("DELETE", format!("{workspace}/collections/c/documents/k"), none.clone(), "editor"),
-        ("DELETE", format!("{workspace}/collections/{UNKNOWN}"), none.clone(), "editor"),
-        ("GET", format!("{workspace}/groups"), none.clone(), "viewer"),
-        ("GET", format!("{workspace}/groups/team"), none.clone(), "viewer"),
-        ("DELETE", format!("{workspace}/groups/team"), none.clone(), "admin"),
-        ("PUT", format!("{workspace}/secrets/key"), json!({"value": "hunter2"}), "admin"),
-        ("GET", format!("{workspace}/secrets"), none.clone(), "admin"),
-        ("GET", format!("{workspace}/secrets/key"), none.clone(), "admin"),
-        ("DELETE", format!("{workspace}/secrets/key"), none.clone(), "admin"),
-        ("POST", format!("{workspace}/invites"), json!({"email": "a@b", "role": "viewer"}), "admin"),
-        ("GET", format!("{workspace}/invites"), none.clone(), "admin"),
-        ("GET", format!("{workspace}/invites/{UNKNOWN}"), none.clone(), "admin"),
-        ("DELETE", format!("{workspace}/invites/{UNKNOWN}"), none.clone(), "admin"),
-        ("POST", format!("{workspace}/api-keys"), json!({"name": "k", "role": "viewer"}), "admin"),
-        ("GET", format!("{workspace}/api-keys"), none.clone(), "admin"),
-        ("GET", format!("{workspace}/api-keys/{UNKNOWN}"), none.clone(), "admin"),
-        ("DELETE", format!("{workspace}/api-keys/{UNKNOWN}"), none.clone(), "admin"),
-        ("POST", format!("{workspace}/stream-tokens"), json!({"path": format!("{pod}/events")}), "viewer"),
-        ("POST", format!("{workspace}/pods"), json!({"name": "P"}), "editor"),
-        ("GET", format!("{workspace}/pods"), none.clone(), "viewer"),
-        ("GET", pod.into(), none.clone(), "viewer"),
-        ("PATCH", pod.into(), json!({}), "editor"),
-        ("POST", format!("{pod}/workflows"), json!({"name": "W", "definition": definition}), "editor"),
-        ("GET", format!("{pod}/workflows"), none.clone(), "viewer"),
-        ("POST", format!("{pod}/workflows/validate"), definition, "viewer"),
-        ("POST", format!("{pod}/nodes/test"), json!({"node": {"type": "transform"}}), "editor"),
-        ("GET", workflow.into(), none.clone(), "viewer"),
-        ("PATCH", workflow.into(), json!({}), "editor"),
-        ("POST", format!("{workflow}/deploy"), json!({}), "admin"),
-        ("POST", format!("{workflow}/undeploy"), json!({}), "admin"),
-        ("PATCH", format!("{workflow}/star"), json!({}), "editor"),
-        ("PATCH", format!("{workflow}/trash"), json!({}), "editor"),
-        ("PATCH", format!("{workflow}/restore"), json!({}), "editor"),
-        ("POST", format!("{workflow}/duplicate"), json!({}), "editor"),
-        ("GET", format!("{workflow}/versions"), none.clone(), "viewer"),
-        ("GET", format!("{workflow}/versions/1"), none.clone(), "viewer"),
-        ("POST", format!("{workflow}/versions/1/restore"), json!({}), "editor"),
-        ("GET", format!("{pod}/executions/counts"), none.clone(), "viewer"),
-        ("POST", format!("{pod}/events"), json!({"type": "x"}), "editor"),
-        ("POST", format!("{pod}/subjects"), json!({"path": "x"}), "editor"),
-        ("GET", format!("{pod}/subjects"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/subjects/{UNKNOWN}"), none.clone(), "viewer"),
-        ("PATCH", format!("{pod}/subjects/{UNKNOWN}"), json!({}), "editor"),
-        ("POST", format!("{pod}/subjects/{UNKNOWN}/reprocess"), json!({}), "editor"),
-        ("POST", format!("{pod}/subjects/reprocess"), json!({"filter": {}}), "editor"),
-        ("DELETE", format!("{pod}/subjects/{UNKNOWN}"), none.clone(), "editor"),
-        ("POST", format!("{pod}/executions/bulk/cancel"), json!({"ids": [UNKNOWN]}), "editor"),
-        ("POST", format!("{pod}/executions/bulk/replay"), json!({"ids": [UNKNOWN]}), "editor"),
-        ("POST", format!("{pod}/executions/bulk/retry"), json!({"ids": [UNKNOWN]}), "editor"),
-        ("GET", format!("{pod}/bulk-jobs"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/bulk-jobs/{UNKNOWN}"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/bulk-jobs/{UNKNOWN}/items"), none.clone(), "viewer"),
-        ("POST", format!("{pod}/bulk-jobs/{UNKNOWN}/cancel"), json!({}), "editor"),
-        ("POST", format!("{pod}/tasks/lease"), json!({"queues": ["q"], "workerId": "w"}), "editor"),
-        ("GET", format!("{pod}/task-queues"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/workers"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/artifacts/{UNKNOWN}"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/artifacts/{UNKNOWN}/content"), none.clone(), "viewer"),
-        ("POST", format!("{pod}/artifacts/{UNKNOWN}/url"), json!({}), "viewer"),
-        ("POST", format!("{pod}/schedules"), hourly(workflow), "admin"),
-        ("GET", format!("{pod}/schedules"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/schedules/{UNKNOWN}"), none.clone(), "viewer"),
-        ("PATCH", format!("{pod}/schedules/{UNKNOWN}"), json!({}), "admin"),
-        ("PATCH", format!("{pod}/schedules/{UNKNOWN}/toggle"), json!({}), "admin"),
-        ("POST", format!("{pod}/schedules/{UNKNOWN}/run"), json!({}), "editor"),
-        ("GET", format!("{pod}/schedules/{UNKNOWN}/slots"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/schedules/{UNKNOWN}/preview"), none.clone(), "viewer"),
-        ("DELETE", format!("{pod}/schedules/{UNKNOWN}"), none.clone(), "admin"),
-        ("POST", format!("{pod}/webhooks"), hook(workflow), "admin"),
-        ("GET", format!("{pod}/webhooks"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/webhooks/{UNKNOWN}"), none.clone(), "viewer"),
-        ("PATCH", format!("{pod}/webhooks/{UNKNOWN}"), json!({}), "admin"),
-        ("POST", format!("{pod}/webhooks/{UNKNOWN}/rotate"), json!({}), "admin"),
-        ("GET", format!("{pod}/webhooks/{UNKNOWN}/deliveries"), none.clone(), "viewer"),
-        ("GET", format!("{pod}/webhooks/{UNKNOWN}/deliveries/{UNKNOWN}"), none.clone(), "viewer"),
-        ("POST", format!("{pod}/webhooks/{UNKNOWN}/deliveries/{UNKNOWN}/redeliver"), json!({}), "editor"),
-        ("DELETE", format!("{pod}/webhooks/{UNKNOWN}"), none.clone(), "admin"),
-        ("DELETE", workflow.into(), none.clone(), "editor"),
-        ("DELETE", pod.into(), none.clone(), "admin"),
-        ("DELETE", workspace.into(), none, "owner"),
-    ]
-}
-
-/// The lowest role that may call an operation, by the path of the API's document; none where the matrix does not have it.
-pub fn lowest_role(method: &str, template: &str) -> Option<&'static str> {
-    let [workspace, pod, workflow] = ["/workspaces/_", "/workspaces/_/pods/_", "/workspaces/_/pods/_/workflows/_"];
-    let fits = |path: &str| {
-        let (given, named): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), template.split('/').collect());
-        given.len() == named.len()
-            && given.iter().zip(named).all(|(given, named)| named.starts_with('{') || *given == named)
-    };
-    matrix(workspace, pod, workflow).into_iter().find(|row| row.0 == method && fits(&row.1)).map(|row| row.3)
-}
-
-fn hourly(workflow: &str) -> Value {
-    json!({"workflowId": workflow.rsplit('/').next().unwrap(), "name": "S", "cronExpression": "0 * * * *"})
-}
-
-fn hook(workflow: &str) -> Value {
-    json!({"workflowId": workflow.rsplit('/').next().unwrap()})
-}
-
 const UNKNOWN: &str = "0190163d-8694-739b-aea5-966c26f8ad90";
 
-async fn call(client: &Client, method: &str, path: &str, body: &Value) -> crate::support::app::Reply {
-    let method: Method = method.parse().unwrap();
-    if body.is_null() { client.send(method, path, None).await } else { client.json(method, path, body).await }
+fn level(role: &str) -> usize {
+    ROLES.iter().position(|known| *known == role).unwrap()
 }
 
-async fn workflow_in(client: &Client, pod: &str) -> String {
-    let body = json!({"name": "W", "definition": small_definition()});
-    let workflow = client.post(&format!("{pod}/workflows"), body).await.expect(201);
-    format!("{pod}/workflows/{}", workflow["id"].as_str().unwrap())
+/// The lowest role that an operation says it needs.
+fn floor<'a>(operation: &Operation<'a>) -> Option<&'a str> {
+    operation.body["x-role"].as_str()
+}
+
+fn is_of_face(operation: &Operation<'_>) -> bool {
+    ["/kinetic", "/kodexa"].iter().any(|face| operation.path.starts_with(face))
+}
+
+#[test]
+fn every_operation_in_a_workspace_says_its_role() {
+    for operation in Contract::get().operations() {
+        let of_lease = operation.body["security"] == json!([{"leaseToken": []}]);
+        let of_workspace = is_of_face(&operation) || operation.path.contains("{workspaceId}");
+        // A lease is no role.
+        assert_eq!(floor(&operation).is_some(), of_workspace && !of_lease, "{}", operation.id());
+    }
+}
+
+/// The role in the type of a handler's extractor.
+#[test]
+fn the_roles_are_those_of_the_handlers() {
+    let mut asked = BTreeMap::new();
+    let mut folders: Vec<PathBuf> =
+        ["src/http", "src/facade"].map(|at| format!("{}/{at}", env!("CARGO_MANIFEST_DIR")).into()).into();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = fs::read_to_string(&path).unwrap();
+            for function in source.split("async fn ").skip(1) {
+                let (name, rest) = function.split_once(['(', '<']).unwrap();
+                let arguments = rest.split(") ->").next().unwrap();
+                let role = ["Viewer", "Editor", "Admin", "Owner", "StreamViewer"]
+                    .into_iter()
+                    .find(|role| arguments.contains(&format!("<{role}>")));
+                asked.insert(name.to_owned(), role.map(|role| role.trim_start_matches("Stream").to_lowercase()));
+            }
+        }
+    }
+    for operation in Contract::get().operations() {
+        let asked = asked.get(operation.id()).unwrap_or_else(|| panic!("{} has no handler", operation.id()));
+        assert_eq!(asked.as_deref(), floor(&operation), "{}: `src/http/roles.rs` says otherwise", operation.id());
+    }
 }
 
 #[tokio::test]
@@ -145,141 +71,70 @@ async fn each_operation_asks_for_its_role_of_people_and_keys() {
     let app = TestApp::start().await;
     let place = app.workspace("owner").await;
     let owner = app.user("owner");
-    app.join(&place, "owner", "spare", "viewer").await;
+    let body = json!({"name": "W", "definition": small_definition()});
+    let workflow = owner.post(&format!("{}/workflows", place.pod()), body).await.expect(201);
+    let workflow = workflow["id"].as_str().unwrap().to_owned();
     let mut callers = Vec::new();
     for role in ROLES {
         let person = if role == "owner" { owner.clone() } else { app.join(&place, "owner", role, role).await };
         let body = json!({"name": role, "role": role});
         let key = owner.post(&format!("{}/api-keys", place.workspace()), body).await.expect(201);
-        callers.push((role, person));
-        callers.push((role, app.anonymous().with("x-api-key", key["key"].as_str().unwrap())));
+        let key = key["key"].as_str().unwrap();
+        callers.push((role, person.without_prefix(), true));
+        callers.push((role, app.anonymous().without_prefix().with("x-api-key", key).with("x-kinetic-key", key), false));
     }
-    let workflow = workflow_in(&owner, &place.pod()).await;
-    let level = |role: &str| ROLES.iter().position(|known| *known == role).unwrap();
-    for (method, path, body, floor) in matrix(&place.workspace(), &place.pod(), &workflow) {
+    // What takes away what the others are about comes last, the smaller first.
+    let last = ["delete_workflow", "delete_pod", "delete_workspace"];
+    let mut operations = Contract::get().operations();
+    operations.retain(|operation| floor(operation).is_some());
+    operations.sort_by_key(|operation| last.iter().position(|id| *id == operation.id()).map_or(0, |at| at + 1));
+    assert!(operations.len() > 180, "{}", operations.len());
+    for operation in &operations {
+        let floor = floor(operation).unwrap();
+        let path = filled(operation, |name| match name {
+            "workspaceId" => place.workspace_id.clone(),
+            "podId" => place.pod_id.clone(),
+            "workflowId" if !is_of_face(operation) => workflow.clone(),
+            _ => UNKNOWN.to_owned(),
+        });
         let mut let_in = 0;
-        for (role, client) in &callers {
+        for (role, client, is_person) in &callers {
+            // A face knows keys alone.
+            if *is_person && is_of_face(operation) {
+                continue;
+            }
             if level(role) < level(floor) {
-                let problem = call(client, method, &path, &body).await.problem(403, "role_too_low");
-                assert!(problem["detail"].as_str().unwrap().contains(floor), "{method} {path}: {problem}");
-            } else if method != "DELETE" || let_in == 0 {
-                // A deletion is tried once: there is nothing left for the next.
-                let status = call(client, method, &path, &body).await.status;
-                // Who comes second finds the path taken.
-                let is_taken = status == 409 && path.ends_with("/subjects") && let_in > 0;
-                assert!(
-                    status < 300 || is_taken || (status == 404 && path.contains(UNKNOWN)),
-                    "{method} {path} by {role}: {status}"
-                );
+                let reply = refused(client, operation, &path).await;
+                assert!(reply.contains(floor), "{} by {role}: {reply}", operation.id());
+            } else if !last.contains(&operation.id()) || let_in == 0 {
+                let_in_by(client, operation, &path, role).await;
                 let_in += 1;
             }
         }
-        assert!(let_in > 0, "{method} {path}");
+        assert!(let_in > 0, "{}", operation.id());
     }
 }
 
-#[tokio::test]
-async fn the_matrix_has_every_operation_in_a_workspace() {
-    let contract = crate::support::contract::Contract::get();
-    let listed: Vec<String> = matrix("/workspaces/w", "/workspaces/w/pods/p", "/workspaces/w/pods/p/workflows/f")
-        .into_iter()
-        .map(|(method, path, ..)| contract.find(method, &path).unwrap().id().to_owned())
-        .collect();
-    // These have their own tests, beside those of the engine's doors.
-    let elsewhere = ["executions", "suspensions"];
-    for operation in contract.operations() {
-        let of_workspace = operation.path.contains("{workspaceId}");
-        let of_engine =
-            operation.path.split('/').any(|part| elsewhere.contains(&part)) || operation.path.ends_with("/events");
-        // A lease is no role.
-        let of_lease = operation.body["security"] == json!([{"leaseToken": []}]);
-        if of_workspace && !of_engine && !of_lease {
-            assert!(listed.iter().any(|id| id == operation.id()), "{} is not in the matrix", operation.id());
-        }
+/// Why the role is too low.
+async fn refused(client: &Client, operation: &Operation<'_>, path: &str) -> String {
+    let reply = call(client, operation, path).await;
+    assert_eq!(reply.status, 403, "{}: {}", operation.id(), reply.text);
+    let Value::Object(problem) = reply.json() else { panic!("{}", reply.text) };
+    if !is_of_face(operation) {
+        assert_eq!(problem["code"], "role_too_low", "{}: {}", operation.id(), reply.text);
     }
+    reply.text
 }
 
-#[tokio::test]
-async fn strangers_and_the_nameless_are_let_in_nowhere() {
-    let app = TestApp::start().await;
-    let place = app.workspace("owner").await;
-    let workflow = workflow_in(&app.user("owner"), &place.pod()).await;
-    let other = app.workspace("stranger").await;
-    let keys = format!("{}/api-keys", other.workspace());
-    let key = app.user("stranger").post(&keys, json!({"name": "k", "role": "owner"})).await.expect(201);
-    let key = app.anonymous().with("x-api-key", key["key"].as_str().unwrap());
-    for (method, path, body, _) in matrix(&place.workspace(), &place.pod(), &workflow) {
-        call(&app.user("stranger"), method, &path, &body).await.problem(403, "not_a_member");
-        call(&key, method, &path, &body).await.problem(403, "not_a_member");
-        call(&app.anonymous(), method, &path, &body).await.problem(401, "unauthenticated");
+async fn let_in_by(client: &Client, operation: &Operation<'_>, path: &str, role: &str) {
+    if operation.id().starts_with("stream_") && !path.contains(UNKNOWN) {
+        client.stream(path).await;
+        return;
     }
-    app.user("owner").get(&workflow).await.expect(200);
-}
-
-#[tokio::test]
-async fn foreign_ids_are_not_found_under_the_own_workspace() {
-    let app = TestApp::start().await;
-    let place = app.workspace("victim").await;
-    let victim = app.user("victim");
-    let workflow = workflow_in(&victim, &place.pod()).await;
-    let workflow_id = workflow.rsplit('/').next().unwrap();
-    let key = victim.post(&format!("{}/api-keys", place.workspace()), json!({"name": "k", "role": "viewer"})).await;
-    let invite = json!({"email": "a@b", "role": "viewer"});
-    let invite = victim.post(&format!("{}/invites", place.workspace()), invite).await;
-    let (key, invite) = (key.expect(201), invite.expect(201));
-    let schedule = victim.post(&format!("{}/schedules", place.pod()), hourly(&workflow)).await.expect(201);
-    let schedule_id = schedule["id"].as_str().unwrap();
-
-    let webhook = victim.post(&format!("{}/webhooks", place.pod()), hook(&workflow)).await.expect(201);
-    let webhook_id = webhook["id"].as_str().unwrap();
-
-    let subject = victim.post(&format!("{}/subjects", place.pod()), json!({"path": "x"})).await.expect(201);
-    let subject_id = subject["id"].as_str().unwrap();
-
-    let own = app.workspace("thief").await;
-    let thief = app.user("thief");
-    let stolen_pod = format!("{}/pods/{}", own.workspace(), place.pod_id);
-    for path in [
-        stolen_pod.clone(),
-        format!("{stolen_pod}/workflows"),
-        format!("{stolen_pod}/workflows/{workflow_id}"),
-        format!("{}/workflows/{workflow_id}", own.pod()),
-        format!("{}/schedules/{schedule_id}", own.pod()),
-        format!("{stolen_pod}/schedules/{schedule_id}"),
-        format!("{}/webhooks/{webhook_id}", own.pod()),
-        format!("{stolen_pod}/webhooks/{webhook_id}"),
-        format!("{}/subjects/{subject_id}", own.pod()),
-        format!("{stolen_pod}/subjects/{subject_id}"),
-        format!("{}/workflows/{workflow_id}/versions", own.pod()),
-        format!("{}/workflows/{workflow_id}/versions/1", own.pod()),
-        format!("{}/members/victim", own.workspace()),
-        format!("{}/api-keys/{}", own.workspace(), key["id"].as_str().unwrap()),
-        format!("{}/invites/{}", own.workspace(), invite["id"].as_str().unwrap()),
-    ] {
-        thief.get(&path).await.problem(404, "not_found");
-        if !path.contains("versions") && !path.ends_with("workflows") {
-            thief.delete(&path).await.problem(404, "not_found");
-        }
-    }
-    thief.patch(&stolen_pod, json!({"name": "mine"})).await.problem(404, "not_found");
-    let stolen = format!("{}/workflows/{workflow_id}", own.pod());
-    thief.patch(&stolen, json!({"name": "mine"})).await.problem(404, "not_found");
-    thief.post(&format!("{stolen}/deploy"), json!({})).await.problem(404, "not_found");
-    thief.post(&format!("{}/schedules", own.pod()), hourly(&workflow)).await.problem(404, "not_found");
-    let stolen = format!("{}/schedules/{schedule_id}", own.pod());
-    thief.patch(&stolen, json!({"enabled": false})).await.problem(404, "not_found");
-    thief.patch(&format!("{stolen}/toggle"), json!({})).await.problem(404, "not_found");
-    thief.post(&format!("{stolen}/run"), json!({})).await.problem(404, "not_found");
-    thief.post(&format!("{}/webhooks", own.pod()), hook(&workflow)).await.problem(404, "not_found");
-    let stolen_hook = format!("{}/webhooks/{webhook_id}", own.pod());
-    thief.patch(&stolen_hook, json!({"enabled": false})).await.problem(404, "not_found");
-    thief.post(&format!("{stolen_hook}/rotate"), json!({})).await.problem(404, "not_found");
-    thief.get(&format!("{stolen_hook}/deliveries")).await.problem(404, "not_found");
-    thief.get(&format!("{stolen_hook}/deliveries/{UNKNOWN}")).await.problem(404, "not_found");
-    thief.post(&format!("{stolen_hook}/deliveries/{UNKNOWN}/redeliver"), json!({})).await.problem(404, "not_found");
-    for part in ["slots", "preview"] {
-        thief.get(&format!("{stolen}/{part}")).await.problem(404, "not_found");
-    }
-    thief.get(&format!("/workspaces/{UNKNOWN}")).await.problem(404, "not_found");
-    assert_eq!(victim.get(&workflow).await.expect(200)["name"], "W");
+    let reply = call(client, operation, path).await;
+    // What the path or the body names is not there, or was made before; the role is no hindrance.
+    let passed = reply.status < 300 || [404, 409, 422].contains(&reply.status);
+    // This face says so of a thing that the body names.
+    let unknown = reply.status == 400 && operation.path.starts_with("/kodexa");
+    assert!(passed || unknown, "{} by {role}: {} {}", operation.id(), reply.status, reply.text);
 }

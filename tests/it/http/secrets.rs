@@ -214,7 +214,7 @@ async fn another_workspace_has_secrets_of_its_own(backend: Backend) {
     let eve = scene.app.user("eve");
     put(&eve, &place.workspace(), "token", "hunter2").await.expect(201);
     assert_eq!(scene.run(calls(&peer, 200), json!(null)).await.failure().await["code"], "secret_missing");
-    eve.get(&format!("{}/secrets/token", scene.place.workspace())).await.problem(403, "not_a_member");
+    eve.get(&format!("{}/secrets/token", scene.place.workspace())).await.problem(404, "not_found");
     scene.ann.get(&format!("{}/secrets/token", scene.place.workspace())).await.problem(404, "not_found");
     for role in ["viewer", "editor"] {
         let low = scene.app.join(&scene.place, "ann", role, role).await;

@@ -74,5 +74,5 @@ async fn tokens_are_given_for_streams_of_the_workspace() {
         let refused = vic.post(&tokens, json!({"path": path})).await.problem(422, "invalid_value");
         assert_eq!(refused["errors"][0]["path"], "/path");
     }
-    app.user("eve").post(&tokens, json!({"path": stream})).await.problem(403, "not_a_member");
+    app.user("eve").post(&tokens, json!({"path": stream})).await.problem(404, "not_found");
 }

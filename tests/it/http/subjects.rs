@@ -200,7 +200,7 @@ async fn other_pods_and_workspaces_have_their_own(backend: Backend) {
         assert_eq!(client.get(&format!("{place}/subjects")).await.expect(200), json!([]));
         client.post(&format!("{place}/subjects"), json!({"path": "a"})).await.expect(201);
     }
-    eve.get(&path).await.problem(403, "not_a_member");
+    eve.get(&path).await.problem(404, "not_found");
     assert_eq!(scene.ann.get(&path).await.expect(200), created);
 
     // An execution elsewhere puts no label on it.

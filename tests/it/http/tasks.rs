@@ -135,7 +135,7 @@ async fn a_poll_without_a_task_ends_empty(backend: Backend) {
         .user("bob")
         .post(&format!("{}/tasks/lease", scene.place.pod()), wish("other", 0))
         .await
-        .problem(403, "not_a_member");
+        .problem(404, "not_found");
     let viewer = scene.app.join(&scene.place, "ann", "vic", "viewer").await;
     viewer.post(&format!("{}/tasks/lease", scene.place.pod()), wish("other", 0)).await.problem(403, "role_too_low");
 }

@@ -1314,6 +1314,8 @@ class FeedStatusEvent(_FeedStatusEvent, total=False):
     """With `cancelling` because of a failure: that failure."""
     reason: Union[str, None]
     """Why."""
+    trace: Union[Trace, None]
+    """With the first event: the trace that the execution is part of, if it is part of one."""
 
 
 class FeedSuspendedEvent(TypedDict):

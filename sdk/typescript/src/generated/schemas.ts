@@ -2725,6 +2725,7 @@ export interface components {
             seq: number;
             /** @description The new status. */
             status: components["schemas"]["ExecutionStatus"];
+            trace?: null | components["schemas"]["Trace"];
         };
         /** @description A token for one stream. */
         StreamToken: {
@@ -3674,6 +3675,7 @@ export interface components {
             seq: number;
             /** @description The new status. */
             status: components["schemas"]["ExecutionStatus"];
+            trace?: null | components["schemas"]["Trace"];
         };
         /** @description `execution_suspended` */
         FeedSuspendedEvent: {
