@@ -49,7 +49,7 @@ class BaseTask:
     deadline: str | None
     """When the task is withdrawn at the latest."""
     trace: dict[str, str] | None
-    """The headers `traceparent` and `tracestate` of W3C Trace Context for what the task calls, where the execution is part of a trace."""
+    """The headers of W3C Trace Context for what the task calls, where the execution is part of a trace."""
     cancelled: Event
     """Set when the task is no longer this worker's: it was withdrawn, its lease is lost, or the worker stops."""
     stats: dict[Literal["steps", "agentActions", "screenshots"], int]

@@ -42,7 +42,7 @@ export class Task<Input = any> {
   /** When the task is withdrawn at the latest. */
   readonly deadline: string | undefined;
   /** The headers of W3C Trace Context for what the task calls, where the execution is part of a trace. */
-  readonly trace: { traceparent: string; tracestate?: string } | undefined;
+  readonly trace: { traceparent: string; tracestate?: string | null } | undefined;
   /** Aborts when the task is no longer this worker's. The reason is a `TaskOverError`. */
   readonly signal: AbortSignal;
   /** Counts for the execution's statistics, in place of those that the server takes from the actions. */
