@@ -60,7 +60,7 @@ impl<K: Hash + Eq> Pace<K> {
     }
 
     /// How many keys are remembered.
-    pub fn len(&self) -> usize {
+    pub fn known(&self) -> usize {
         self.lock().len()
     }
 

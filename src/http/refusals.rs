@@ -44,10 +44,14 @@ const IPV6_PREFIX: u32 = 64;
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
+/// Whose refusals are counted together: those of an address, or of all that found no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Client(Option<IpAddr>);
+
 /// What was refused lately.
 #[derive(Debug)]
 pub struct Refusals {
-    pace: Pace<Option<IpAddr>>,
+    pace: Pace<Client>,
     per_minute: i64,
     proxies: Vec<Network>,
     clock: Clock,
@@ -61,14 +65,14 @@ impl Refusals {
     }
 
     /// Whose count a request goes to; none if nothing is counted.
-    fn client(&self, request: &Request) -> Option<Option<IpAddr>> {
+    fn client(&self, request: &Request) -> Option<Client> {
         if self.per_minute == 0 {
             return None;
         }
         let Peer(peer) = request.extensions().get()?;
-        let client = Some(network_of(self.client_of(*peer, request.headers())));
+        let client = Client(Some(network_of(self.client_of(*peer, request.headers()))));
         // No memory for everybody in the world.
-        Some(if self.pace.len() < self.most || self.pace.knows(&client) { client } else { None })
+        Some(if self.pace.known() < self.most || self.pace.knows(&client) { client } else { Client(None) })
     }
 
     /// The last address in the chain of proxies that is not one of ours: what stands before it anybody can have written.
@@ -87,12 +91,12 @@ impl Refusals {
     }
 
     /// For how many seconds the client is kept out.
-    fn wait_s(&self, client: Option<IpAddr>) -> Option<u64> {
+    fn wait_s(&self, client: Client) -> Option<u64> {
         self.pace.wait_s(&client, self.per_minute, MINUTE_MS, self.clock.now())
     }
 
     /// Counts a refusal; or tells after how many seconds the next one may be.
-    fn count(&self, client: Option<IpAddr>) -> Result<(), u64> {
+    fn count(&self, client: Client) -> Result<(), u64> {
         self.pace.take(client, self.per_minute, MINUTE_MS, self.clock.now())
     }
 }
@@ -196,7 +200,7 @@ mod tests {
         for address in 0..refusals.most as u32 {
             refusals.count(refusals.client(&request(address)).unwrap()).unwrap();
         }
-        assert!(refusals.client(&request(7)).unwrap().is_some());
-        assert_eq!(refusals.client(&request(u32::MAX)), Some(None));
+        assert_ne!(refusals.client(&request(7)), Some(Client(None)));
+        assert_eq!(refusals.client(&request(u32::MAX)), Some(Client(None)));
     }
 }

@@ -170,10 +170,9 @@ fn mixes(operation: &Operation) -> Vec<BTreeMap<String, bool>> {
     let ways: BTreeSet<u32> =
         [all, all & !0b1, all & !0b11].into_iter().chain(alone).filter(|bits| *bits > 0).collect();
     ways.into_iter()
-        .map(|bits| names.iter().enumerate().map(|(at, name)| ((*name).to_owned(), bits >> at & 1 == 1)).collect())
+        .map(|bits| names.iter().enumerate().map(|(at, name)| ((*name).to_owned(), (bits >> at) & 1 == 1)).collect())
         .filter(|mix: &BTreeMap<String, bool>| {
-            let ids = mix.iter().filter(|(name, _)| !is_name(name));
-            let any_id = ids.into_iter().any(|(_, is_a)| *is_a);
+            let any_id = mix.iter().any(|(name, is_a)| !is_name(name) && *is_a);
             any_id || !creates
         })
         .collect()
@@ -224,10 +223,9 @@ async fn what_another_tenant_has_does_not_exist(backend: Backend) {
         };
         for mix in mixes(&operation) {
             let real = filled(&operation, |name| if mix[name] { &a } else { &b }.named[name].clone());
-            let unknown = filled(&operation, |name| match mix[name] {
-                true if is_name(name) => NAMELESS.to_owned(),
-                true => UNKNOWN.to_owned(),
-                false => b.named[name].clone(),
+            let unknown = filled(&operation, |name| {
+                let nothing = if is_name(name) { NAMELESS } else { UNKNOWN };
+                if mix[name] { nothing.to_owned() } else { b.named[name].clone() }
             });
             // A key is let in by its workspace alone, so one way is enough for it.
             let is_whole = mix.values().all(|is_a| *is_a);
