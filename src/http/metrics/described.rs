@@ -53,6 +53,7 @@ pub(super) fn describe() {
     metrics::describe_histogram!("sluicegate_flush_batch_size", "Commits in a batch");
     for (name, meaning) in GAUGES {
         metrics::describe_gauge!(name, meaning);
+        metrics::gauge!(name).set(0.0);
     }
     for (name, meaning) in COUNTERS {
         metrics::describe_counter!(name, meaning);

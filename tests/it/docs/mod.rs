@@ -31,7 +31,7 @@ const READ: [&str; 11] = [
 ];
 
 /// Blocks of languages that chapters have beside what is checked here: chapter, how it begins, and who runs it or why nobody can.
-const LISTED: [(&str, &str, &str); 25] = [
+const LISTED: [(&str, &str, &str); 28] = [
     ("quick-start.md", "cargo build --release", "builds the program that the tests are about"),
     ("quick-start.md", "sluicegate dev", "has no end; tests/it/cli/dev.rs pastes what it prints"),
     ("nodes.md", "{", "tests/it/http/node_examples.rs runs each, src/nodes/registry compiles the whole workflow"),
@@ -64,6 +64,9 @@ const LISTED: [(&str, &str, &str); 25] = [
     ("cli.md", "$ sluicegate runner", "tests/it/runner runs these commands"),
     ("cli.md", "$ sluicegate backup", "tests/it/cli/upkeep.rs runs these commands"),
     ("benchmarks.md", "make bench", "builds a release and measures for minutes"),
+    ("faults.md", "make faults", "does each fault for minutes; every run of the tests does it for seconds"),
+    ("soak.md", "make soak", "lasts an hour"),
+    ("scaling.md", "", "measures for minutes on a machine that does nothing else, and a model's formulas"),
     ("dashboard.md", "npm ", "scripts/build-dashboard.sh runs the same"),
     ("included/deploy.md", "", "scripts/check-deploy.sh checks what these commands are about"),
     ("included/sdk-typescript.md", "", "sdk/typescript/test/package.test.js runs them"),

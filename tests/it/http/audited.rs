@@ -85,7 +85,7 @@ const AUDITED: &[(&str, &[&str])] = &[
     ("bulk_job.created", &["cancel_executions", "replay_executions", "retry_executions"]),
     ("bulk_job.cancelled", &["cancel_bulk_job"]),
     ("execution.cancelled", &["cancel_execution", "cancel_kodexa_execution", "update_kodexa_execution"]),
-    ("execution.deleted", &["delete_kodexa_execution"]),
+    ("execution.deleted", &["delete_kodexa_execution", "remove_execution"]),
     (
         "suspension.answered",
         &["answer_suspension", "approve_execution", "respond_to_execution", "send_response_page", "receive_callback"],

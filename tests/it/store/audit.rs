@@ -16,8 +16,9 @@ use sluicegate::{
         commit::{Commit, CommitError},
     },
 };
+use sqlx::{Connection, PgConnection};
 
-use super::fixture::{Fixture, START, ada, append, create, new_home};
+use super::fixture::{Fixture, Place, START, ada, append, create, new_home};
 
 /// An entry of the home about this thing.
 pub fn entry(workspace_id: WorkspaceId, subject: &str) -> AuditEntry {
@@ -90,6 +91,73 @@ pub async fn changes_and_commits_are_chained_with_what_they_tell_of(fixture: Fix
     assert_eq!(store.audit(home.workspace, &of, 9, None).await.unwrap().items, [records[5].clone()]);
     let foreign = store.audit(home.workspace, &of, 9, Some("x")).await;
     assert!(matches!(foreign, Err(StoreError::ForeignCursor)), "{foreign:?}");
+}
+
+/// The first server has found the chain as it left it for so long that it no longer asks where it ends; the second one asks, and
+/// the first is faster then. What both write waits for a lock on the table, so that it meets.
+pub async fn servers_that_write_to_a_chain_at_once_both_get_their_record(fixture: Fixture) {
+    let (store, home) = (&*fixture.store, fixture.home);
+    for number in 0..12 {
+        let execution = fixture.execution();
+        let told = vec![entry(home.workspace, &number.to_string())];
+        fixture.write(Commit { audit: told, ..create(&execution) }).await.unwrap();
+    }
+    let second = fixture.second_store().await;
+    let before = whole(store, home.workspace).await.len();
+    let held = match &fixture.place {
+        Place::Sqlite(_) => None,
+        Place::Postgres(database) => Some(Held::audit(&database.url).await),
+    };
+    let commits = ["first", "second"]
+        .map(|name| Commit { audit: vec![entry(home.workspace, name)], ..create(&fixture.execution()) });
+    let [first, second_commit] = commits.map(|commit| [commit]);
+    let release = async {
+        if let Some(held) = held {
+            held.until_waiting(2).await;
+            held.release().await;
+        }
+    };
+    let later = async {
+        if fixture.is_postgres() {
+            until_waiting(&fixture.url(), 1).await;
+        }
+        second.commit(&second_commit).await.unwrap()
+    };
+    let (first, second, ()) = tokio::join!(store.commit(&first), later, release);
+    assert!(matches!(first.unwrap()[..], [Ok(())]));
+    assert!(matches!(second[..], [Ok(())]), "{second:?}");
+    assert_eq!(whole(store, home.workspace).await.len(), before + 2);
+}
+
+/// A session that lets others read the audit log, and not write to it.
+struct Held {
+    url: String,
+    connection: PgConnection,
+}
+
+impl Held {
+    async fn audit(url: &str) -> Self {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        sqlx::raw_sql("BEGIN; LOCK TABLE audit IN SHARE MODE").execute(&mut connection).await.unwrap();
+        Self { url: url.to_owned(), connection }
+    }
+
+    async fn until_waiting(&self, wanted: i64) {
+        until_waiting(&self.url, wanted).await;
+    }
+
+    async fn release(mut self) {
+        sqlx::raw_sql("COMMIT").execute(&mut self.connection).await.unwrap();
+    }
+}
+
+/// Waits until so many sessions wait for the table of the audit log.
+async fn until_waiting(url: &str, wanted: i64) {
+    const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'audit'::regclass";
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut connection).await.unwrap() < wanted {
+        tokio::task::yield_now().await;
+    }
 }
 
 pub async fn what_fails_leaves_no_record(fixture: Fixture) {

@@ -126,6 +126,7 @@ contract! {
     }
     audit {
         changes_and_commits_are_chained_with_what_they_tell_of,
+        servers_that_write_to_a_chain_at_once_both_get_their_record,
         what_fails_leaves_no_record,
         writers_of_one_workspace_take_turns,
         workspaces_have_chains_of_their_own,
