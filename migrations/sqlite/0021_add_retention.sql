@@ -20,7 +20,7 @@ CREATE TABLE execution_removals (
 
 -- One row. `next_at` is when the next round of removals is due, and during one, when others may take it for abandoned.
 CREATE TABLE retention_rounds (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     next_at INTEGER NOT NULL,
     place TEXT
 ) STRICT;

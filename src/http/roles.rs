@@ -133,6 +133,7 @@ const LOWEST: &[(Role, &[&str])] = &[
             "put_document",
             "redeliver_notification",
             "redeliver_webhook_delivery",
+            "remove_execution",
             "remove_kodexa_label",
             "replay_execution",
             "replay_executions",

@@ -285,6 +285,8 @@ impl Backend for Postgres {
             sqlx::Error::Database(error) => match error.code().as_deref() {
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Blame::Collision,
+                // Two writers have ended one chain at once: one of them trusted its memory. The other one looks again.
+                Some("23505") if error.constraint() == Some("audit_pkey") => Blame::Collision,
                 // shutdowns, "too many connections" apart, and connection exceptions
                 Some("57P01" | "57P02" | "57P03" | "25P03") => Blame::Connection,
                 Some(code) => match code.get(..2) {

@@ -107,7 +107,7 @@ async fn somebody_new_is_in_no_workspace_until_they_take_an_invite() {
     assert_eq!(location(&reply), "/");
     let bob = app.anonymous().with("cookie", &cookies(&reply)[1]).with("sec-fetch-site", "same-origin");
     assert_eq!(bob.get("/workspaces").await.expect(200), json!([]));
-    bob.get(&place.pod()).await.problem(403, "not_a_member");
+    bob.get(&place.pod()).await.problem(404, "not_found");
     let invites = format!("{}/invites", place.workspace());
     let invite =
         app.user("ann").post(&invites, json!({"email": "bob@example.com", "role": "viewer"})).await.expect(201);

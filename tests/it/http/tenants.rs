@@ -43,10 +43,13 @@ const OF_NO_WORKSPACE: &[&str] = &[
     "send_response_page",
     "trigger_webhook",
     // The caller's own.
+    "begin_oidc_sign_in",
     "create_session",
     "create_workspace",
     "delete_session",
+    "finish_oidc_sign_in",
     "get_session",
+    "get_sign_in_methods",
     "list_node_types",
     "list_workspaces",
 ];

@@ -119,7 +119,7 @@ pub async fn servers_that_write_to_a_chain_at_once_both_get_their_record(fixture
     };
     let later = async {
         if fixture.is_postgres() {
-            until_waiting(&fixture.url(), 1).await;
+            until_waiting(&fixture.place.url(), 1).await;
         }
         second.commit(&second_commit).await.unwrap()
     };
