@@ -32,6 +32,7 @@ pub const WEBHOOK_CHANGED: &str = "the webhook has changed meanwhile";
 /// A change of the catalogue, carried out in one transaction. Rows are given whole: ids and times were made by the caller,
 /// so the reply is known before the change is made and can be stored with it.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is made for a request, and none is kept")]
 pub enum Change {
     /// A workspace and its first owner. `Taken("slug")`.
     CreateWorkspace(Workspace, Member),

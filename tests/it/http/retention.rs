@@ -50,7 +50,7 @@ async fn gone(scene: &Scene, run: &Run) {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), gone).await.expect("it is removed");
+    tokio::time::timeout(Duration::from_mins(1), gone).await.expect("it is removed");
 }
 
 async fn is_there(scene: &Scene, run: &Run) -> bool {
