@@ -9,14 +9,14 @@ use super::{error::Problem, state::AppState};
 use axum::http::StatusCode;
 
 /// A face of the API.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Face {
     /// What its paths begin with, such as `/kinetic`: everything below belongs to it, unknown paths too.
     pub prefix: &'static str,
     /// The headers beside the usual ones that browsers may send to it.
     pub headers: &'static [&'static str],
-    /// Its routes, without the prefix.
-    pub routes: OpenApiRouter<AppState>,
+    /// Makes its routes, without the prefix. Their descriptions are megabytes, which nobody keeps.
+    pub routes: fn() -> OpenApiRouter<AppState>,
     /// How it says that something failed: the status and the body, which is JSON.
     pub show: fn(&Problem) -> (StatusCode, Value),
     /// Adds to the document what its handlers do not say of themselves: credentials, failures, its group.
@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn a_face_has_what_is_below_its_prefix() {
         let show = |_: &Problem| (StatusCode::OK, Value::Null);
-        let face = Face { prefix: "/other", headers: &[], routes: OpenApiRouter::new(), show, describe: |_| {} };
+        let face = Face { prefix: "/other", headers: &[], routes: OpenApiRouter::new, show, describe: |_| {} };
         for (path, expected) in [("/other", true), ("/other/a", true), ("/others", false), ("/v1/other", false)] {
             assert_eq!(face.has(path), expected, "{path}");
         }

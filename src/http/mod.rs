@@ -149,7 +149,7 @@ fn resources() -> OpenApiRouter<AppState> {
 fn described(faces: &[Face]) -> (Router<AppState>, utoipa::openapi::OpenApi) {
     let resources = resources();
     let described = OpenApiRouter::with_openapi(openapi::base());
-    let described = faces.iter().fold(described, |all, face| all.nest(face.prefix, face.routes.clone()));
+    let described = faces.iter().fold(described, |all, face| all.nest(face.prefix, (face.routes)()));
     let (router, mut document) = described
         .nest(VERSION_PREFIX, resources.clone())
         .merge(health::routes())
@@ -164,7 +164,7 @@ fn described(faces: &[Face]) -> (Router<AppState>, utoipa::openapi::OpenApi) {
 
 /// The API with these faces, and with more routes that nothing describes, as one service beneath the same layers.
 pub fn router_with(state: AppState, faces: &[Face], more: Router<AppState>) -> Router {
-    let (router, document) = described(faces);
+    let (router, _) = described(faces);
     let shapes = observe::Shapes::new(state.clock.clone(), faces);
     // The outermost comes first. All of them are one layer to the router, which wraps each route in it and copies what it has
     // wrapped for each request.
@@ -179,7 +179,7 @@ pub fn router_with(state: AppState, faces: &[Face], more: Router<AppState>) -> R
         .option_layer(cors(&state.config, faces))
         .layer(middleware::from_fn_with_state(shapes, observe::observe))
         .layer(middleware::from_fn_with_state(state.refusals.clone(), refusals::bound))
-        .layer(Extension(Arc::new(ApiDocument::new(document))))
+        .layer(Extension(Arc::new(ApiDocument::new(faces))))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");

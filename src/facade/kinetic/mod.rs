@@ -25,7 +25,7 @@ const PREFIX: &str = "/kinetic";
 
 /// This face.
 pub fn face() -> Face {
-    let routes = OpenApiRouter::new().merge(workflows::routes()).merge(executions::routes());
+    let routes = || OpenApiRouter::new().merge(workflows::routes()).merge(executions::routes());
     let headers = &[scope::API_KEY, scope::WORKER_KEY, scope::POD];
     Face { prefix: PREFIX, headers, routes, show: errors::show, describe: document::describe }
 }

@@ -43,15 +43,17 @@ const PREFIX: &str = "/kodexa";
 
 /// This face.
 pub fn face() -> Face {
-    let routes = OpenApiRouter::new()
-        .merge(account::routes())
-        .merge(assistants::routes())
-        .merge(project_assistants::routes())
-        .merge(events::routes())
-        .merge(executions::routes())
-        .merge(logs::routes())
-        .merge(families::routes())
-        .merge(reprocess::routes());
+    let routes = || {
+        OpenApiRouter::new()
+            .merge(account::routes())
+            .merge(assistants::routes())
+            .merge(project_assistants::routes())
+            .merge(events::routes())
+            .merge(executions::routes())
+            .merge(logs::routes())
+            .merge(families::routes())
+            .merge(reprocess::routes())
+    };
     let headers = &[scope::API_KEY, scope::ACCESS_TOKEN, "cf-access-token", "x-requested-with"];
     Face { prefix: PREFIX, headers, routes, show: errors::show, describe: document::describe }
 }
