@@ -11,7 +11,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use super::fixture::{Fixture, create};
 use crate::support::postgres;
 
-const PLAIN: Options = Options { migrate: true, exclusive: true, connections: 12 };
+const PLAIN: Options =
+    Options { migrate: true, exclusive: true, connections: 12, row_security: sql::RowSecurity::Auto };
 
 async fn refusal(url: &str, options: Options) -> String {
     match sql::open(url, options).await {
