@@ -19,13 +19,14 @@ pub const AWAY: WorkspaceId = WorkspaceId(Uuid::from_u128(0x2000));
 pub const TEXT: &str = "x";
 
 /// What a column holds where a constant of its type won't do; none is a null.
-const ODD: [(&str, &str, Option<&str>); 8] = [
+const ODD: [(&str, &str, Option<&str>); 9] = [
     ("bulk_items", "state", Some("'pending'")),
     ("executions", "status", Some("'queued'")),
     ("executions", "trigger_id", Some("'x'")),
     ("invites", "accepted_at", None),
     ("queue", "held", Some("false")),
     ("suspensions", "answer_role", Some("'editor'")),
+    ("suspensions", "not_by", None),
     ("suspensions", "state", Some("'open'")),
     ("tasks", "state", Some("'leased'")),
 ];
