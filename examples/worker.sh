@@ -39,7 +39,8 @@ tell() {
 id= poll= work= beats=
 stop() {
     trap - TERM INT
-    kill $poll $work $beats 2>/dev/null || true
+    kill $poll $work 2>/dev/null || true
+    [ -z "$beats" ] || kill -KILL "$beats" 2>/dev/null || true
     [ -z "$id" ] || echo '{}' | tell release >/dev/null || true
     exit 0
 }
@@ -67,12 +68,14 @@ while true; do
         kill "$work"
     } >/dev/null 2>&1 &
     beats=$!
+    # It is ended by a signal that it can't catch: until it has begun, it has the traps of this shell.
+    disown "$beats"
 
     if wait "$work"; then
-        kill "$beats" 2>/dev/null || true
+        kill -KILL "$beats" 2>/dev/null || true
         { printf '{"output":'; cat "$files/output"; printf '}'; } | tell complete || true
     else
-        kill "$beats" 2>/dev/null || true
+        kill -KILL "$beats" 2>/dev/null || true
         printf '{"error":{"message":%s}}' "$({ tail -c 2000 "$files/errors"; echo "the command failed"; } | text)" | tell fail || true
     fi
     echo

@@ -44,7 +44,7 @@ fi
 npm run --silent build
 
 # Longest first. Each file is a process: most of the time they wait.
-files=(closing stream package leases tasks browser worker leak api protocol)
+files=(closing stream package leases results tasks browser worker leak api protocol)
 if [ "$(printf '%s\n' test/*.test.js | wc -l)" -ne "${#files[@]}" ]; then
     say "a file of test/ is missing in $0"
     exit 1

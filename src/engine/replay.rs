@@ -10,6 +10,7 @@ use crate::{
         execution::{Execution, ExecutionOrigin, Presets, TriggeredBy},
         failure::{Failure, FailureCode},
         ids::{ExecutionId, WorkspaceId},
+        trace::Trace,
         workflow::WorkflowState,
     },
     nodes::CompiledWorkflow,
@@ -49,6 +50,8 @@ pub struct Replay {
     pub dry_run: bool,
     /// The key of the request.
     pub idempotency_key: Option<String>,
+    /// The trace that it is asked for in.
+    pub trace: Option<Trace>,
     /// Who asks.
     pub by: String,
 }
@@ -177,6 +180,7 @@ impl Engine {
             presets,
             mocks: request.mocks.unwrap_or(origin.mocks),
             idempotency_key: request.idempotency_key,
+            trace: request.trace,
             created_by: request.by,
             ..again(origin)
         };
@@ -272,6 +276,7 @@ impl Engine {
         workspace: WorkspaceId,
         id: ExecutionId,
         by: String,
+        trace: Option<Trace>,
         idempotency_key: Option<String>,
         reply: ReplyFor,
     ) -> Result<Execution, EngineError> {
@@ -288,8 +293,13 @@ impl Engine {
             Ok(_) | Err(EngineError::Ended) => {}
             Err(error) => return Err(error),
         }
-        let trigger =
-            Trigger { triggered_by: TriggeredBy::Retry, created_by: by, idempotency_key, ..again(&original.origin) };
+        let trigger = Trigger {
+            triggered_by: TriggeredBy::Retry,
+            created_by: by,
+            trace,
+            idempotency_key,
+            ..again(&original.origin)
+        };
         self.trigger(trigger, reply).await
     }
 }

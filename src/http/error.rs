@@ -286,11 +286,6 @@ impl Problem {
         &self.0.errors
     }
 
-    /// What the log should hold about it, if it is the server's own failure.
-    pub(super) fn cause(&self) -> Option<&str> {
-        self.0.cause.as_deref()
-    }
-
     /// The document, for the request of this id.
     pub(super) fn body(&self, request_id: &str) -> ProblemBody {
         let code = self.0.code;
@@ -302,6 +297,18 @@ impl Problem {
             code: code.as_str().to_owned(),
             request_id: request_id.to_owned(),
             errors: self.0.errors.clone(),
+        }
+    }
+
+    /// What the log should hold about it, if it is the server's own failure.
+    pub(super) fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+
+    /// Logs the cause, if there is one. To be done once; the span around has the request's ids.
+    pub(super) fn log_cause(&self) {
+        if let Some(cause) = self.cause() {
+            tracing::error!(code = self.0.code.as_str(), cause, "request failed");
         }
     }
 

@@ -19,6 +19,7 @@ use super::{
     idempotency::{Idempotent, NoBody, ReplyKey},
     reply::Reply,
     state::AppState,
+    traced::Traced,
 };
 use crate::{
     domain::{
@@ -293,6 +294,7 @@ async fn replay_execution(
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
+    Traced(trace): Traced,
     Idempotent { body, key }: Idempotent<ReplayExecution>,
 ) -> Result<Reply, Problem> {
     in_pod(&pod, &store, id).await?;
@@ -312,6 +314,7 @@ async fn replay_execution(
         mocks: body.mocks,
         dry_run: body.dry_run,
         idempotency_key: key.key().map(str::to_owned),
+        trace,
         by: pod.principal().id.clone(),
     };
     match engine.replay(pod.workspace_id(), id, request, kept_created(&engine, &key)).await {
@@ -334,11 +337,12 @@ async fn retry_execution(
     State(engine): State<Engine>,
     State(store): State<Arc<dyn Store>>,
     Param(id): Param<ExecutionId>,
+    Traced(trace): Traced,
     Idempotent { body: NoBody {}, key }: Idempotent<NoBody>,
 ) -> Result<Reply, Problem> {
     in_pod(&pod, &store, id).await?;
-    let by = pod.principal().id.clone();
-    match engine.retry(pod.workspace_id(), id, by, key.key().map(str::to_owned), kept_created(&engine, &key)).await {
+    let (by, once) = (pod.principal().id.clone(), key.key().map(str::to_owned));
+    match engine.retry(pod.workspace_id(), id, by, trace, once, kept_created(&engine, &key)).await {
         Ok(execution) => Ok(created(engine.clock(), &execution)),
         Err(error) => replayed(&key, error),
     }

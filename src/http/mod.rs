@@ -64,7 +64,7 @@ mod subject_reprocess;
 mod subjects;
 mod suspensions;
 mod tasks;
-mod traced;
+pub(crate) mod traced;
 mod webhook_deliveries;
 mod webhook_trigger;
 mod webhooks;

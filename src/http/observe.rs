@@ -113,10 +113,7 @@ fn show_problem(response: &mut Response, request_id: &str, face: Option<&Face>) 
         }
         None => return,
     };
-    // Here, once, with the request's ids.
-    if let Some(cause) = problem.cause() {
-        tracing::error!(code = problem.code().as_str(), cause, "request failed");
-    }
+    problem.log_cause();
     let (status, media_type, body) = match face {
         None => (problem.code().status(), PROBLEM_JSON, serde_json::to_vec(&problem.body(request_id))),
         Some(face) => {

@@ -52,6 +52,7 @@ const NOTHING_STORED: &[&str] = &[
     "complete_task",
     "fail_task",
     "release_task",
+    "send_results",
 ];
 
 /// The groups of operations: name and what they are about.

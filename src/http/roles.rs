@@ -154,6 +154,7 @@ const LOWEST: &[(Role, &[&str])] = &[
             "schedule_kodexa_project_assistant",
             "send_kodexa_event",
             "send_kodexa_project_event",
+            "send_results",
             "set_kodexa_document_family_status",
             "set_kodexa_external_data",
             "star_workflow",

@@ -21,6 +21,7 @@ use super::{
     query::{PageQuery, Query},
     reply::{List, Reply},
     state::AppState,
+    traced::Traced,
 };
 use crate::{
     clock::{Clock, Instant},
@@ -350,10 +351,11 @@ async fn run_schedule(
     Param(id): Param<ScheduleId>,
     State(engine): State<Engine>,
     State(schedules): State<Schedules>,
+    Traced(trace): Traced,
     Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<Reply, Problem> {
     let schedule = schedule_in(&pod, &**engine.store(), id).await?;
-    match schedules.run_now(&schedule, (&pod.principal().id, key.key()), kept_created(&engine, &key)).await {
+    match schedules.run_now(&schedule, (&pod.principal().id, key.key()), trace, kept_created(&engine, &key)).await {
         Ok(execution) => Ok(super::executions::created(engine.clock(), &execution)),
         Err(error) => replayed(&key, error),
     }

@@ -10,7 +10,7 @@ use axum::{
 use crate::domain::trace::Trace;
 
 /// The trace of a request, if it is part of one. Headers that are not as they should be are none: they refuse nothing.
-pub(super) struct Traced(pub(super) Option<Trace>);
+pub struct Traced(pub Option<Trace>);
 
 impl<S: Sync> FromRequestParts<S> for Traced {
     type Rejection = Infallible;

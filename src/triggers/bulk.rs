@@ -191,7 +191,7 @@ impl BulkWork {
                 }
             }
             BulkAction::Retry => engine
-                .retry(job.workspace_id, id, job.created_by.clone(), None, reply)
+                .retry(job.workspace_id, id, job.created_by.clone(), None, None, reply)
                 .await
                 .map(|execution| execution.origin.id),
         };

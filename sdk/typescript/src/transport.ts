@@ -41,6 +41,8 @@ export type QueryValue = string | number | boolean | null | undefined | readonly
 export interface RequestOptions extends CallOptions {
   query?: object | undefined;
   body?: unknown;
+  /** The body as it is to be sent, in place of `body`. */
+  json?: string | undefined;
   headers?: Record<string, string> | undefined;
   /** Overrides the client's number of repetitions. */
   retries?: number | undefined;
@@ -98,9 +100,10 @@ export class Transport {
       headers["authorization"] = `Bearer ${typeof token === "function" ? await token() : token}`;
     }
     const init: RequestInit = { method, headers };
-    if (options.body !== undefined) {
+    const json = options.json ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+    if (json !== undefined) {
       headers["content-type"] = "application/json";
-      init.body = JSON.stringify(options.body);
+      init.body = json;
     }
     if (options.signal) {
       init.signal = options.signal;

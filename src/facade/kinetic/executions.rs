@@ -23,6 +23,7 @@ use crate::{
         failure::{Failure, FailureCode},
         ids::{ExecutionId, WorkflowId},
         task::TaskStats,
+        trace::Trace,
     },
     engine::{EngineError, Trigger},
     http::{
@@ -34,6 +35,7 @@ use crate::{
         extract::{Json, Param},
         query::Query,
         reply::Reply,
+        traced::Traced,
     },
     store::ExecutionFilter,
 };
@@ -135,9 +137,10 @@ async fn execute_kinetic_workflow(
     scope: Scope<Editor>,
     State(state): State<AppState>,
     Param(id): Param<WorkflowId>,
+    Traced(trace): Traced,
     Json(body): Json<Execute>,
 ) -> Result<Reply, Problem> {
-    let (execution, warnings) = start(&state, &scope, id, body.input_payload, "inputPayload").await?;
+    let (execution, warnings) = start(&state, &scope, id, (body.input_payload, "inputPayload"), trace).await?;
     let location = location(&execution);
     let shown = views::execution(&state, execution).await?;
     let (execution_id, status) = (shown.execution_uuid, shown.status);
@@ -158,9 +161,10 @@ async fn run_kinetic_workflow(
     scope: Scope<Editor>,
     State(state): State<AppState>,
     Param(id): Param<WorkflowId>,
+    Traced(trace): Traced,
     Json(body): Json<Run>,
 ) -> Result<Reply, Problem> {
-    let (execution, warnings) = start(&state, &scope, id, body.input_payload, "input_payload").await?;
+    let (execution, warnings) = start(&state, &scope, id, (body.input_payload, "input_payload"), trace).await?;
     let execution = views::execution(&state, execution).await?;
     Ok(Reply::ok(&RunStarted { execution_id: execution.execution_uuid, execution, warnings }))
 }
@@ -170,8 +174,8 @@ async fn start(
     state: &AppState,
     scope: &Scope<Editor>,
     id: WorkflowId,
-    payload: Option<Map<String, Value>>,
-    field: &str,
+    (payload, field): (Option<Map<String, Value>>, &str),
+    trace: Option<Trace>,
 ) -> Result<(Execution, Vec<String>), Problem> {
     let input = Value::Object(payload.unwrap_or_default());
     check_size(&format!("/{field}"), &input)?;
@@ -199,7 +203,7 @@ async fn start(
         run_at: None,
         expires_in_ms: None,
         debounce: None,
-        trace: None,
+        trace,
         created_by: scope.by(),
         slot: None,
     };
@@ -300,9 +304,10 @@ async fn retry_kinetic_execution(
     scope: Scope<Editor>,
     State(state): State<AppState>,
     Param(id): Param<ExecutionId>,
+    Traced(trace): Traced,
 ) -> Result<Reply, Problem> {
     scope.execution(&*state.store, id).await?;
-    let execution = state.engine.retry(scope.workspace(), id, scope.by(), None, None).await?;
+    let execution = state.engine.retry(scope.workspace(), id, scope.by(), trace, None, None).await?;
     let location = location(&execution);
     Ok(Reply::created(location, &views::execution(&state, execution).await?))
 }

@@ -20,6 +20,7 @@ use crate::{
         ids::{PodId, SubjectId, WorkspaceId},
         subject::{COMPLETE_LABEL, CONTEXT_MEMBER},
         subscription::MAX_KEY_BYTES,
+        trace::Trace,
         workflow::Workflow,
     },
     engine::Trigger,
@@ -30,6 +31,7 @@ use crate::{
         executions::check_size,
         extract::Param,
         reply::Reply,
+        traced::Traced,
     },
     store::{Store, StoreError},
 };
@@ -81,10 +83,11 @@ async fn send_kodexa_event(
     scope: Scope<Editor>,
     State(state): State<AppState>,
     Param(id): Param<AssistantId>,
+    Traced(trace): Traced,
     Form(fields): Form,
 ) -> Result<Reply, Problem> {
     let workflow = scope.assistant(&*state.store, id).await?;
-    sent(&state, &scope, workflow, fields).await
+    sent(&state, &scope, workflow, trace, fields).await
 }
 
 /// Send an event to an assistant of a project
@@ -100,16 +103,18 @@ async fn send_kodexa_project_event(
     State(state): State<AppState>,
     Param(project): Param<ProjectId>,
     Param(id): Param<AssistantId>,
+    Traced(trace): Traced,
     Form(fields): Form,
 ) -> Result<Reply, Problem> {
     let workflow = scope.assistant_of(&*state.store, project, id).await?;
-    sent(&state, &scope, workflow, fields).await
+    sent(&state, &scope, workflow, trace, fields).await
 }
 
 async fn sent(
     state: &AppState,
     scope: &Scope<Editor>,
     workflow: Workflow,
+    trace: Option<Trace>,
     mut fields: Map<String, Value>,
 ) -> Result<Reply, Problem> {
     let event_type = match fields.remove("eventType") {
@@ -137,7 +142,7 @@ async fn sent(
     let dedupe_key = family.as_ref().map(|family| key(&event_type, family));
     let name = EventName::read(&event_type).ok();
     let priority = name.map_or(super::event_types::OWN_PRIORITY, |name| name.priority());
-    let start = Start { input: Value::Object(options), context, family, priority: Some(priority), dedupe_key };
+    let start = Start { input: Value::Object(options), context, family, priority: Some(priority), dedupe_key, trace };
     let execution = begin(state, (scope.workspace(), scope.by()), &workflow, start).await?;
     Ok(Reply::ok(&views::execution(state, execution).await?))
 }
@@ -186,6 +191,8 @@ pub struct Start {
     pub priority: Option<i32>,
     /// Equal keys are duplicates.
     pub dedupe_key: Option<String>,
+    /// The trace that it is begun in.
+    pub trace: Option<Trace>,
 }
 
 /// Begins an execution of an assistant, active or not.
@@ -195,7 +202,7 @@ pub async fn begin(
     workflow: &Workflow,
     start: Start,
 ) -> Result<crate::domain::execution::Execution, Problem> {
-    let Start { input, mut context, family, priority, dedupe_key } = start;
+    let Start { input, mut context, family, priority, dedupe_key, trace } = start;
     let kept = workflow.definition.as_ref().and_then(Kept::of).unwrap_or_default();
     if !context.contains_key(COMPLETE_LABEL)
         && let Some(label) = kept.complete_label()?
@@ -232,7 +239,7 @@ pub async fn begin(
         run_at: None,
         expires_in_ms: None,
         debounce: None,
-        trace: None,
+        trace,
         created_by: by,
         slot: None,
     };

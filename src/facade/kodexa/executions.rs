@@ -28,6 +28,7 @@ use crate::{
         extract::{Json, Param},
         query::Query,
         reply::Reply,
+        traced::Traced,
     },
     store::{ExecutionColumn, ExecutionFilter, StoreError, catalogue::Change},
 };
@@ -205,6 +206,7 @@ async fn get_kodexa_execution(
 async fn create_kodexa_execution(
     scope: Scope<Editor>,
     State(state): State<AppState>,
+    Traced(trace): Traced,
     Json(body): Json<ExecutionBody>,
 ) -> Result<Reply, Problem> {
     let wrong = |path: &str, message: String| Problem::field(Code::InvalidValue, path, message);
@@ -250,7 +252,7 @@ async fn create_kodexa_execution(
     // A priority that is named is meant as it is.
     let hint = workflow.definition.as_ref().and_then(super::kept::Kept::of).and_then(|kept| kept.priority_hint);
     let priority = body.priority.map_or(BY_HAND, |priority| priority.saturating_sub(hint.unwrap_or(0)));
-    let start = Start { input, context, family, priority: Some(priority), dedupe_key: None };
+    let start = Start { input, context, family, priority: Some(priority), dedupe_key: None, trace };
     let execution = begin(&state, (scope.workspace(), scope.by()), &workflow, start).await?;
     let location = format!("{}/api/executions/{}", super::PREFIX, execution.origin.id);
     Ok(Reply::created(location, &views::execution(&state, execution).await?))

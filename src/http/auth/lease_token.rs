@@ -38,6 +38,11 @@ impl Signer {
                 let detail = "send the task's lease token as `leaseToken`, in `x-lease-token` or as a bearer token";
                 challenge(Code::Unauthenticated, detail)
             })?;
+        self.open(token)
+    }
+
+    /// The lease that a token is of.
+    pub fn open(&self, token: &str) -> Result<Lease, Problem> {
         let lease = token.strip_prefix(PREFIX).and_then(|sealed| self.seal.open(sealed));
         lease.ok_or_else(|| challenge(Code::InvalidCredentials, "that is no lease token of this server"))
     }

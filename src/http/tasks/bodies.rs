@@ -14,6 +14,7 @@ use crate::{
         trace::TraceHeaders,
     },
     engine::tasks::Leased,
+    http::error::ProblemBody,
 };
 
 /// A worker's wish for tasks.
@@ -242,6 +243,53 @@ pub struct FailTask {
     /// The worker's own counts, in place of what was counted from its reports.
     #[serde(default)]
     pub(super) stats: Option<TaskStats>,
+}
+
+/// Results of several tasks.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SendResults {
+    /// The results, each of another task.
+    #[schema(min_items = 1, max_items = 100)]
+    pub(super) results: Vec<TaskResult>,
+}
+
+/// The result of one of several tasks: an output, or an error.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TaskResult {
+    /// The token of the lease, which says whose result it is.
+    pub(super) lease_token: String,
+    /// The node's output; null, if missing.
+    #[serde(default)]
+    #[schema(value_type = Value)]
+    pub(super) output: Value,
+    /// Why there is no output.
+    #[serde(default)]
+    pub(super) error: Option<TaskError>,
+    /// The worker's own counts, in place of what was counted from its reports.
+    #[serde(default)]
+    pub(super) stats: Option<TaskStats>,
+}
+
+/// What became of results.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SentResults {
+    /// One for each result, in their order.
+    pub(super) results: Vec<SentResult>,
+}
+
+/// What became of a result.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SentResult {
+    /// It is recorded.
+    Recorded(TaskOutcome),
+    /// It changed nothing.
+    Refused {
+        /// Why: what a request with this result alone would have been answered.
+        problem: ProblemBody,
+    },
 }
 
 /// Why a worker could not do its task.

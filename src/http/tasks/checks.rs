@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bodies::{Heartbeat, LeaseTasks, TaskAction, TaskDelta, TaskError, TaskLog};
+use super::bodies::{Heartbeat, LeaseTasks, SendResults, TaskAction, TaskDelta, TaskError, TaskLog};
 use crate::{
     domain::{
         event::LogLevel,
@@ -53,6 +53,14 @@ pub(super) fn check_lease(body: &LeaseTasks) -> Result<(), Problem> {
     }
     check_text("/workerId", &body.worker_id, MAX_WORKER_CHARS)?;
     body.version.as_deref().map_or(Ok(()), |version| check_text("/version", version, MAX_WORKER_CHARS))
+}
+
+/// Whether so many results can be taken at once. Each of them is looked at by itself, later.
+pub(super) fn check_results(body: &SendResults) -> Result<(), Problem> {
+    if body.results.is_empty() || body.results.len() > MAX_TASKS {
+        return Err(invalid("/results", format!("must be 1 to {MAX_TASKS} results")));
+    }
+    Ok(())
 }
 
 /// Whether a worker's counts can be taken.

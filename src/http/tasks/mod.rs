@@ -1,5 +1,5 @@
 //! The doors of workers: lease, heartbeat, complete, fail, release, send a file. A lease is asked for with an API key; whatever follows needs the
-//! token of that lease and nothing else.
+//! token of that lease and nothing else, but for results of many tasks at once: they come from whoever has leased them.
 
 mod artifacts;
 mod bodies;
@@ -8,9 +8,11 @@ mod checks;
 use std::time::Duration;
 
 use axum::{
+    Extension,
     extract::{FromRef, FromRequest, FromRequestParts, Request, State},
     http::{HeaderMap, request::Parts},
 };
+use futures_util::future::join_all;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -18,6 +20,7 @@ use super::{
     auth::{Editor, InPod},
     error::Problem,
     extract::{self, Json, Param},
+    observe::RequestId,
     reply::Reply,
     state::AppState,
 };
@@ -30,9 +33,10 @@ use crate::{
     engine::tasks::{LeaseRequest, Leased},
 };
 use bodies::{
-    CompleteTask, FailTask, Heartbeat, HeartbeatReply, LeaseTasks, LeasedTask, LeasedTasks, ReleaseTask, TaskOutcome,
+    CompleteTask, FailTask, Heartbeat, HeartbeatReply, LeaseTasks, LeasedTask, LeasedTasks, ReleaseTask, SendResults,
+    SentResult, SentResults, TaskOutcome, TaskResult,
 };
-use checks::{check_lease, check_stats, failure, reports};
+use checks::{check_lease, check_results, check_stats, failure, reports};
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -42,6 +46,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(complete_task))
         .routes(routes!(fail_task))
         .routes(routes!(release_task))
+        .routes(routes!(send_results))
         .merge(artifacts::routes())
 }
 
@@ -116,7 +121,49 @@ async fn complete_task(
     OfLease { lease, body }: OfLease<CompleteTask>,
 ) -> Result<Reply, Problem> {
     check_stats(body.stats.as_ref())?;
-    Ok(outcome(&lease, &state.engine.finish_task(&lease, Ok(body.output), body.stats).await?))
+    Ok(Reply::ok(&outcome(&lease, &state.engine.finish_task(&lease, Ok(body.output), body.stats).await?)))
+}
+
+/// Send results of tasks
+///
+/// Editors and higher. What `complete` and `fail` do with one task, for up to 100 of them in one request: a busy worker's results
+/// go together. Each is carried out by itself, and answered at its place: how its execution stands now, or the problem that a
+/// request with it alone would have got. All that was recorded is durable when this is answered. A result may be sent again.
+#[utoipa::path(
+    post, path = "/workspaces/{workspaceId}/pods/{podId}/tasks/results", tag = "tasks", request_body = SendResults,
+    responses((status = 200, description = "What became of each", body = SentResults)),
+)]
+async fn send_results(
+    pod: InPod<Editor>,
+    State(state): State<AppState>,
+    Extension(request_id): Extension<RequestId>,
+    Json(body): Json<SendResults>,
+) -> Result<Reply, Problem> {
+    check_results(&body)?;
+    let (pod, state, request_id) = (&pod, &state, request_id.0.as_str());
+    let results = body.results.into_iter().map(|result| async move {
+        match send_result(pod, state, result).await {
+            Ok(outcome) => SentResult::Recorded(outcome),
+            Err(problem) => {
+                problem.log_cause();
+                SentResult::Refused { problem: problem.body(request_id) }
+            }
+        }
+    });
+    Ok(Reply::ok(&SentResults { results: join_all(results).await }))
+}
+
+async fn send_result(pod: &InPod<Editor>, state: &AppState, result: TaskResult) -> Result<TaskOutcome, Problem> {
+    let lease = state.auth.lease_tokens().open(&result.lease_token)?;
+    if (lease.workspace_id, lease.pod_id) != (pod.workspace_id(), pod.pod_id()) {
+        return Err(Problem::not_found("task"));
+    }
+    check_stats(result.stats.as_ref())?;
+    let output = match result.error {
+        Some(error) => Err(failure(error)?),
+        None => Ok(result.output),
+    };
+    Ok(outcome(&lease, &state.engine.finish_task(&lease, output, result.stats).await?))
 }
 
 /// Fail a task
@@ -137,7 +184,7 @@ async fn fail_task(
 ) -> Result<Reply, Problem> {
     check_stats(body.stats.as_ref())?;
     let failure = failure(body.error)?;
-    Ok(outcome(&lease, &state.engine.finish_task(&lease, Err(failure), body.stats).await?))
+    Ok(Reply::ok(&outcome(&lease, &state.engine.finish_task(&lease, Err(failure), body.stats).await?)))
 }
 
 /// Give a task back
@@ -157,7 +204,7 @@ async fn release_task(
 ) -> Result<Reply, Problem> {
     state.engine.release_task(&lease).await?;
     let execution = state.store.execution(lease.workspace_id, lease.execution_id).await?;
-    Ok(outcome(&lease, &execution))
+    Ok(Reply::ok(&outcome(&lease, &execution)))
 }
 
 /// The lease of the task in the path, by the token of the request, which is looked at before the rest of the body is.
@@ -215,7 +262,7 @@ impl TaskPlace {
     }
 }
 
-fn outcome(lease: &Lease, execution: &Execution) -> Reply {
+fn outcome(lease: &Lease, execution: &Execution) -> TaskOutcome {
     let status = execution.progress.status;
-    Reply::ok(&TaskOutcome { task_id: lease.task_id, execution_id: lease.execution_id, status })
+    TaskOutcome { task_id: lease.task_id, execution_id: lease.execution_id, status }
 }

@@ -23,6 +23,7 @@ use crate::{
         execution::{Execution, Presets, TriggeredBy},
         ids::{ScheduleId, WorkspaceId},
         schedule::{Overlap, Schedule},
+        trace::Trace,
         workflow::WorkflowState,
     },
     engine::{Engine, EngineError, ReplyFor, Trigger},
@@ -196,11 +197,13 @@ impl Schedules {
         &self,
         schedule: &Schedule,
         (by, key): (&str, Option<&str>),
+        trace: Option<Trace>,
         reply: ReplyFor,
     ) -> Result<Execution, EngineError> {
         let mut trigger = self.trigger(schedule, None, 0).await?;
         by.clone_into(&mut trigger.created_by);
         trigger.idempotency_key = key.map(str::to_owned);
+        trigger.trace = trace;
         self.0.engine.trigger(trigger, reply).await
     }
 

@@ -130,6 +130,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "complete_task",
             "fail_task",
             "release_task",
+            "send_results",
             "put_task_artifact",
             "complete_kinetic_execution",
         ],

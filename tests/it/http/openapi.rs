@@ -364,6 +364,10 @@ async fn walk_tasks(scene: &Scene) {
             _ => json!({"leaseToken": token}),
         };
         worker.post(&door(word), body).await.expect(200);
+        if word == "fail" {
+            let results = json!({"results": [{"leaseToken": token}]});
+            scene.ann.post(&format!("{pod}/tasks/results"), results).await.expect(200);
+        }
     }
     scene.ann.get(&format!("{pod}/task-queues")).await.expect(200);
     scene.ann.get(&format!("{pod}/workers")).await.expect(200);

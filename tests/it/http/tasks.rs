@@ -15,6 +15,7 @@ on_both! {
     a_lost_lease_goes_to_the_next_worker_and_what_comes_late_is_told_so,
     a_heartbeat_keeps_the_lease,
     a_result_may_be_repeated,
+    results_of_many_tasks_come_together,
     a_failure_takes_the_port_or_another_attempt,
     a_task_that_is_given_back_goes_to_the_next_worker,
     a_cancelled_execution_withdraws_its_task,
@@ -221,6 +222,50 @@ async fn a_result_may_be_repeated(backend: Backend) {
     assert_eq!(after["status"], "completed");
     assert_eq!(held.say(&scene, "heartbeat", json!({})).await.expect(200)["cancelled"], true);
     held.say(&scene, "release", json!({})).await.problem(409, "lease_lost");
+}
+
+async fn results_of_many_tasks_come_together(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let mut runs = Vec::new();
+    for _ in 0..4 {
+        runs.push(scene.run(one(json!({"queue": "q"})), json!(null)).await);
+        queued(runs.last().unwrap()).await;
+    }
+    let held = leased(&scene, json!({"queues": ["q"], "max": 4, "workerId": "w"})).await;
+    let token = |index: usize| held[index].task["leaseToken"].clone();
+    let path = format!("{}/tasks/results", scene.place.pod());
+    let body = json!({"results": [
+        {"leaseToken": token(0), "output": {"n": 1}, "stats": {"steps": 3}},
+        {"leaseToken": token(1), "error": {"message": "no disk"}},
+        {"leaseToken": "slt_forged", "output": 1},
+        {"leaseToken": token(2), "error": {"message": ""}},
+        {"leaseToken": token(3)},
+    ]});
+    let sent = scene.ann.post(&path, body.clone()).await.expect(200);
+    let codes: Vec<_> =
+        sent["results"].as_array().unwrap().iter().map(|sent| sent["problem"]["code"].clone()).collect();
+    assert_eq!(json!(codes), json!([null, null, "invalid_credentials", "invalid_value", null]));
+    assert_eq!(sent["results"][0]["executionId"], runs[0].id);
+    assert_eq!(sent["results"][3]["problem"]["errors"][0]["path"], "/error/message");
+    assert_eq!((runs[0].output().await, runs[3].output().await), (json!({"n": 1}), json!(null)));
+    assert_eq!(runs[0].view().await["stats"]["steps"], 3);
+    assert_eq!(runs[1].failure().await["message"], "no disk");
+    assert_eq!(runs[2].status().await, "running");
+    // The same again gets the same, until a lease is over without a result.
+    assert_eq!(scene.ann.post(&path, body).await.expect(200)["results"][0]["status"], "completed");
+    runs[2].cancel().await;
+    runs[2].end().await;
+    let late = json!({"results": [{"leaseToken": token(2), "output": 1}]});
+    let sent = scene.ann.post(&path, late.clone()).await.expect(200);
+    assert_eq!(sent["results"][0]["problem"]["code"], "lease_lost");
+    // Who has not leased them in this pod has none, and a token alone is not enough.
+    let bob = scene.app.workspace("bob").await;
+    let elsewhere = format!("{}/tasks/results", bob.pod());
+    let sent = scene.app.user("bob").post(&elsewhere, late.clone()).await.expect(200);
+    assert_eq!(sent["results"][0]["problem"]["code"], "not_found");
+    scene.app.anonymous().post(&path, late).await.problem(401, "unauthenticated");
+    let too_many = json!({"results": vec![json!({"leaseToken": "t"}); 101]});
+    assert_eq!(error_paths(&scene.ann.post(&path, too_many).await.problem(422, "invalid_value")), ["/results"]);
 }
 
 async fn a_failure_takes_the_port_or_another_attempt(backend: Backend) {

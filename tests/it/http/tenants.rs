@@ -70,6 +70,7 @@ fn body_of(operation: &str) -> Value {
         "create_subject" => json!({"path": "x"}),
         "reprocess_subjects" => json!({"filter": {}}),
         "lease_tasks" => json!({"queues": ["none"], "workerId": "w"}),
+        "send_results" => json!({"results": [{"leaseToken": "slt_none"}]}),
         "fail_task" => json!({"error": {"message": "no"}}),
         "create_workflow" => json!({"name": "W", "definition": small_definition()}),
         "validate_workflow" => small_definition(),

@@ -14,6 +14,7 @@ use crate::support::{
 on_both! {
     what_comes_with_a_trigger_goes_out_with_what_it_calls,
     each_attempt_says_another_span,
+    whatever_begins_an_execution_takes_its_trace_over,
     spans_are_told_across_a_restart,
 }
 
@@ -106,6 +107,41 @@ async fn each_attempt_says_another_span(backend: Backend) {
     run.output().await;
     let requests = peer.requests("/flaky/1");
     assert_ne!(span_of(&requests[0]), span_of(&requests[1]));
+}
+
+/// By hand, again, and through the other faces: what is asked for in a trace belongs to it, not to the trace of the original.
+async fn whatever_begins_an_execution_takes_its_trace_over(backend: Backend) {
+    let scene = Scene::on(backend).await;
+    let workflow = scene.workflow(line([node("shape", "transform", json!({"transformScript": "input"}))])).await;
+    let other = PARENT.replace(TRACE, "0af7651916cd43dd8448eb211c80319c");
+    let original = trigger_in(&scene, &other, &workflow, json!({})).await;
+    original.output().await;
+    let asking = scene.ann.with("traceparent", PARENT).with("tracestate", STATE);
+    let deploy = format!("{}/workflows/{workflow}/deploy", scene.place.pod());
+    scene.ann.post(&deploy, json!({})).await.expect(200);
+    let body = json!({"workflowId": workflow, "name": "Nightly", "cronExpression": "0 0 1 1 *"});
+    let schedules = format!("{}/schedules", scene.place.pod());
+    let schedule = scene.ann.post(&schedules, body).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let mut begun = Vec::new();
+    for path in
+        [format!("{}/replay", original.path), format!("{}/retry", original.path), format!("{schedules}/{schedule}/run")]
+    {
+        begun.push(asking.post(&path, json!({})).await.expect(201)["id"].clone());
+    }
+    let key = crate::facade::key_of(&scene, "editor").await;
+    let asking = scene.app.anonymous().with("traceparent", PARENT).with("tracestate", STATE);
+    let kinetic = asking.below("/kinetic").with("x-kinetic-key", &key);
+    let path = format!("/api/workflows/{workflow}/execute");
+    begun.push(kinetic.post(&path, json!({"inputPayload": {}})).await.expect(201)["executionId"].clone());
+    let kodexa = asking.below("/kodexa").with("x-api-key", &key);
+    let body = json!({"name": "A", "project": {"id": scene.place.pod_id}});
+    let assistant = kodexa.post("/api/assistants", body).await.expect(201)["id"].clone();
+    begun.push(kodexa.post("/api/executions", json!({"assistantId": assistant})).await.expect(201)["id"].clone());
+    for id in &begun {
+        let id = id.as_str().unwrap_or_else(|| panic!("{begun:?}"));
+        let first = scene.run_at(id).log().await[0].clone();
+        assert_eq!(first["trace"]["traceId"], TRACE, "{first:#}");
+    }
 }
 
 fn told_to(collector: &Collector) -> impl FnOnce(&mut Settings) {

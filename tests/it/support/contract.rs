@@ -1,10 +1,11 @@
 //! The OpenAPI document as a judge: every response that a test sees must be described, and look as described.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Mutex, OnceLock},
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, OnceLock},
 };
 
+use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
 /// Operations that have succeeded in this process.
@@ -13,6 +14,8 @@ static ANSWERED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// The document, prepared for checking.
 pub struct Contract {
     document: Value,
+    /// By their schemas.
+    validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
 /// An operation of the document.
@@ -34,7 +37,7 @@ impl Contract {
         CONTRACT.get_or_init(|| {
             let mut document = serde_json::to_value(sluicegate::facade::api_document()).unwrap();
             close_schemas(&mut document);
-            Self { document }
+            Self { document, validators: Mutex::default() }
         })
     }
 
@@ -101,12 +104,23 @@ impl Contract {
     }
 
     fn check_value(&self, schema: &Value, value: &Value, place: &str) {
-        let mut root = schema.as_object().unwrap().clone();
-        root.insert("components".into(), self.document["components"].clone());
-        let validator = jsonschema::options().should_validate_formats(true).build(&Value::Object(root)).unwrap();
+        let validator = self.validator(schema);
         let errors: Vec<String> =
             validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
         assert!(errors.is_empty(), "{place} with a body that is not as described:\n{}\n{value:#}", errors.join("\n"));
+    }
+
+    /// Made once for each schema: that takes longer than all requests of a small test.
+    fn validator(&self, schema: &Value) -> Arc<Validator> {
+        let made = self.validators.lock().unwrap().get(&schema.to_string()).cloned();
+        made.unwrap_or_else(|| {
+            let mut root = schema.as_object().unwrap().clone();
+            root.insert("components".into(), self.document["components"].clone());
+            let validator = jsonschema::options().should_validate_formats(true).build(&Value::Object(root)).unwrap();
+            let validator = Arc::new(validator);
+            self.validators.lock().unwrap().insert(schema.to_string(), Arc::clone(&validator));
+            validator
+        })
     }
 }
 

@@ -1,8 +1,9 @@
-"""The calls of the API that a worker makes: leasing by the client's credentials, all else by the lease token."""
+"""The calls of the API that a worker makes: leasing by the client's credentials, the rest by the lease token."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import mimetypes
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
@@ -14,6 +15,7 @@ import httpx
 
 from .errors import SluicegateApiError, SluicegateConnectionError, SluicegateError
 from .request import Configuration, content, refuse_hopeless
+from .results import Results, refusals
 
 Content: TypeAlias = "str | bytes | os.PathLike[str] | BinaryIO | AsyncIterable[bytes]"
 """What an artifact is made of: text, bytes, the path of a file, an open file, or parts as they come."""
@@ -42,8 +44,10 @@ class Doors:
         self._http = httpx.AsyncClient(**options, headers=headers)
         self._url = configuration.url(path)
         self.timeout = configuration.timeout
+        self._results = Results(self._send_results)
 
     async def aclose(self) -> None:
+        await self._results.aclose()
         await self._http.aclose()
 
     async def lease(self, wish: Mapping[str, Any], stopping: asyncio.Event) -> list[Any]:
@@ -78,6 +82,19 @@ class Doors:
             asking.cancel()
             stopped.cancel()
             await asyncio.gather(asking, stopped, return_exceptions=True)
+
+    async def finish(self, task_id: str, door: str, body: str) -> None:
+        """One attempt to tell the result of a task, by itself or with those of others."""
+        await self._results.send(body, lambda: self.post(task_id, door, body))
+
+    async def _send_results(self, body: str, count: int) -> list[BaseException | None]:
+        what = f"results of {count} tasks"
+        headers = {**self._credentials, "content-type": "application/json"}
+        reply = await _answer(what, self._http.post(f"{self._url}/results", content=body, headers=headers))
+        problems = refusals(reply, count)
+        if problems is None:
+            raise Trouble(f"the answer to {what} is none of Sluicegate")
+        return [None if problem is None else _refusal(what, _told(problem)) for problem in problems]
 
     async def post(self, task_id: str, door: str, body: str) -> Any:
         """One attempt of a heartbeat, or of an end of the lease."""
@@ -126,14 +143,23 @@ async def _answer(what: str, asked: Any) -> Any:
         refuse_hopeless(error)
         raise Trouble(f"{what} had no reply: {error or type(error).__name__}") from error
     if not response.is_success:
-        error = SluicegateApiError(response.status_code, response.headers, response.content)
-        if response.status_code >= 500 or response.status_code in (408, 425, 429):
-            raise Trouble(f"{what}: {error}", error.retry_after) from error
-        raise error
+        raise _refusal(what, SluicegateApiError(response.status_code, response.headers, response.content))
     try:
         return content(response)
     except SluicegateConnectionError as error:
         raise Trouble(f"{what}: {error}") from error
+
+
+def _refusal(what: str, error: SluicegateApiError) -> Exception:
+    """The error, or the trouble that it is if it may pass."""
+    if error.status_code >= 500 or error.status_code in (408, 425, 429):
+        return Trouble(f"{what}: {error}", error.retry_after)
+    return error
+
+
+def _told(problem: Mapping[str, Any]) -> SluicegateApiError:
+    """What one result among others is refused by."""
+    return SluicegateApiError(int(problem["status"]), {}, json.dumps(problem).encode())
 
 
 async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:

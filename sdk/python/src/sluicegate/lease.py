@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
@@ -178,17 +178,24 @@ class Lease:
             self.lose("cancelled", f"task {self.id} was withdrawn")
 
     async def _finish(self, end: End) -> None:
-        await self._post(end.door, end.members)
         if end.door == "release":
+            await self._post(end.door, end.members)
             self.lose("released", f"task {self.id} was given back: the worker stops")
+        else:
+            await self._attempted(end.door, self.doors.finish(self.id, end.door, self._body(end.members)))
         self.ended = True
 
     async def _post(self, door: str, members: str) -> Any:
-        body = f'{{"leaseToken":{dump(self.token)}{"," if members else ""}{members}}}'
-        # An attempt that gets no answer must leave time for another one.
+        return await self._attempted(door, self.doors.post(self.id, door, self._body(members)))
+
+    def _body(self, members: str) -> str:
+        return f'{{"leaseToken":{dump(self.token)}{"," if members else ""}{members}}}'
+
+    async def _attempted(self, door: str, attempt: Coroutine[Any, Any, Any]) -> Any:
+        # One that gets no answer must leave time for another one.
         limit = min(self.doors.timeout, self._seconds / 2, self._hurry_at - monotonic())
         with anyio.move_on_after(limit) as self._attempt:
-            return await self.doors.post(self.id, door, body)
+            return await attempt
         raise Trouble(f"{door} of task {self.id} had no reply in time")
 
     def _failed(self, message: str, retry_after: float) -> None:

@@ -127,6 +127,8 @@ Role: TypeAlias = Literal["viewer", "editor", "admin", "owner"]
 """What a member or key may do; each role includes the ones before it."""
 ScheduleId: TypeAlias = str
 """A schedule."""
+SentResult: TypeAlias = Union["TaskOutcome", dict[str, Any]]
+"""What became of a result."""
 SlotOutcome: TypeAlias = Literal["started", "skipped_overlap", "skipped_disabled", "missed", "failed"]
 """What became of a slot."""
 StandingChange: TypeAlias = Literal["voted", "claimed", "released", "reassigned", "reminded", "escalated"]
@@ -2404,6 +2406,20 @@ class Secret(TypedDict):
     """Who set it."""
 
 
+class SendResults(TypedDict):
+    """Results of several tasks."""
+
+    results: list[TaskResult]
+    """The results, each of another task."""
+
+
+class SentResults(TypedDict):
+    """What became of results."""
+
+    results: list[SentResult]
+    """One for each result, in their order."""
+
+
 class _SessionView(TypedDict):
     kind: Literal["user", "api_key"]
     """A person or a program."""
@@ -2836,6 +2852,22 @@ class TaskQueue(_TaskQueue, total=False):
 
     oldestQueuedAt: Union[Instant, None]
     """Since when the one waits that has waited for longest."""
+
+
+class _TaskResult(TypedDict):
+    leaseToken: str
+    """The token of the lease, which says whose result it is."""
+
+
+class TaskResult(_TaskResult, total=False):
+    """The result of one of several tasks: an output, or an error."""
+
+    error: Union[TaskError, None]
+    """Why there is no output."""
+    output: Any
+    """The node's output; null, if missing."""
+    stats: Union[TaskStats, None]
+    """The worker's own counts, in place of what was counted from its reports."""
 
 
 class _TaskStanding(TypedDict):

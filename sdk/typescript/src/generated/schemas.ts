@@ -2577,6 +2577,21 @@ export interface components {
             /** @description Who set it. */
             updatedBy: string;
         };
+        /** @description Results of several tasks. */
+        SendResults: {
+            /** @description The results, each of another task. */
+            results: components["schemas"]["TaskResult"][];
+        };
+        /** @description What became of a result. */
+        SentResult: components["schemas"]["TaskOutcome"] | {
+            /** @description Why: what a request with this result alone would have been answered. */
+            problem: components["schemas"]["Problem"];
+        };
+        /** @description What became of results. */
+        SentResults: {
+            /** @description One for each result, in their order. */
+            results: components["schemas"]["SentResult"][];
+        };
         /** @description Who the caller is. */
         SessionView: {
             expiresAt?: null | components["schemas"]["Instant"];
@@ -2955,6 +2970,15 @@ export interface components {
             queued: number;
             /** @description Workers that wait for a task of it, on the server that answers. */
             workersWaiting: number;
+        };
+        /** @description The result of one of several tasks: an output, or an error. */
+        TaskResult: {
+            error?: null | components["schemas"]["TaskError"];
+            /** @description The token of the lease, which says whose result it is. */
+            leaseToken: string;
+            /** @description The node's output; null, if missing. */
+            output?: unknown;
+            stats?: null | components["schemas"]["TaskStats"];
         };
         /** @description How a task of a node run stands. */
         TaskStanding: {

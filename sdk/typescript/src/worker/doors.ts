@@ -1,5 +1,8 @@
-/** The calls of the API that a worker makes. Leasing takes the client's credentials, everything about a task its lease token alone. */
+/**
+ * The calls of the API that a worker makes. Leasing takes the client's credentials, everything about one task its lease token alone.
+ */
 import type { Transport } from "../transport.js";
+import { Results } from "./results.js";
 import type { Artifact, LeasedTask } from "./types.js";
 
 /** What a worker asks for. */
@@ -22,11 +25,13 @@ export interface Upload {
 export class Doors {
   readonly #transport: Transport;
   readonly #path: string;
+  readonly #results: Results;
 
   /** `path` is the one of a pod's tasks. */
   constructor(transport: Transport, path: string) {
     this.#transport = transport;
     this.#path = path;
+    this.#results = new Results(transport, path);
   }
 
   /** The time limit of a request, in milliseconds. */
@@ -55,6 +60,14 @@ export class Doors {
     function unlisten() {
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** One attempt to tell the result of a task, by itself or with those of others. `members` are those of a JSON object. */
+  async finish(task: LeasedTask, door: "complete" | "fail", members: string, limit: number, signal: AbortSignal): Promise<void> {
+    const json = `{"leaseToken":${JSON.stringify(task.leaseToken)}${members && ","}${members}}`;
+    await this.#results.send(json, limit, signal, async () => {
+      await this.post(task.taskId, door, json, limit, signal);
+    });
   }
 
   /** One attempt of a heartbeat, or of an end of the lease. */

@@ -158,19 +158,23 @@ export class Lease {
     }
   }
 
-  async #finish(end: End): Promise<void> {
-    const token = JSON.stringify(this.task.leaseToken);
-    await this.#post(end.door, `{"leaseToken":${token}${end.members && ","}${end.members}}`);
-    if (end.door === "release") {
+  async #finish({ door, members }: End): Promise<void> {
+    if (door === "release") {
+      await this.#post(door, `{"leaseToken":${JSON.stringify(this.task.leaseToken)}}`);
       this.lose("released", `task ${this.task.taskId} was given back: the worker stops`);
+    } else {
+      await this.#doors.finish(this.task, door, members, this.#limit, this.#hurried.signal);
     }
     this.#isOver = true;
   }
 
   async #post<Reply>(door: string, body: string): Promise<Reply> {
-    // An attempt that gets no answer must leave time for another one.
-    const limit = Math.min(this.#doors.requestTimeout, this.task.leaseSeconds * 500);
-    return await this.#doors.post<Reply>(this.task.taskId, door, body, limit, this.#hurried.signal);
+    return await this.#doors.post<Reply>(this.task.taskId, door, body, this.#limit, this.#hurried.signal);
+  }
+
+  /** The time limit of an attempt: one that gets no answer must leave time for another one. */
+  get #limit(): number {
+    return Math.min(this.#doors.requestTimeout, this.task.leaseSeconds * 500);
   }
 
   #failed(error: unknown, batch: Batch | undefined): void {

@@ -119,6 +119,9 @@ export class Tasks {
       await this.#lease(response, call);
     } else if (door === "heartbeat") {
       json({ cancelled: false, leaseUntil: new Date().toISOString() })(response);
+    } else if (door === "results") {
+      // As a server from before there were results of many tasks.
+      problem(404, "unknown_path")(response);
     } else if (door === "artifacts") {
       status(201, JSON.stringify({ id: `artifact-${parts[2]}`, name: parts[2], size: bytes.length }))(response);
     } else {
