@@ -34,7 +34,18 @@ pub use settings::Settings;
 pub use traces::TracesConfig;
 pub use values::{ByteSize, Secret, Span, variable};
 
-use crate::store::sql::RowSecurity;
+/// Whether PostgreSQL keeps tenants apart, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowSecurity {
+    /// Where the database user can take the role; otherwise the log says what is missing.
+    #[default]
+    Auto,
+    /// A server that can't has no use for its database.
+    Required,
+    /// No.
+    Off,
+}
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]

@@ -5,8 +5,9 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, builder::BoolishValueParser};
 use serde::Deserialize;
 
-use super::{ByteSize, Config, ConfigError, LogFormat, Secret, Span, exposure, files, values::one_or_many};
-use crate::store::sql::RowSecurity;
+use super::{
+    ByteSize, Config, ConfigError, LogFormat, RowSecurity, Secret, Span, exposure, files, values::one_or_many,
+};
 
 /// Settings as they were written, from flags, environment and file.
 ///

@@ -67,7 +67,7 @@ use self::{
 use super::{Page, Store, StoreError};
 use crate::domain::ids::WorkspaceId;
 
-pub use wall::RowSecurity;
+pub use crate::config::RowSecurity;
 
 /// Connections that read an SQLite file: more would only take turns on the processor.
 const SQLITE_READERS: usize = 4;
@@ -227,7 +227,16 @@ where
     C: Connection + sqlx::migrate::Migrate,
 {
     if options.migrate {
-        migrations.run_direct(None, connection, false).await.map_err(OpenError::from)?;
+        // Servers of an older version go on writing meanwhile, and take the same locks in another order.
+        let mut attempt = 1;
+        while let Err(error) = migrations.run_direct(None, connection, false).await {
+            let collided = matches!(&error, sqlx::migrate::MigrateError::ExecuteMigration(error, _)
+                if Postgres::blame(error) == Blame::Collision);
+            if !collided || attempt == ATTEMPTS {
+                return Err(OpenError::from(error).into());
+            }
+            attempt += 1;
+        }
     } else {
         let needed = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
         // A database without the table of migrations has had none.

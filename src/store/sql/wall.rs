@@ -6,11 +6,9 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
-use serde::Deserialize;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, postgres::PgConnectOptions};
 
-use crate::{domain::ids::WorkspaceId, store::StoreError};
+use crate::{config::RowSecurity, domain::ids::WorkspaceId, store::StoreError};
 
 use super::{
     OpenError,
@@ -25,19 +23,6 @@ const LONGEST_NAME: usize = 63;
 /// Servers that start at once make and grant the same things, in a cluster whose roles all of its databases share.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// Whether PostgreSQL keeps tenants apart, too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RowSecurity {
-    /// Where the database user can take the role; otherwise the log says what is missing.
-    #[default]
-    Auto,
-    /// A server that can't has no use for its database.
-    Required,
-    /// No.
-    Off,
-}
 
 const OWNER: &str =
     "SELECT pg_get_userbyid(c.relowner)::text, current_user::text, row_security_active(c.oid), n.nspname::text,
@@ -73,33 +58,27 @@ impl Wall {
     pub fn tell(&self, whom: Whom) -> String {
         match whom {
             Whom::Engine => "RESET ROLE; SET sluicegate.workspace = ''".to_owned(),
-            Whom::Tenant(workspace) => {
-                format!("SET ROLE {}; SET sluicegate.workspace = '{}'", self.role, self.told(workspace))
-            }
+            Whom::Tenant(workspace) => self.told("", workspace),
         }
     }
 
     /// Begins a transaction that is a tenant's, up to its end. In one trip, and with `SET` alone: nothing of it reads, so the
     /// transaction can still choose what it sees.
     pub fn begin(&self, workspace: WorkspaceId) -> String {
-        let (begin, role, workspace) = (Postgres::BEGIN, &self.role, self.told(workspace));
-        format!("{begin}; SET LOCAL ROLE {role}; SET LOCAL sluicegate.workspace = '{workspace}'")
+        [Postgres::BEGIN, "; ", &self.told("LOCAL ", workspace)].concat()
+    }
+
+    fn told(&self, local: &str, workspace: WorkspaceId) -> String {
+        #[cfg(test)]
+        let workspace = self.instead.unwrap_or(workspace);
+        let role = &self.role;
+        format!("SET {local}ROLE {role}; SET {local}sluicegate.workspace = '{workspace}'")
     }
 
     /// The role is gone.
     #[cfg(test)]
     pub(super) fn lose(&mut self) {
         self.role.insert_str(0, "no_such_role_");
-    }
-
-    #[cfg(not(test))]
-    fn told(&self, workspace: WorkspaceId) -> WorkspaceId {
-        workspace
-    }
-
-    #[cfg(test)]
-    fn told(&self, workspace: WorkspaceId) -> WorkspaceId {
-        self.instead.unwrap_or(workspace)
     }
 }
 

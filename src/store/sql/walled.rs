@@ -223,7 +223,7 @@ async fn the_role_sees_and_writes_what_it_was_told_and_nothing_else() {
     for walled in &tables {
         let (table, column) = (&walled.table, walled.owner);
         assert_eq!(number(&mut owner, &format!("SELECT count(*) FROM {table}")).await, 2, "{table}");
-        let (home, away) = (walled.whose(HOME), walled.whose(AWAY));
+        let (home, away) = (format!("'{HOME}'"), format!("'{AWAY}'"));
         let own = format!("SELECT count(*) FROM {table} WHERE {column} = {home}");
         assert_eq!(number(&mut tenant, &own).await, 1, "{table}");
         assert_eq!(number(&mut tenant, &format!("SELECT count(*) FROM {table}")).await, 1, "{table}");

@@ -1,7 +1,10 @@
 //! A database with one row of each of two workspaces in every table that a wall is around, whatever tables there are: a new one has its
 //! row as soon as it is made.
 
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use uuid::Uuid;
@@ -43,11 +46,6 @@ pub struct Walled {
 }
 
 impl Walled {
-    /// The workspace as the column has it.
-    pub fn whose(&self, workspace: WorkspaceId) -> String {
-        format!("'{workspace}'")
-    }
-
     /// Writes the workspace's row.
     pub fn insert(&self, workspace: WorkspaceId) -> String {
         let (mut names, mut values) = (String::new(), String::new());
@@ -55,7 +53,7 @@ impl Walled {
             let odd = ODD.iter().find(|(table, column, _)| self.table == *table && name == column);
             let value = match (odd, kind.as_str()) {
                 (Some((_, _, value)), _) => value.unwrap_or("NULL").to_owned(),
-                _ if name == self.owner || name == "slug" => self.whose(workspace),
+                _ if name == self.owner || name == "slug" => format!("'{workspace}'"),
                 (_, "uuid") => format!("'{}'", thing(workspace)),
                 (_, "text") => format!("'{TEXT}'"),
                 (_, "bigint") => "1".to_owned(),
@@ -86,10 +84,13 @@ pub struct Place {
 impl Place {
     /// With the rows of both workspaces.
     pub async fn filled() -> Self {
-        let name = format!("sluicegate_test_9999999998_{}_{}", std::process::id(), Uuid::new_v4().simple());
-        let (server, _) = test_server().rsplit_once('/').map(|(server, _)| (server.to_owned(), ())).unwrap();
-        run(&mut connect(&test_server()).await, &format!("CREATE DATABASE {name}")).await.unwrap();
-        let place = Self { url: format!("{server}/{name}"), name };
+        // As the databases of other tests are called: what a test leaves behind that has failed is swept with theirs.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let name = format!("sluicegate_test_{now}_{}_{}", std::process::id(), Uuid::new_v4().simple());
+        let server = test_server();
+        run(&mut connect(&server).await, &format!("CREATE DATABASE {name}")).await.unwrap();
+        let (cluster, _) = server.rsplit_once('/').unwrap();
+        let place = Self { url: format!("{cluster}/{name}"), name };
         let required = Options { row_security: RowSecurity::Required, ..Options::default() };
         open(&place.url, required).await.unwrap().close().await;
         let mut owner = connect(&place.url).await;
