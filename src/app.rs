@@ -218,7 +218,7 @@ pub async fn open_store(config: &Config, exclusive: bool) -> anyhow::Result<Arc<
     {
         std::fs::create_dir_all(folder).with_context(|| format!("data folder {}", folder.display()))?;
     }
-    let options = Options { migrate: true, exclusive, ..Options::default() };
+    let options = Options { migrate: true, exclusive, row_security: config.row_security, ..Options::default() };
     // The URL may hold a password: the error must not quote it.
     sql::open(url, options).await.context("the database could not be opened")
 }

@@ -34,6 +34,19 @@ pub use settings::Settings;
 pub use traces::TracesConfig;
 pub use values::{ByteSize, Secret, Span, variable};
 
+/// Whether PostgreSQL keeps tenants apart, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowSecurity {
+    /// Where the database user can take the role; otherwise the log says what is missing.
+    #[default]
+    Auto,
+    /// A server that can't has no use for its database.
+    Required,
+    /// No.
+    Off,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -51,6 +64,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The database's URL; it may hold a password.
     pub store: Secret,
+    /// Whether PostgreSQL keeps tenants apart as well.
+    pub row_security: RowSecurity,
     /// How artifacts are kept.
     pub artifacts: ArtifactsConfig,
     /// Where the keys come from that secrets are sealed with.
@@ -191,6 +206,10 @@ impl Settings {
             return Err(invalid("store", "must begin with `sqlite:` or `postgres://`"));
         }
         let database = store.expose().strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+        let row_security = self.row_security.unwrap_or_default();
+        if row_security == RowSecurity::Required && database.is_some() {
+            return Err(invalid("row-security", "can't be `required` with SQLite, which has none"));
+        }
         let artifacts = artifacts::artifacts(&self, database.map(Path::new))?;
         let secrets_keys = secrets::keys(&self, database.map(Path::new))?;
         let commands = commands::commands(&self)?;
@@ -213,6 +232,7 @@ impl Settings {
         Ok(Config {
             listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             store,
+            row_security,
             artifacts,
             secrets_keys,
             public_url,

@@ -17,7 +17,10 @@ use crate::{
     clock::Clock,
     config::{Config, JwtKeys, SecretsKeys, Settings},
     secrets::key_file,
-    store::sql::{self, upkeep},
+    store::sql::{
+        self, RowSecurity,
+        upkeep::{self, Gap},
+    },
 };
 
 /// How far clocks may be apart before leases and tokens suffer.
@@ -186,10 +189,28 @@ async fn store(config: &Config, thorough: bool) -> Vec<Check> {
             ),
         });
     }
+    if let Some(stands) = &found.row_security {
+        checks.push(row_security(config.row_security, stands));
+    }
     if let Some(clock) = found.clock_ms {
         checks.push(clocks("clock", Clock::system().now().0 - clock, "the database's"));
     }
     checks
+}
+
+/// Whether the database keeps tenants apart, too.
+fn row_security(wanted: RowSecurity, stands: &Result<String, Gap>) -> Check {
+    const ABOUT: &str = "row security";
+    match (wanted, stands) {
+        (RowSecurity::Off, _) => Check::ok(ABOUT, "it is off: the statements alone keep tenants apart"),
+        (_, Ok(role)) => Check::ok(ABOUT, format!("tenants are served as {role}")),
+        (RowSecurity::Required, Err(Gap { reason, advice })) => Check::fail(ABOUT, reason, advice),
+        (RowSecurity::Auto, Err(Gap { reason, advice })) => Check::warn(
+            ABOUT,
+            format!("the statements alone keep tenants apart: {reason}"),
+            format!("{advice} Or set `row-security` to `off`"),
+        ),
+    }
 }
 
 /// What it means that this machine's clock is ahead of another one by so much.

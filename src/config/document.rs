@@ -13,7 +13,7 @@ const MARKER: &str = "<!-- From here on this document is written from the declar
 /// Settings by what they are about; a setting that is in none of the lists fails the test.
 const GROUPS: [(&str, &[&str]); 9] = [
     ("The server", &["config", "listen", "public-url", "body-limit", "cors-origins", "log", "log-format"]),
-    ("The database", &["store", "store-file"]),
+    ("The database", &["store", "store-file", "row-security"]),
     (
         "Who may come in",
         &[

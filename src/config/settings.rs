@@ -5,7 +5,9 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, builder::BoolishValueParser};
 use serde::Deserialize;
 
-use super::{ByteSize, Config, ConfigError, LogFormat, Secret, Span, exposure, files, values::one_or_many};
+use super::{
+    ByteSize, Config, ConfigError, LogFormat, RowSecurity, Secret, Span, exposure, files, values::one_or_many,
+};
 
 /// Settings as they were written, from flags, environment and file.
 ///
@@ -26,6 +28,12 @@ pub struct Settings {
     /// File with that, for one with a password in it
     #[arg(long, env = "SLUICEGATE_STORE_FILE", value_name = "FILE")]
     pub store_file: Option<PathBuf>,
+    /// Whether PostgreSQL keeps tenants apart as well, by row-level security [default: auto]
+    ///
+    /// `auto`: where the database user can take the role for it; otherwise the log says at the start what is missing. `required`: the
+    /// server does not start without it. `off`: the statements alone do.
+    #[arg(long, env = "SLUICEGATE_ROW_SECURITY", value_name = "WHEN")]
+    pub row_security: Option<RowSecurity>,
     /// Where artifacts are kept: a folder or `s3://BUCKET/PREFIX` [default: the folder `artifacts` beside an SQLite database]
     ///
     /// With PostgreSQL there is no default: until it is set, files of workers are refused. Servers that share a database share this place.
@@ -258,7 +266,7 @@ impl Settings {
 
     fn fill_gaps(&mut self, file: Self) {
         fill_gaps!(
-            self, file: listen, store, store_file, artifacts, artifact_limit, s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key,
+            self, file: listen, store, store_file, row_security, artifacts, artifact_limit, s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key,
             s3_secret_access_key_file, s3_session_token, s3_allow_http, s3_virtual_hosted, secrets_key, secrets_key_file, public_url,
             smtp_url, smtp_url_file, smtp_from,
             stream_max_duration, stream_heartbeat, streams_per_workspace, body_limit,

@@ -50,6 +50,7 @@ fn every_setting_of_the_file_is_taken_over() {
     let text = r#"
         listen = "127.0.0.1:1"
         store = "sqlite:a"
+        row-security = "off"
         artifacts = "s3://a-bucket/b/c/"
         artifact-limit = "3MiB"
         s3-endpoint = "http://127.0.0.1:9000"
@@ -84,7 +85,7 @@ fn every_setting_of_the_file_is_taken_over() {
     "#;
     let config = parse(&["--config", file(text).path().to_str().unwrap()]).into_config().unwrap();
     assert_eq!(config.listen.port(), 1);
-    assert_eq!(config.store.expose(), "sqlite:a");
+    assert_eq!((config.store.expose(), config.row_security), ("sqlite:a", RowSecurity::Off));
     assert_eq!(config.artifacts.limit, 3 << 20);
     let Some(ArtifactsPlace::S3(s3)) = config.artifacts.place else { panic!("not a bucket") };
     assert_eq!((s3.bucket.as_str(), s3.prefix.as_str()), ("a-bucket", "b/c"));
@@ -109,6 +110,17 @@ fn every_setting_of_the_file_is_taken_over() {
     assert_eq!(config.commands.known["files"], ["node", "/opt/files.js", "/srv"]);
     assert_eq!((config.commands.known.len(), config.commands.read_only.len()), (2, 2));
     assert_eq!(config.log, "debug");
+}
+
+#[test]
+fn row_security_can_be_required_where_it_can_be_had() {
+    let config = |args: &[&str]| parse(args).into_config();
+    let postgres = ["--store", "postgres://h/d"];
+    assert_eq!(config(&postgres).unwrap().row_security, RowSecurity::Auto);
+    let required = ["--row-security", "required"];
+    assert_eq!(config(&[postgres, required].concat()).unwrap().row_security, RowSecurity::Required);
+    let error = config(&required).unwrap_err().to_string();
+    assert!(error.contains("setting `row-security`: can't be `required` with SQLite"), "{error}");
 }
 
 #[test]

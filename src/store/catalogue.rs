@@ -138,6 +138,41 @@ pub enum Change {
 }
 
 impl Change {
+    /// The one workspace that it is about.
+    pub fn workspace(&self) -> WorkspaceId {
+        match self {
+            Self::CreateWorkspace(workspace, _) | Self::UpdateWorkspace(workspace) => workspace.id,
+            Self::PutMember(member) => member.workspace_id,
+            Self::PutGroup(group) => group.workspace_id,
+            Self::CreateInvite(invite, _) | Self::AcceptInvite(invite, ..) => invite.workspace_id,
+            Self::CreateApiKey(key, _) => key.workspace_id,
+            Self::CreatePod(pod) | Self::UpdatePod(pod) => pod.workspace_id,
+            Self::CreateWorkflow(workflow, _) | Self::UpdateWorkflow { workflow, .. } => workflow.workspace_id,
+            Self::CreateSchedule(schedule) | Self::UpdateSchedule { schedule, .. } => schedule.workspace_id,
+            Self::CreateBulkJob(job, _) => job.workspace_id,
+            Self::CreateWebhook(webhook)
+            | Self::UpdateWebhook { webhook, .. }
+            | Self::RotateWebhook { webhook, .. } => webhook.workspace_id,
+            Self::PutSecret(secret) => secret.workspace_id,
+            Self::CreateSubject(subject) | Self::UpdateSubject { subject, .. } => subject.workspace_id,
+            Self::DeleteWorkspace(workspace)
+            | Self::RemoveMember(workspace, _)
+            | Self::DeleteGroup(workspace, _)
+            | Self::DeleteInvite(workspace, _)
+            | Self::TouchApiKey(workspace, ..)
+            | Self::DeleteApiKey(workspace, _)
+            | Self::DeletePod(workspace, _)
+            | Self::DeleteWorkflow(workspace, _)
+            | Self::DeleteExecution(workspace, _)
+            | Self::DeleteSchedule(workspace, _)
+            | Self::CancelBulkJob(workspace, ..)
+            | Self::DeleteWebhook(workspace, _)
+            | Self::DeleteSecret(workspace, _)
+            | Self::DeleteSubject(workspace, _)
+            | Self::DeleteCollection(workspace, _) => *workspace,
+        }
+    }
+
     /// What the audit log tells of it; nothing of a key's use, nor of a workspace that is gone with its log.
     pub fn audit(&self, author: &Author) -> Option<AuditEntry> {
         let (workspace_id, action, subject, detail) = match self {

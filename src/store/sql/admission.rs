@@ -172,7 +172,7 @@ impl Room {
 
 impl<B: Backend> SqlStore<B> {
     pub(super) async fn is_limited(&self, workspace: WorkspaceId, pod: PodId) -> Result<bool, StoreError> {
-        let row = self.read_one("pod", LIMITED, cells![workspace, pod]).await?;
+        let row = self.read_one_of(workspace, "pod", LIMITED, cells![pod]).await?;
         Columns::<B>::new(&row).next()
     }
 
@@ -187,7 +187,7 @@ impl<B: Backend> SqlStore<B> {
         workflow: WorkflowId,
         key: &str,
     ) -> Result<Option<(ExecutionId, Debounced, bool)>, StoreError> {
-        let rows = self.read(BURST, cells![workspace, workflow, key]).await?;
+        let rows = self.read_of(workspace, BURST, cells![workflow, key]).await?;
         let read = |row: &B::Row| {
             let mut columns = Columns::<B>::new(row);
             let execution = columns.id()?;

@@ -99,16 +99,16 @@ const OF_TASK: &str = artifacts!(
 #[async_trait]
 impl<B: Backend> Artifacts for SqlStore<B> {
     async fn begin_upload(&self, object: ObjectOf, remove_at: Instant) -> Result<(), StoreError> {
-        self.change_removal(BEGIN, cells![object.workspace_id, object.artifact_id, object.execution_id, remove_at])
-            .await
+        let cells = cells![object.workspace_id, object.artifact_id, object.execution_id, remove_at];
+        self.change_removal(object.workspace_id, BEGIN, cells).await
     }
 
     async fn give_up_upload(&self, object: ObjectOf) -> Result<(), StoreError> {
-        self.change_removal(GIVE_UP, cells![object.workspace_id, object.artifact_id]).await
+        self.change_removal(object.workspace_id, GIVE_UP, cells![object.workspace_id, object.artifact_id]).await
     }
 
     async fn artifact(&self, workspace: WorkspaceId, id: ArtifactId) -> Result<Artifact, StoreError> {
-        read_artifact::<B>(&self.read_one("artifact", ONE, cells![workspace, id]).await?)
+        read_artifact::<B>(&self.read_one_of(workspace, "artifact", ONE, cells![id]).await?)
     }
 
     async fn artifacts(
@@ -119,7 +119,7 @@ impl<B: Backend> Artifacts for SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<Artifact>, StoreError> {
         let after = if cursor.is_some() { read_cursor(cursor)? } else { Uuid::nil() };
-        let rows = self.read(LIST, cells![workspace, execution, after, limit + 1]).await?;
+        let rows = self.read_of(workspace, LIST, cells![execution, after, limit + 1]).await?;
         let artifacts = rows.iter().map(read_artifact::<B>).collect::<Result<_, _>>()?;
         Ok(page(artifacts, limit, |artifact: &Artifact| cursor_at(artifact.id.0)))
     }
@@ -135,7 +135,7 @@ impl<B: Backend> Artifacts for SqlStore<B> {
         if name.contains('\0') {
             return Ok(None);
         }
-        let rows = self.read(OF_TASK, cells![workspace, execution, task, name, sha256]).await?;
+        let rows = self.read_of(workspace, OF_TASK, cells![execution, task, name, sha256]).await?;
         rows.first().map(read_artifact::<B>).transpose()
     }
 
@@ -170,8 +170,13 @@ impl<B: Backend> Artifacts for SqlStore<B> {
 }
 
 impl<B: Backend> SqlStore<B> {
-    async fn change_removal(&self, sql: &'static str, cells: Vec<Cell>) -> Result<(), StoreError> {
-        self.write(move |connection| {
+    async fn change_removal(
+        &self,
+        workspace: WorkspaceId,
+        sql: &'static str,
+        cells: Vec<Cell>,
+    ) -> Result<(), StoreError> {
+        self.write_of(workspace, move |connection| {
             let cells = cells.clone();
             Box::pin(async move { B::execute(connection, sql, cells).await.map(drop).map_err(StoreError::from) })
         })

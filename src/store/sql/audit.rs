@@ -191,7 +191,7 @@ impl<B: Backend> SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<AuditRecord>, StoreError> {
         let before = cursor.map_or(Ok(i64::MAX), str::parse).map_err(|_| StoreError::ForeignCursor)?;
-        let mut cells = cells![workspace, before, limit + 1];
+        let mut cells = cells![before, limit + 1];
         let sql = match &filter.subject {
             Some(subject) => {
                 cells.push(subject.into());
@@ -199,7 +199,7 @@ impl<B: Backend> SqlStore<B> {
             }
             None => LIST,
         };
-        let records = read_all::<B>(&self.read(sql, cells).await?)?;
+        let records = read_all::<B>(&self.read_of(workspace, sql, cells).await?)?;
         Ok(page(records, limit, |record| record.seq.to_string()))
     }
 
@@ -209,7 +209,7 @@ impl<B: Backend> SqlStore<B> {
         after: i64,
         limit: i64,
     ) -> Result<Vec<AuditRecord>, StoreError> {
-        read_all::<B>(&self.read(FORWARD, cells![workspace, after, limit]).await?)
+        read_all::<B>(&self.read_of(workspace, FORWARD, cells![after, limit]).await?)
     }
 }
 

@@ -139,6 +139,15 @@ pub enum Purpose {
     Read,
 }
 
+/// For whom a connection works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// For the engine, which sees all workspaces.
+    Engine,
+    /// For one workspace. Where the database has a wall between tenants, it shows nothing of another one.
+    Tenant(WorkspaceId),
+}
+
 /// Who is to blame for an error, and so what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -168,6 +177,32 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Opens a connection.
     fn connect(&self, purpose: Purpose) -> impl Future<Output = Result<Self::Connection, sqlx::Error>> + Send;
+
+    /// Whether there is a wall between tenants, so that a connection has to be told for whom it works. Without one all work for
+    /// the engine.
+    fn is_walled(&self) -> bool {
+        false
+    }
+
+    /// Tells a connection for whom it works from now on. After an error nobody may use it.
+    fn tell(
+        &self,
+        connection: &mut Self::Connection,
+        whom: Whom,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send {
+        _ = (connection, whom);
+        std::future::ready(Ok(()))
+    }
+
+    /// Begins a transaction that writes, for somebody, on a connection that works for the engine before and after it.
+    fn begin(
+        &self,
+        connection: &mut Self::Connection,
+        whom: Whom,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send {
+        _ = whom;
+        Self::control(connection, Self::BEGIN)
+    }
 
     /// Closes a connection in order.
     fn disconnect(connection: Self::Connection) -> impl Future<Output = ()> + Send;

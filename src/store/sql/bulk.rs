@@ -114,8 +114,8 @@ impl<B: Backend> BulkJobs for SqlStore<B> {
         id: BulkJobId,
         limit: i64,
     ) -> Result<Vec<BulkItem>, StoreError> {
-        let cells = cells![workspace, id, 0_i64, limit, Cell::name(&BulkItemState::Pending)];
-        self.read(ITEMS_IN_STATE, cells).await?.iter().map(read_item::<B>).collect()
+        let cells = cells![id, 0_i64, limit, Cell::name(&BulkItemState::Pending)];
+        self.read_of(workspace, ITEMS_IN_STATE, cells).await?.iter().map(read_item::<B>).collect()
     }
 
     async fn settle_bulk_items(
@@ -135,7 +135,7 @@ impl<B: Backend> BulkJobs for SqlStore<B> {
             );
         }
         let until = claimed.until;
-        self.write(move |connection| {
+        self.write_of(workspace_id, move |connection| {
             let rows = rows.clone();
             Box::pin(async move {
                 let mut counts = BulkCounts::default();
@@ -158,7 +158,7 @@ impl<B: Backend> BulkJobs for SqlStore<B> {
 
     async fn end_bulk_job(&self, claimed: &ClaimedJob, now: Instant) -> Result<(), StoreError> {
         let (BulkJob { workspace_id, id, .. }, until) = (claimed.job.clone(), claimed.until);
-        self.write(move |connection| {
+        self.write_of(workspace_id, move |connection| {
             Box::pin(async move {
                 let skipped = B::execute(connection, SKIP_REST, cells![workspace_id, id, now]).await?;
                 let skipped = i64::try_from(skipped).unwrap_or(i64::MAX);
@@ -171,7 +171,7 @@ impl<B: Backend> BulkJobs for SqlStore<B> {
     }
 
     async fn bulk_job(&self, workspace: WorkspaceId, id: BulkJobId) -> Result<BulkJob, StoreError> {
-        read_job::<B>(&self.read_one("bulk job", ONE, cells![workspace, id]).await?)
+        read_job::<B>(&self.read_one_of(workspace, "bulk job", ONE, cells![id]).await?)
     }
 
     async fn bulk_jobs(
@@ -181,7 +181,7 @@ impl<B: Backend> BulkJobs for SqlStore<B> {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<BulkJob>, StoreError> {
-        let rows = self.read(LIST, cells![workspace, pod, read_cursor(cursor)?, limit + 1]).await?;
+        let rows = self.read_of(workspace, LIST, cells![pod, read_cursor(cursor)?, limit + 1]).await?;
         let jobs = rows.iter().map(read_job::<B>).collect::<Result<_, _>>()?;
         Ok(page(jobs, limit, |job: &BulkJob| cursor_at(job.id.0)))
     }
@@ -195,12 +195,12 @@ impl<B: Backend> BulkJobs for SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<BulkItem>, StoreError> {
         let after: i64 = cursor.map_or(Ok(0), str::parse).map_err(|_| StoreError::ForeignCursor)?;
-        let mut cells = cells![workspace, id, after, limit + 1];
+        let mut cells = cells![id, after, limit + 1];
         let rows = match state {
-            None => self.read(ITEMS, cells).await?,
+            None => self.read_of(workspace, ITEMS, cells).await?,
             Some(state) => {
                 cells.push(Cell::name(&state));
-                self.read(ITEMS_IN_STATE, cells).await?
+                self.read_of(workspace, ITEMS_IN_STATE, cells).await?
             }
         };
         let items = rows.iter().map(read_item::<B>).collect::<Result<_, _>>()?;
@@ -208,7 +208,7 @@ impl<B: Backend> BulkJobs for SqlStore<B> {
     }
 
     async fn waiting_executions(&self, workspace: WorkspaceId, enough: i64) -> Result<i64, StoreError> {
-        let row = self.read_one("queue length", WAITING, cells![workspace, enough]).await?;
+        let row = self.read_one_of(workspace, "queue length", WAITING, cells![enough]).await?;
         Columns::<B>::new(&row).next()
     }
 

@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     SqlStore,
-    backend::{Backend, Cell, Columns, Dialect, Sql, cells},
+    backend::{Backend, Cell, Columns, Dialect, Sql, Whom, cells},
     page,
 };
 
@@ -111,7 +111,7 @@ impl<B: Backend> Documents for SqlStore<B> {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Collection>, StoreError> {
-        let rows = self.read(COLLECTIONS, cells![workspace, known(cursor)?, limit + 1]).await?;
+        let rows = self.read_of(workspace, COLLECTIONS, cells![known(cursor)?, limit + 1]).await?;
         let collections = rows.iter().map(|row| {
             let mut columns = Columns::<B>::new(row);
             Ok(Collection { name: columns.next()?, documents: columns.next()? })
@@ -130,7 +130,7 @@ impl<B: Backend> Documents for SqlStore<B> {
         if [collection, key].into_iter().any(|name| document::name_problem(name).is_some()) {
             return Err(StoreError::NotFound("document"));
         }
-        let row = self.read_one("document", ONE, cells![workspace, collection, key, now]).await?;
+        let row = self.read_one_of(workspace, "document", ONE, cells![collection, key, now]).await?;
         read_document(&mut Columns::<B>::new(&row))
     }
 
@@ -148,7 +148,7 @@ impl<B: Backend> Documents for SqlStore<B> {
             return Ok(Page { items: Vec::new(), next: None });
         }
         let cells = cells![workspace, collection, prefix, [prefix, "\u{7f}"].concat(), known(cursor)?, now, limit + 1];
-        let (rows, cut) = self.read_some(LIST, cells).await?;
+        let (rows, cut) = self.read_some(Whom::Tenant(workspace), LIST, cells).await?;
         let found = rows.iter().map(|row| read_document(&mut Columns::<B>::new(row))).collect::<Result<_, _>>()?;
         let mut page = page(found, limit, |document: &Document| document.key.clone());
         if cut && page.next.is_none() {
@@ -170,7 +170,7 @@ impl<B: Backend> Documents for SqlStore<B> {
         }
         let place = place(workspace, collection);
         let cells = cells![match_query(&place, search), tsquery(search), workspace, collection, now, limit, place,];
-        let (rows, _) = self.read_some(B::pick(SEARCH), cells).await?;
+        let (rows, _) = self.read_some(Whom::Engine, B::pick(SEARCH), cells).await?;
         let mut found = Vec::with_capacity(rows.len());
         let mut best: Option<f64> = None;
         for row in &rows {
@@ -187,7 +187,7 @@ impl<B: Backend> Documents for SqlStore<B> {
 
     async fn put_document(&self, workspace: WorkspaceId, document: &Document) -> Result<(Document, bool), StoreError> {
         let document = Arc::new(document.clone());
-        self.write(move |connection| {
+        self.write_of(workspace, move |connection| {
             let document = Arc::clone(&document);
             Box::pin(async move {
                 hold::<B>(connection, workspace, &document.collection).await?;
@@ -205,7 +205,7 @@ impl<B: Backend> Documents for SqlStore<B> {
 
     async fn append_to_document(&self, workspace: WorkspaceId, append: &Append) -> Result<Document, StoreError> {
         let append = Arc::new(append.clone());
-        self.write(move |connection| {
+        self.write_of(workspace, move |connection| {
             let append = Arc::clone(&append);
             Box::pin(async move {
                 hold::<B>(connection, workspace, &append.collection).await?;
@@ -226,7 +226,7 @@ impl<B: Backend> Documents for SqlStore<B> {
             return Ok(false);
         }
         let names = Arc::new((collection.to_owned(), key.to_owned()));
-        self.write(move |connection| {
+        self.write_of(workspace, move |connection| {
             let names = Arc::clone(&names);
             Box::pin(async move {
                 let (collection, key) = &*names;
@@ -265,14 +265,19 @@ impl<B: Backend> Documents for SqlStore<B> {
 
 impl<B: Backend> SqlStore<B> {
     /// Reads documents up to the one that fills a page in bytes, and tells whether it came to that.
-    async fn read_some(&self, sql: &'static str, cells: Vec<Cell>) -> Result<(Vec<B::Row>, bool), StoreError> {
+    async fn read_some(
+        &self,
+        whom: Whom,
+        sql: &'static str,
+        cells: Vec<Cell>,
+    ) -> Result<(Vec<B::Row>, bool), StoreError> {
         let (mut bytes, mut cut) = (0, false);
         let enough = |row: &B::Row| {
             bytes += VALUE_AND_TEXT.map(|column| B::text_bytes(row, column)).iter().sum::<usize>();
             cut = bytes >= EVENTS_BYTES;
             cut
         };
-        let rows = self.read_until(Sql::Literal(sql), cells, enough).await?;
+        let rows = self.read_for(whom, Sql::Literal(sql), cells, enough).await?;
         Ok((rows, cut))
     }
 }

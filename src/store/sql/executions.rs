@@ -16,7 +16,7 @@ use crate::{
 
 use super::{
     SqlStore,
-    backend::{Backend, Columns, Sql, cells},
+    backend::{Backend, Columns, cells},
     batch::{Batch, Kind, Rows},
 };
 
@@ -95,7 +95,7 @@ impl<B: Backend> SqlStore<B> {
         workspace: WorkspaceId,
         id: ExecutionId,
     ) -> Result<(Execution, Option<InstanceId>), StoreError> {
-        let row = self.read_one("execution", ONE_AND_DRIVER, cells![workspace, id]).await?;
+        let row = self.read_one_of(workspace, "execution", ONE_AND_DRIVER, cells![id]).await?;
         let mut columns = Columns::<B>::new(&row);
         Ok((read_execution(&mut columns)?, columns.maybe_id()?))
     }
@@ -122,7 +122,7 @@ impl<B: Backend> SqlStore<B> {
     }
 
     pub(super) async fn execution(&self, workspace: WorkspaceId, id: ExecutionId) -> Result<Execution, StoreError> {
-        let row = self.read_one("execution", ONE, cells![workspace, id]).await?;
+        let row = self.read_one_of(workspace, "execution", ONE, cells![id]).await?;
         read_execution(&mut Columns::<B>::new(&row))
     }
 
@@ -139,7 +139,7 @@ impl<B: Backend> SqlStore<B> {
             let from = events.last().map_or(after, |event| event.seq);
             let asked = left.min(EVENTS_AT_ONCE);
             let rows = self
-                .read_until(Sql::Literal(EVENTS), cells![workspace, id, from, asked], |row| {
+                .read_of_until(workspace, EVENTS, cells![id, from, asked], |row| {
                     bytes += B::text_bytes(row, 1);
                     bytes >= EVENTS_BYTES
                 })

@@ -79,7 +79,7 @@ impl<B: Backend> SqlStore<B> {
         if let Some(rows) = self.memory.as_ref().and_then(|memory| memory.tail.read(workspace, pod, after, limit)) {
             return Ok(rows);
         }
-        let mut cells = cells![workspace, after.transaction, after.position, limit];
+        let mut cells = cells![after.transaction, after.position, limit];
         let dialect = match pod {
             Some(pod) => {
                 cells.push(pod.into());
@@ -88,7 +88,7 @@ impl<B: Backend> SqlStore<B> {
             None => OF_WORKSPACE,
         };
         for pause in PAUSES_MS {
-            let rows = self.read(B::pick(dialect), cells.clone()).await?;
+            let rows = self.read_of(workspace, B::pick(dialect), cells.clone()).await?;
             let held_back = !rows.is_empty();
             let settled = rows.iter().map(read_row::<B>).map_while(Result::transpose).collect::<Result<Vec<_>, _>>()?;
             if !settled.is_empty() || !held_back {
@@ -100,7 +100,7 @@ impl<B: Backend> SqlStore<B> {
     }
 
     pub(super) async fn feed_end(&self, workspace: WorkspaceId) -> Result<FeedCursor, StoreError> {
-        let rows = self.read(B::pick(END), cells![workspace]).await?;
+        let rows = self.read_of(workspace, B::pick(END), cells![]).await?;
         rows.first().map_or(Ok(FeedCursor::default()), |row| {
             let mut columns = Columns::<B>::new(row);
             Ok(FeedCursor { transaction: columns.next()?, position: columns.next()? })
@@ -128,7 +128,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::sql::plans::Session;
+    use crate::store::sql::{backend::Whom, plans::Session};
 
     const KNOWN: &str = "INSERT INTO events (workspace_id, execution_id, seq, body)
          SELECT $1, lpad(to_hex(n / 10), 32, '0')::uuid, n % 10, '{}' FROM generate_series(1, 20000) AS n";
@@ -138,7 +138,9 @@ mod tests {
     async fn events_of_a_new_workspace_are_found_by_their_keys() {
         let mut session = Session::open().await;
         session.fill(KNOWN, cells![Uuid::from_u128(1)]).await;
-        for dialect in [OF_WORKSPACE, OF_POD] {
+        let both = [Whom::Engine, Whom::Tenant(WorkspaceId(Uuid::from_u128(2)))];
+        for (whom, dialect) in both.into_iter().flat_map(|whom| [(whom, OF_WORKSPACE), (whom, OF_POD)]) {
+            session.work_for(whom).await;
             let mut cells = cells![Uuid::from_u128(2), 1, 1, 256];
             cells.extend(dialect.postgres.contains("$5").then(|| Uuid::from_u128(3).into()));
             let plan = session.plan(dialect.postgres, cells).await;

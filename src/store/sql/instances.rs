@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     SqlStore,
-    backend::{Backend, Cell, Columns, Dialect, cells},
+    backend::{Backend, Cell, Columns, Dialect, Whom, cells},
     batch::{Batch, Kind, Rows},
     commit::ENQUEUE,
     run,
@@ -144,7 +144,7 @@ impl<B: Backend> SqlStore<B> {
 
     /// One statement in a transaction, on the connection that is kept for leases.
     async fn lease(&self, sql: &'static str, cells: Vec<Cell>) -> Result<u64, StoreError> {
-        self.write_on(&self.renewals, move |connection| {
+        self.write_on(&self.renewals, Whom::Engine, move |connection| {
             let cells = cells.clone();
             Box::pin(async move { Ok(B::execute(connection, sql, cells).await?) })
         })

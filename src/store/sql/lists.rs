@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     SqlStore,
-    backend::{Backend, Cell, Columns, Dialect, Sql},
+    backend::{Backend, Cell, Columns, Dialect},
     executions::{columns, cursor_at, read_cursor, read_execution},
     made::{Made, Named, Writer, plain},
     page,
@@ -382,7 +382,7 @@ impl<B: Backend> SqlStore<B> {
             return Err(StoreError::OffsetTooLarge);
         }
         let (made, cells) = count::<B>(workspace, filter);
-        let row = self.read_until(Sql::Made(&made), cells, |_| true).await?.pop();
+        let row = self.read_made_of(workspace, &made, cells).await?.pop();
         let total = Columns::<B>::new(&row.ok_or(StoreError::NotFound("count"))?).next()?;
         if offset >= total {
             return Ok(Counted { items: Vec::new(), total });
@@ -401,7 +401,7 @@ impl<B: Backend> SqlStore<B> {
     ) -> Result<Vec<ExecutionId>, StoreError> {
         let part = Part { wanted: Wanted::Ids, sort: &[], before: None, offset: 0, limit };
         let (made, cells) = list::<B>(workspace, filter, part);
-        let rows = self.read_until(Sql::Made(&made), cells, |_| false).await?;
+        let rows = self.read_made_of(workspace, &made, cells).await?;
         rows.iter().map(|row| Columns::<B>::new(row).id()).collect()
     }
 
@@ -412,7 +412,7 @@ impl<B: Backend> SqlStore<B> {
         part: Part<'_>,
     ) -> Result<Vec<Execution>, StoreError> {
         let (made, cells) = list::<B>(workspace, filter, part);
-        let rows = self.read_until(Sql::Made(&made), cells, |_| false).await?;
+        let rows = self.read_made_of(workspace, &made, cells).await?;
         rows.iter().map(|row| read_execution(&mut Columns::<B>::new(row))).collect()
     }
 }

@@ -29,6 +29,7 @@ mod notifications;
 mod plans;
 mod postgres;
 mod queue;
+mod reads;
 mod retention;
 mod schedules;
 mod sealed;
@@ -40,6 +41,9 @@ mod suspensions;
 mod tail;
 mod tasks;
 pub mod upkeep;
+mod wall;
+#[cfg(test)]
+mod walled;
 mod webhooks;
 
 use std::{
@@ -53,7 +57,7 @@ use tokio_util::task::TaskTracker;
 
 use self::{
     audit::ChainEnds,
-    backend::{Backend, Blame, Cell, Purpose, Sql},
+    backend::{Backend, Blame, Purpose, Whom},
     batch::{Batch, Rows},
     instances::Sweep,
     lanes::Lanes,
@@ -61,6 +65,9 @@ use self::{
     sqlite::Sqlite,
 };
 use super::{Page, Store, StoreError};
+use crate::domain::ids::WorkspaceId;
+
+pub use crate::config::RowSecurity;
 
 /// Connections that read an SQLite file: more would only take turns on the processor.
 const SQLITE_READERS: usize = 4;
@@ -76,11 +83,13 @@ pub struct Options {
     pub exclusive: bool,
     /// PostgreSQL connections of this instance, at least 4; one more listens for hints.
     pub connections: usize,
+    /// Whether PostgreSQL keeps tenants apart, too.
+    pub row_security: RowSecurity,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { migrate: true, exclusive: true, connections: 12 }
+        Self { migrate: true, exclusive: true, connections: 12, row_security: RowSecurity::Auto }
     }
 }
 
@@ -120,6 +129,27 @@ pub enum OpenError {
         /// The newest one that takes something away.
         contracted: i64,
     },
+    /// Row-level security is required, and can't be had.
+    #[error("`row-security` is required and can't be had: {reason}; {advice}")]
+    NoWall {
+        /// Why not.
+        reason: String,
+        /// Statements that help.
+        advice: String,
+    },
+    /// Row-level security would hide all rows from the engine.
+    #[error(
+        "row-level security hides everything from the database user {user}: let {owner}, who owns the tables, serve, or a member of it"
+    )]
+    HeldByWall {
+        /// The database user.
+        user: String,
+        /// Who owns the tables.
+        owner: String,
+    },
+    /// SQLite has no row-level security.
+    #[error("`row-security` is required, and SQLite has none")]
+    WallOnSqlite,
     /// A migration failed.
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -150,11 +180,15 @@ impl StoreError {
 /// Opens the database at `sqlite:PATH` or `postgres://...`.
 pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreError> {
     if let Some(path) = sqlite_path(url) {
+        if options.row_security == RowSecurity::Required {
+            return Err(OpenError::WallOnSqlite.into());
+        }
         let backend = Sqlite::new(&path, options.exclusive)?;
         let mut connection = Sqlite::options(&path).connect().await?;
         let contracted = sqlx::query_scalar(migrations::CONTRACTED).fetch_one(&mut connection).await;
         check_newer(&migrations::OF_SQLITE, contracted)?;
-        prepare(&migrations::OF_SQLITE, connection, options).await?;
+        prepare(&migrations::OF_SQLITE, &mut connection, options).await?;
+        connection.close().await?;
         backend.start_checkpoints();
         Ok(Arc::new(SqlStore::with_one_writer(backend, options.exclusive)))
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -162,8 +196,10 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreEr
         let mut connection = backend.options().connect().await?;
         let contracted = sqlx::query_scalar(migrations::CONTRACTED).fetch_one(&mut connection).await;
         check_newer(&migrations::OF_POSTGRES, contracted)?;
-        prepare(&migrations::OF_POSTGRES, connection, options).await?;
-        Ok(Arc::new(SqlStore::with_writers(backend, options.connections)))
+        prepare(&migrations::OF_POSTGRES, &mut connection, options).await?;
+        let wall = wall::raise(backend.options(), &mut connection, options.row_security, options.migrate).await?;
+        connection.close().await?;
+        Ok(Arc::new(SqlStore::with_writers(backend.with_wall(wall), options.connections)))
     } else {
         Err(OpenError::UnknownScheme.into())
     }
@@ -186,12 +222,21 @@ fn check_newer(migrations: &Migrator, contracted: Result<Option<i64>, sqlx::Erro
 }
 
 /// Migrates, or checks that nothing is left to migrate.
-async fn prepare<C>(migrations: &Migrator, mut connection: C, options: Options) -> Result<(), StoreError>
+async fn prepare<C>(migrations: &Migrator, connection: &mut C, options: Options) -> Result<(), StoreError>
 where
     C: Connection + sqlx::migrate::Migrate,
 {
     if options.migrate {
-        migrations.run_direct(None, &mut connection, false).await.map_err(OpenError::from)?;
+        // Servers of an older version go on writing meanwhile, and take the same locks in another order.
+        let mut attempt = 1;
+        while let Err(error) = migrations.run_direct(None, connection, false).await {
+            let collided = matches!(&error, sqlx::migrate::MigrateError::ExecuteMigration(error, _)
+                if Postgres::blame(error) == Blame::Collision);
+            if !collided || attempt == ATTEMPTS {
+                return Err(OpenError::from(error).into());
+            }
+            attempt += 1;
+        }
     } else {
         let needed = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
         // A database without the table of migrations has had none.
@@ -201,7 +246,6 @@ where
             return Err(OpenError::Outdated { found, needed }.into());
         }
     }
-    connection.close().await?;
     Ok(())
 }
 
@@ -278,63 +322,31 @@ impl<B: Backend> SqlStore<B> {
         }
     }
 
-    /// Reads with one statement; once more on a new connection if the old one turns out to be lost.
-    async fn read(&self, sql: &'static str, cells: Vec<Cell>) -> Result<Vec<B::Row>, StoreError> {
-        self.read_until(Sql::Literal(sql), cells, |_| false).await
-    }
-
-    /// The same, up to the first row that `enough` says yes to.
-    async fn read_until(
-        &self,
-        sql: Sql<'_>,
-        cells: Vec<Cell>,
-        mut enough: impl FnMut(&B::Row) -> bool + Send,
-    ) -> Result<Vec<B::Row>, StoreError> {
-        let mut tried_again = false;
-        loop {
-            let mut lane = self.readers.take().await?;
-            match B::fetch_until(&mut lane, sql, cells.clone(), &mut enough).await {
-                Ok(rows) => {
-                    lane.give_back();
-                    return Ok(rows);
-                }
-                Err(error) if B::blame(&error) == Blame::Connection && !tried_again => {
-                    self.readers.forget_idle();
-                    tried_again = true;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    /// Reads with a statement over many rows.
-    async fn read_batch(&self, batch: &'static Batch, rows: &Rows) -> Result<Vec<B::Row>, StoreError> {
-        let mut lane = self.readers.take().await?;
-        let answers = run::<B>(&mut lane, batch, rows).await?;
-        lane.give_back();
-        Ok(answers)
-    }
-
-    /// The first row of a statement, which `what` is missing without.
-    async fn read_one(&self, what: &'static str, sql: &'static str, cells: Vec<Cell>) -> Result<B::Row, StoreError> {
-        self.read_until(Sql::Literal(sql), cells, |_| true).await?.pop().ok_or(StoreError::NotFound(what))
-    }
-
     /// Runs a transaction, whatever becomes of the caller.
     async fn write<T: Send + 'static>(
         &self,
         work: impl for<'c> Fn(&'c mut B::Connection) -> Work<'c, T> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
-        self.write_on(&self.writers, work).await
+        self.write_on(&self.writers, Whom::Engine, work).await
+    }
+
+    /// The same for one workspace: behind the wall, where there is one.
+    async fn write_of<T: Send + 'static>(
+        &self,
+        workspace: WorkspaceId,
+        work: impl for<'c> Fn(&'c mut B::Connection) -> Work<'c, T> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        self.write_on(&self.writers, Whom::Tenant(workspace), work).await
     }
 
     async fn write_on<T: Send + 'static>(
         &self,
         lanes: &Arc<Lanes<B>>,
+        whom: Whom,
         work: impl for<'c> Fn(&'c mut B::Connection) -> Work<'c, T> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
         let (lanes, backend) = (Arc::clone(lanes), Arc::clone(&self.backend));
-        let task = self.tasks.spawn(async move { transact(&lanes, &*backend, work).await });
+        let task = self.tasks.spawn(async move { transact(&lanes, &*backend, whom, work).await });
         task.await.map_err(|error| StoreError::Database(Box::new(error)))?
     }
 }
@@ -343,12 +355,13 @@ impl<B: Backend> SqlStore<B> {
 async fn transact<B: Backend, T>(
     lanes: &Arc<Lanes<B>>,
     backend: &B,
+    whom: Whom,
     work: impl for<'c> Fn(&'c mut B::Connection) -> Work<'c, T>,
 ) -> Result<T, StoreError> {
     let mut attempt = 1;
     loop {
-        let mut lane = lanes.take().await?;
-        let outcome = match B::control(&mut lane, B::BEGIN).await {
+        let mut lane = lanes.take(Whom::Engine).await?;
+        let outcome = match backend.begin(&mut lane, whom).await {
             Ok(()) => work(&mut lane).await,
             Err(error) => Err(error.into()),
         };

@@ -193,7 +193,7 @@ impl<B: Backend> SqlStore<B> {
 
     pub(super) async fn record_delivery(&self, delivery: &Delivery) -> Result<bool, StoreError> {
         let delivery = Arc::new(delivery.clone());
-        self.write(move |connection| {
+        self.write_of(delivery.workspace_id, move |connection| {
             let delivery = Arc::clone(&delivery);
             Box::pin(async move {
                 let Delivery { workspace_id, id, leased_until, state, next_at, attempts } = &*delivery;
@@ -210,7 +210,7 @@ impl<B: Backend> SqlStore<B> {
         workspace: WorkspaceId,
         suspension: SuspensionId,
     ) -> Result<Vec<Notification>, StoreError> {
-        let rows = self.read(OF_SUSPENSION, cells![workspace, suspension]).await?;
+        let rows = self.read_of(workspace, OF_SUSPENSION, cells![suspension]).await?;
         rows.iter().map(|row| read_notification::<B>(&mut Columns::new(row))).collect()
     }
 
@@ -221,7 +221,7 @@ impl<B: Backend> SqlStore<B> {
         id: NotificationId,
         now: Instant,
     ) -> Result<Notification, StoreError> {
-        self.write(move |connection| {
+        self.write_of(workspace, move |connection| {
             Box::pin(async move {
                 let changed = B::execute(connection, AGAIN, cells![workspace, suspension, id, now]).await?;
                 let rows = B::fetch(connection, ONE, cells![workspace, id]).await?;

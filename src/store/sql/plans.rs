@@ -2,10 +2,12 @@
 //! makes. A planner that thinks wrongly of a table is no error that any answer shows.
 
 use super::{
-    backend::{Backend, Cell, Purpose, Sql},
+    RowSecurity,
+    backend::{Backend, Cell, Purpose, Sql, Whom},
     made::Made,
     migrations::OF_POSTGRES,
     postgres::Postgres,
+    wall,
 };
 
 /// A session with tables of its own, which go when it ends.
@@ -21,10 +23,16 @@ impl Session {
         let mut connection = postgres.connect(Purpose::Read).await.unwrap();
         Postgres::control(&mut connection, "SET search_path TO pg_temp").await.unwrap();
         OF_POSTGRES.run_direct(None, &mut connection, false).await.unwrap();
-        Self { postgres, connection }
+        let wall = wall::raise(postgres.options(), &mut connection, RowSecurity::Required, true).await.unwrap();
+        Self { postgres: postgres.with_wall(wall), connection }
     }
 
-    /// Writes rows, and has statistics gathered.
+    /// Plans for somebody from now on: for tenants there are conditions that no statement has. Begins with the engine.
+    pub(super) async fn work_for(&mut self, whom: Whom) {
+        self.postgres.tell(&mut self.connection, whom).await.unwrap();
+    }
+
+    /// Writes rows, and has statistics gathered. Only for the engine.
     pub(super) async fn fill(&mut self, rows: &'static str, cells: Vec<Cell>) {
         Postgres::execute(&mut self.connection, rows, cells).await.unwrap();
         Postgres::control(&mut self.connection, "ANALYZE").await.unwrap();
@@ -46,7 +54,7 @@ impl Session {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the variable is the contract with scripts/test.sh, not a setting")]
-fn test_server() -> String {
+pub(super) fn test_server() -> String {
     std::env::var("SLUICEGATE_TEST_POSTGRES_URL").unwrap_or_else(|_| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-postgres.sh");
         let output = std::process::Command::new(script).arg("url").output().expect("bash runs the script");

@@ -19,9 +19,10 @@ use crate::{
 };
 
 use super::{
-    backend::{Backend, Blame, Cell, Column, Dialect, Purpose, Sql, Step},
+    backend::{Backend, Blame, Cell, Column, Dialect, Purpose, Sql, Step, Whom},
     batch::{Batch, Kind, Rows},
     made::Made,
+    wall::Wall,
 };
 
 /// One channel for the whole database: a listener per instance, whatever the number of streams.
@@ -41,6 +42,7 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// The backend for `postgres://...`.
 pub struct Postgres {
     options: PgConnectOptions,
+    wall: Option<Wall>,
     /// Marks our own notifications, which are no news to us.
     tag: String,
     hints: Mutex<Option<PgConnection>>,
@@ -61,7 +63,12 @@ impl Postgres {
             .options([("jit", "off")]);
         let tag = URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());
         let (hints, stop, tasks) = (Mutex::default(), CancellationToken::new(), TaskTracker::new());
-        Ok(Self { options, tag, hints, stop, tasks })
+        Ok(Self { options, wall: None, tag, hints, stop, tasks })
+    }
+
+    /// With a wall between tenants.
+    pub fn with_wall(self, wall: Option<Wall>) -> Self {
+        Self { wall, ..self }
     }
 
     /// How a connection is opened.
@@ -180,6 +187,24 @@ impl Backend for Postgres {
         }
         let connecting = tokio::time::timeout(CONNECT_PATIENCE, PgConnection::connect_with(&options)).await;
         connecting.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+    }
+
+    fn is_walled(&self) -> bool {
+        self.wall.is_some()
+    }
+
+    async fn tell(&self, connection: &mut PgConnection, whom: Whom) -> Result<(), sqlx::Error> {
+        let Some(wall) = &self.wall else { return Ok(()) };
+        sqlx::raw_sql(AssertSqlSafe(wall.tell(whom))).execute(connection).await.map(drop)
+    }
+
+    async fn begin(&self, connection: &mut PgConnection, whom: Whom) -> Result<(), sqlx::Error> {
+        match (&self.wall, whom) {
+            (Some(wall), Whom::Tenant(workspace)) => {
+                sqlx::raw_sql(AssertSqlSafe(wall.begin(workspace))).execute(connection).await.map(drop)
+            }
+            _ => Self::control(connection, Self::BEGIN).await,
+        }
     }
 
     async fn disconnect(connection: PgConnection) {

@@ -200,7 +200,7 @@ impl<B: Backend> SqlStore<B> {
     }
 
     pub(super) async fn queue_length(&self, workspace: WorkspaceId) -> Result<i64, StoreError> {
-        let row = self.read_one("queue length", QUEUE_LENGTH, cells![workspace]).await?;
+        let row = self.read_one_of(workspace, "queue length", QUEUE_LENGTH, cells![]).await?;
         Columns::<B>::new(&row).next()
     }
 

@@ -160,7 +160,7 @@ impl<B: Backend> Schedules for SqlStore<B> {
             return Err(StoreError::Refused("a text holds a NUL character"));
         }
         let settlement = Arc::new(settlement.clone());
-        self.write(move |connection| {
+        self.write_of(settlement.workspace_id, move |connection| {
             let settlement = Arc::clone(&settlement);
             Box::pin(async move { settle::<B>(connection, &settlement).await })
         })
@@ -173,12 +173,12 @@ impl<B: Backend> Schedules for SqlStore<B> {
         trigger_id: &str,
         limit: i64,
     ) -> Result<Vec<ExecutionId>, StoreError> {
-        let rows = self.read(LIVE, cells![workspace, trigger_id, limit]).await?;
+        let rows = self.read_of(workspace, LIVE, cells![trigger_id, limit]).await?;
         rows.iter().map(|row| Columns::<B>::new(row).id()).collect()
     }
 
     async fn schedule(&self, workspace: WorkspaceId, id: ScheduleId) -> Result<Schedule, StoreError> {
-        read_schedule::<B>(&self.read_one("schedule", ONE, cells![workspace, id]).await?)
+        read_schedule::<B>(&self.read_one_of(workspace, "schedule", ONE, cells![id]).await?)
     }
 
     async fn schedules(
@@ -188,7 +188,7 @@ impl<B: Backend> Schedules for SqlStore<B> {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Schedule>, StoreError> {
-        let rows = self.read(LIST, cells![workspace, pod, read_cursor(cursor)?, limit + 1]).await?;
+        let rows = self.read_of(workspace, LIST, cells![pod, read_cursor(cursor)?, limit + 1]).await?;
         Ok(page(read_all::<B>(&rows)?, limit, |schedule| cursor_at(schedule.id.0)))
     }
 
@@ -200,7 +200,7 @@ impl<B: Backend> Schedules for SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<Slot>, StoreError> {
         let before = cursor.map_or(Ok(i64::MAX), str::parse).map_err(|_| StoreError::ForeignCursor)?;
-        let rows = self.read(SLOTS, cells![workspace, id, before, limit + 1]).await?;
+        let rows = self.read_of(workspace, SLOTS, cells![id, before, limit + 1]).await?;
         let slots = rows.iter().map(read_slot::<B>).collect::<Result<_, _>>()?;
         Ok(page(slots, limit, |slot: &Slot| slot.slot.0.to_string()))
     }

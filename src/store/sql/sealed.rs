@@ -55,11 +55,11 @@ const REPLACE_TARGET: &str = "UPDATE notifications SET target = $4 WHERE workspa
 #[async_trait]
 impl<B: Backend> Secrets for SqlStore<B> {
     async fn secret(&self, workspace: WorkspaceId, name: &str) -> Result<SealedSecret, StoreError> {
-        read_sealed::<B>(&self.read_one("secret", ONE, cells![workspace, name]).await?)
+        read_sealed::<B>(&self.read_one_of(workspace, "secret", ONE, cells![name]).await?)
     }
 
     async fn secrets(&self, workspace: WorkspaceId) -> Result<Vec<Secret>, StoreError> {
-        let rows = self.read(LIST, cells![workspace]).await?;
+        let rows = self.read_of(workspace, LIST, cells![]).await?;
         rows.iter().map(|row| read_secret::<B>(&mut Columns::new(row))).collect()
     }
 
@@ -75,7 +75,7 @@ impl<B: Backend> Secrets for SqlStore<B> {
 
     async fn rewrap_secret(&self, seen: &SealedSecret, envelope: &Envelope) -> Result<bool, StoreError> {
         let work = Arc::new((seen.clone(), envelope.clone()));
-        self.write(move |connection| {
+        self.write_of(seen.workspace_id, move |connection| {
             let work = Arc::clone(&work);
             Box::pin(async move {
                 let (SealedSecret { workspace_id, secret, envelope: before }, after) = &*work;
@@ -122,7 +122,7 @@ impl<B: Backend> Secrets for SqlStore<B> {
             SealedColumn::NotificationTarget => REPLACE_TARGET,
         };
         let cells = cells![seen.workspace_id, seen.id, &seen.text, text];
-        self.write(move |connection| {
+        self.write_of(seen.workspace_id, move |connection| {
             let cells = cells.clone();
             Box::pin(async move { Ok(B::execute(connection, sql, cells).await? > 0) })
         })

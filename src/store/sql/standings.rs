@@ -49,11 +49,11 @@ impl<B: Backend> Standings for SqlStore<B> {
         for execution in executions {
             wanted.push(0, cells![workspace, *execution]);
         }
-        self.read_batch(&STANDINGS, &wanted).await?.iter().map(standing_of::<B>).collect()
+        self.read_batch_of(workspace, &STANDINGS, &wanted).await?.iter().map(standing_of::<B>).collect()
     }
 
     async fn tally(&self, workspace: WorkspaceId, workflow: WorkflowId) -> Result<Tally, StoreError> {
-        let row = self.read_one("workflow", TALLY, cells![workspace, workflow]).await?;
+        let row = self.read_one_of(workspace, "workflow", TALLY, cells![workflow]).await?;
         let mut columns = Columns::<B>::new(&row);
         Ok(Tally {
             executions: columns.next()?,

@@ -132,7 +132,7 @@ const WORKFLOWS_ABOUT: &str = "WITH found AS MATERIALIZED (
 #[async_trait]
 impl<B: Backend> Subjects for SqlStore<B> {
     async fn subject(&self, workspace: WorkspaceId, id: SubjectId) -> Result<Subject, StoreError> {
-        read_subject::<B>(&self.read_one("subject", ONE, cells![workspace, id]).await?)
+        read_subject::<B>(&self.read_one_of(workspace, "subject", ONE, cells![id]).await?)
     }
 
     async fn subjects(
@@ -144,11 +144,11 @@ impl<B: Backend> Subjects for SqlStore<B> {
         cursor: Option<&str>,
     ) -> Result<Page<Subject>, StoreError> {
         let before = read_cursor(cursor)?;
-        let Some(mut cells) = filter_cells(workspace, pod, filter) else {
+        let Some(mut cells) = filter_cells(pod, filter) else {
             return Ok(Page { items: Vec::new(), next: None });
         };
         cells.extend(cells![before, limit + 1]);
-        let rows = self.read(walk_for(filter).list, cells).await?;
+        let rows = self.read_of(workspace, walk_for(filter).list, cells).await?;
         Ok(page(read_all::<B>(&rows)?, limit, |subject: &Subject| cursor_at(subject.id.0)))
     }
 
@@ -160,11 +160,11 @@ impl<B: Backend> Subjects for SqlStore<B> {
         offset: i64,
         limit: i64,
     ) -> Result<(Vec<Subject>, i64), StoreError> {
-        let Some(cells) = filter_cells(workspace, pod, filter) else { return Ok((Vec::new(), 0)) };
+        let Some(cells) = filter_cells(pod, filter) else { return Ok((Vec::new(), 0)) };
         let walk = walk_for(filter);
-        let count = self.read_one("count", walk.count, cells.clone()).await?;
+        let count = self.read_one_of(workspace, "count", walk.count, cells.clone()).await?;
         let total = Columns::<B>::new(&count).next()?;
-        let rows = self.read(walk.part, [cells, cells![limit, offset]].concat()).await?;
+        let rows = self.read_of(workspace, walk.part, [cells, cells![limit, offset]].concat()).await?;
         Ok((read_all::<B>(&rows)?, total))
     }
 
@@ -178,7 +178,7 @@ impl<B: Backend> Subjects for SqlStore<B> {
         for id in ids {
             rows.push(0, cells![workspace, pod, *id]);
         }
-        let found = self.read_batch(&THESE, &rows).await?;
+        let found = self.read_batch_of(workspace, &THESE, &rows).await?;
         let found = found.iter().map(|row| read_subject::<B>(row).map(|subject| (subject.id, subject)));
         let mut found: HashMap<SubjectId, Subject> = found.collect::<Result<_, _>>()?;
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
@@ -194,7 +194,7 @@ impl<B: Backend> Subjects for SqlStore<B> {
         if subject.contains('\0') {
             return Ok(Vec::new());
         }
-        let rows = self.read(WORKFLOWS_ABOUT, cells![workspace, subject, pod, limit]).await?;
+        let rows = self.read_of(workspace, WORKFLOWS_ABOUT, cells![subject, pod, limit]).await?;
         rows.iter().map(|row| Columns::<B>::new(row).id()).collect()
     }
 }
@@ -208,15 +208,15 @@ fn walk_for(filter: &SubjectFilter) -> Walk {
     if filter.label.is_some() { BY_LABEL } else { BY_POD }
 }
 
-/// None if nothing can be found: no text of a subject holds a NUL, and PostgreSQL takes none.
-fn filter_cells(workspace: WorkspaceId, pod: PodId, filter: &SubjectFilter) -> Option<Vec<Cell>> {
+/// What follows the workspace. None if nothing can be found: no text of a subject holds a NUL, and PostgreSQL takes none.
+fn filter_cells(pod: PodId, filter: &SubjectFilter) -> Option<Vec<Cell>> {
     let SubjectFilter { path_prefix, store, label } = filter;
     let texts = [path_prefix.as_deref(), store.as_deref(), label.as_deref()];
     if texts.into_iter().flatten().any(|text| text.contains('\0')) {
         return None;
     }
     let [path_prefix, store, label] = texts;
-    Some(cells![workspace, pod, path_prefix, store, label])
+    Some(cells![pod, path_prefix, store, label])
 }
 
 fn read_all<B: Backend>(rows: &[B::Row]) -> Result<Vec<Subject>, StoreError> {

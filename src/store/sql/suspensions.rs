@@ -81,7 +81,7 @@ const STATES: [SuspensionState; 4] =
 
 impl<B: Backend> SqlStore<B> {
     pub(super) async fn suspension(&self, workspace: WorkspaceId, id: SuspensionId) -> Result<Suspension, StoreError> {
-        let row = self.read_one("suspension", ONE, cells![workspace, id]).await?;
+        let row = self.read_one_of(workspace, "suspension", ONE, cells![id]).await?;
         read_suspension::<B>(&row)
     }
 
@@ -114,7 +114,6 @@ impl<B: Backend> SqlStore<B> {
         let mut found = Vec::new();
         for state in states {
             let cells = cells![
-                workspace,
                 before,
                 limit + 1,
                 state.map(SuspensionState::as_str),
@@ -123,7 +122,7 @@ impl<B: Backend> SqlStore<B> {
                 filter.execution_id,
                 filter.kind.as_ref().map_or(Cell::Text(None), Cell::name),
             ];
-            for row in &self.read(sql, cells).await? {
+            for row in &self.read_of(workspace, sql, cells).await? {
                 found.push(read_suspension::<B>(row)?);
             }
         }
@@ -144,7 +143,6 @@ impl<B: Backend> SqlStore<B> {
             return Ok(Page { items: Vec::new(), next: None });
         }
         let common = cells![
-            workspace,
             before,
             limit + 1,
             &answerer.id,
@@ -154,14 +152,14 @@ impl<B: Backend> SqlStore<B> {
             filter.kind.as_ref().map_or(Cell::Text(None), Cell::name),
         ];
         let mut found = Vec::new();
-        for row in &self.read(MINE_BY_NAME, common.clone()).await? {
+        for row in &self.read_of(workspace, MINE_BY_NAME, common.clone()).await? {
             found.push(read_suspension::<B>(row)?);
         }
         let is_program = i64::from(answerer.source == DecisionSource::Api);
         for role in Role::ALL.into_iter().filter(|role| answerer.is_at_least(*role)) {
             let mut cells = common.clone();
             cells.extend(cells![role.as_str(), is_program]);
-            for row in &self.read(MINE_BY_ROLE, cells).await? {
+            for row in &self.read_of(workspace, MINE_BY_ROLE, cells).await? {
                 found.push(read_suspension::<B>(row)?);
             }
         }

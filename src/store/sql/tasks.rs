@@ -233,7 +233,7 @@ impl<B: Backend> Tasks for SqlStore<B> {
 
     async fn extend_lease(&self, lease: &Lease, now: Instant, until: Instant) -> Result<bool, StoreError> {
         let (workspace, id, fence) = (lease.workspace_id, lease.task_id, lease.fence);
-        self.write(move |connection| {
+        self.write_of(workspace, move |connection| {
             Box::pin(
                 async move { Ok(B::execute(connection, EXTEND, cells![workspace, id, fence, until, now]).await? > 0) },
             )
@@ -251,11 +251,11 @@ impl<B: Backend> Tasks for SqlStore<B> {
     }
 
     async fn task(&self, workspace: WorkspaceId, id: TaskId) -> Result<Task, StoreError> {
-        task_of::<B>(&self.read_one("task", ONE, cells![workspace, id]).await?)
+        task_of::<B>(&self.read_one_of(workspace, "task", ONE, cells![id]).await?)
     }
 
     async fn task_queues(&self, workspace: WorkspaceId, pod: PodId) -> Result<Vec<QueueStanding>, StoreError> {
-        let rows = self.read(QUEUES, cells![workspace, pod]).await?;
+        let rows = self.read_of(workspace, QUEUES, cells![pod]).await?;
         let queue = |row: &B::Row| {
             let mut columns = Columns::<B>::new(row);
             Ok(QueueStanding {
@@ -269,11 +269,11 @@ impl<B: Backend> Tasks for SqlStore<B> {
     }
 
     async fn leased_tasks(&self, workspace: WorkspaceId, pod: PodId, limit: i64) -> Result<Vec<Task>, StoreError> {
-        self.read(LEASED, cells![workspace, pod, limit]).await?.iter().map(task_of::<B>).collect()
+        self.read_of(workspace, LEASED, cells![pod, limit]).await?.iter().map(task_of::<B>).collect()
     }
 
     async fn tasks_of(&self, workspace: WorkspaceId, execution: ExecutionId) -> Result<Vec<Task>, StoreError> {
-        self.read(OF_EXECUTION, cells![workspace, execution]).await?.iter().map(task_of::<B>).collect()
+        self.read_of(workspace, OF_EXECUTION, cells![execution]).await?.iter().map(task_of::<B>).collect()
     }
 
     async fn note_worker(&self, workspace: WorkspaceId, pod: PodId, worker: &Worker) -> Result<(), StoreError> {
@@ -285,7 +285,7 @@ impl<B: Backend> Tasks for SqlStore<B> {
             Cell::json(&worker.queues),
             worker.last_seen_at
         ];
-        self.write(move |connection| {
+        self.write_of(workspace, move |connection| {
             let cells = cells.clone();
             Box::pin(async move { Ok(B::execute(connection, NOTE_WORKER, cells).await.map(drop)?) })
         })
@@ -293,7 +293,7 @@ impl<B: Backend> Tasks for SqlStore<B> {
     }
 
     async fn workers(&self, workspace: WorkspaceId, pod: PodId, since: Instant) -> Result<Vec<Worker>, StoreError> {
-        let rows = self.read(WORKERS, cells![workspace, pod, since]).await?;
+        let rows = self.read_of(workspace, WORKERS, cells![pod, since]).await?;
         let worker = |row: &B::Row| {
             let mut columns = Columns::<B>::new(row);
             Ok(Worker {

@@ -8,7 +8,8 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 
-use super::{Postgres, StoreError, migrations};
+pub use super::wall::Gap;
+use super::{Postgres, StoreError, migrations, wall};
 
 /// The most problems of an integrity check that are told.
 const MAX_PROBLEMS: usize = 20;
@@ -24,6 +25,8 @@ pub struct Inspection {
     pub newest_known: i64,
     /// The database's clock in milliseconds since the epoch, where it has one of its own.
     pub clock_ms: Option<i64>,
+    /// Whether row-level security can keep tenants apart (PostgreSQL): the role for it, or why not and what to do.
+    pub row_security: Option<Result<String, Gap>>,
     /// Whether a server has the file open for itself (SQLite).
     pub in_use: bool,
     /// What an integrity check has found (SQLite).
@@ -37,7 +40,8 @@ pub async fn inspect(url: &str, thorough: bool) -> Result<Inspection, StoreError
         let found = inspect_file(&path, thorough).await?;
         return Ok(Inspection { in_use, ..found });
     }
-    let mut connection = sqlx::PgConnection::connect_with(Postgres::new(url)?.options()).await?;
+    let postgres = Postgres::new(url)?;
+    let mut connection = sqlx::PgConnection::connect_with(postgres.options()).await?;
     let row =
         sqlx::query("SELECT current_setting('server_version'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
             .fetch_one(&mut connection)
@@ -45,8 +49,10 @@ pub async fn inspect(url: &str, thorough: bool) -> Result<Inspection, StoreError
     let (schema, newest_known) = versions(&migrations::OF_POSTGRES, &mut connection).await;
     let version = format!("PostgreSQL {}", row.try_get::<String, _>(0)?);
     let clock_ms = Some(row.try_get(1)?);
+    let row_security =
+        if schema == newest_known { Some(wall::look(postgres.options(), &mut connection).await?) } else { None };
     connection.close().await?;
-    Ok(Inspection { version, schema, newest_known, clock_ms, ..Inspection::default() })
+    Ok(Inspection { version, schema, newest_known, clock_ms, row_security, ..Inspection::default() })
 }
 
 /// The same for an SQLite file, whoever uses it.

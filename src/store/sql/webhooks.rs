@@ -85,7 +85,7 @@ const FORGET: &str = "DELETE FROM webhook_deliveries WHERE (workspace_id, webhoo
 
 impl<B: Backend> SqlStore<B> {
     pub(super) async fn webhook(&self, workspace: WorkspaceId, id: WebhookId) -> Result<Webhook, StoreError> {
-        read_webhook::<B>(&self.read_one("webhook", ONE, cells![workspace, id]).await?)
+        read_webhook::<B>(&self.read_one_of(workspace, "webhook", ONE, cells![id]).await?)
     }
 
     pub(super) async fn webhook_anywhere(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
@@ -99,7 +99,7 @@ impl<B: Backend> SqlStore<B> {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Webhook>, StoreError> {
-        let rows = self.read(LIST, cells![workspace, pod, read_cursor(cursor)?, limit + 1]).await?;
+        let rows = self.read_of(workspace, LIST, cells![pod, read_cursor(cursor)?, limit + 1]).await?;
         let webhooks = rows.iter().map(read_webhook::<B>).collect::<Result<_, _>>()?;
         Ok(page(webhooks, limit, |webhook: &Webhook| cursor_at(webhook.id.0)))
     }
@@ -111,7 +111,7 @@ impl<B: Backend> SqlStore<B> {
         let mut rows = Rows::default();
         rows.push(0, delivery_row(delivery));
         let rows = Arc::new(rows);
-        self.write(move |connection| {
+        self.write_of(delivery.workspace_id, move |connection| {
             let rows = Arc::clone(&rows);
             Box::pin(async move { run::<B>(connection, &INSERT_DELIVERIES, &rows).await.map(drop) })
         })
@@ -125,7 +125,7 @@ impl<B: Backend> SqlStore<B> {
         id: DeliveryId,
         status: u16,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write_of(workspace, move |connection| {
             Box::pin(async move {
                 B::execute(connection, ANSWERED, cells![workspace, webhook, id, status]).await?;
                 Ok(())
@@ -148,7 +148,7 @@ impl<B: Backend> SqlStore<B> {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<WebhookDelivery>, StoreError> {
-        let rows = self.read(DELIVERIES, cells![workspace, webhook, read_cursor(cursor)?, limit + 1]).await?;
+        let rows = self.read_of(workspace, DELIVERIES, cells![webhook, read_cursor(cursor)?, limit + 1]).await?;
         let deliveries = rows.iter().map(|row| read_delivery::<B>(&mut Columns::new(row))).collect::<Result<_, _>>()?;
         Ok(page(deliveries, limit, |delivery: &WebhookDelivery| cursor_at(delivery.id.0)))
     }
@@ -159,7 +159,7 @@ impl<B: Backend> SqlStore<B> {
         webhook: WebhookId,
         id: DeliveryId,
     ) -> Result<WebhookDelivery, StoreError> {
-        let row = self.read_one("delivery", DELIVERY, cells![workspace, webhook, id]).await?;
+        let row = self.read_one_of(workspace, "delivery", DELIVERY, cells![webhook, id]).await?;
         let mut columns = Columns::<B>::new(&row);
         let narrow = read_delivery::<B>(&mut columns)?;
         let (headers, query, body) = (columns.json("headers of a delivery")?, columns.next()?, columns.next()?);

@@ -7,6 +7,7 @@ mod files;
 mod follower;
 mod local;
 mod remote;
+mod row_security;
 mod terminal;
 mod upkeep;
 

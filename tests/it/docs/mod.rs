@@ -31,7 +31,7 @@ const READ: [&str; 11] = [
 ];
 
 /// Blocks of languages that chapters have beside what is checked here: chapter, how it begins, and who runs it or why nobody can.
-const LISTED: [(&str, &str, &str); 28] = [
+const LISTED: [(&str, &str, &str); 29] = [
     ("quick-start.md", "cargo build --release", "builds the program that the tests are about"),
     ("quick-start.md", "sluicegate dev", "has no end; tests/it/cli/dev.rs pastes what it prints"),
     ("nodes.md", "{", "tests/it/http/node_examples.rs runs each, src/nodes/registry compiles the whole workflow"),
@@ -58,6 +58,7 @@ const LISTED: [(&str, &str, &str); 28] = [
         "sluicegate conformance",
         "takes eleven minutes; tests/it/cli/conformance.rs runs it with shorter ones",
     ),
+    ("operations.md", "CREATE ROLE", "tests/it/cli/row_security.rs has an administrator say it"),
     ("cli.md", "$ ID=$(sluicegate", "tests/it/cli/remote.rs runs these commands"),
     ("cli.md", "$ sluicegate validate", "tests/it/cli/files.rs runs these commands"),
     ("cli.md", "$ sluicegate run examples", "tests/it/cli/local.rs runs it"),

@@ -23,7 +23,7 @@ use sluicegate::{
         commit::{
             Commit, CommitError, EventRow, ExecutionWrite, NewChild, Notices, QueueRow, SuspensionChange, TimerChange,
         },
-        sql::{self, Options},
+        sql::{self, Options, RowSecurity},
     },
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -35,6 +35,10 @@ use crate::support::postgres;
 pub const START: Instant = Instant(1_800_000_000_000);
 /// How long the replies of [`reply`] count.
 pub const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// On PostgreSQL with row-level security: without it these tests would still pass.
+const WALLED: Options =
+    Options { migrate: true, exclusive: true, connections: 12, row_security: RowSecurity::Required };
 
 /// Where the rows are; dropped with the test.
 pub enum Place {
@@ -65,12 +69,13 @@ impl Fixture {
     }
 
     pub async fn postgres() -> Self {
-        let migrate = async |url: &str| sql::open(url, Options::default()).await.unwrap().close().await;
+        let migrate = async |url: &str| sql::open(url, WALLED).await.unwrap().close().await;
         Self::at(Place::Postgres(postgres::database("store", migrate).await)).await
     }
 
     async fn at(place: Place) -> Self {
-        let store = sql::open(&place.url(), Options::default()).await.unwrap();
+        let options = if matches!(place, Place::Postgres(_)) { WALLED } else { Options::default() };
+        let store = sql::open(&place.url(), options).await.unwrap();
         let clock = Clock::manual(START);
         let home = new_home(&*store, &clock, "home").await;
         Self { store, clock, place, home }
@@ -80,7 +85,7 @@ impl Fixture {
     pub async fn second_store(&self) -> Arc<dyn Store> {
         match self.place {
             Place::Sqlite(_) => Arc::clone(&self.store),
-            Place::Postgres(_) => sql::open(&self.place.url(), Options::default()).await.unwrap(),
+            Place::Postgres(_) => sql::open(&self.place.url(), WALLED).await.unwrap(),
         }
     }
 

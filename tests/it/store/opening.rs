@@ -11,7 +11,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use super::fixture::{Fixture, create};
 use crate::support::postgres;
 
-const PLAIN: Options = Options { migrate: true, exclusive: true, connections: 12 };
+const PLAIN: Options =
+    Options { migrate: true, exclusive: true, connections: 12, row_security: sql::RowSecurity::Auto };
 
 async fn refusal(url: &str, options: Options) -> String {
     match sql::open(url, options).await {
@@ -268,6 +269,32 @@ async fn what_is_stored_and_unreadable_is_called_damaged() {
         let error = fixture.store.execution(fixture.home.workspace, execution.origin.id).await.unwrap_err();
         assert!(matches!(error, StoreError::Damaged { what: "execution status", .. }), "{error:?}");
     }
+}
+
+/// A migration takes locks of many tables, and an older server goes on writing. The database ends one of them where each waits for the
+/// other; here it is the migration, which has waited longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_collides_with_an_older_server_is_tried_again() {
+    let database = postgres::empty_database().await;
+    sql::open(&database.url, PLAIN).await.unwrap().close().await;
+    let connect = async || PgConnection::connect(&database.url).await.unwrap();
+    let (mut older, mut watcher) = (connect().await, connect().await);
+    let before = "DO $$ DECLARE walled REGCLASS; BEGIN
+            FOR walled IN SELECT oid FROM pg_class WHERE relrowsecurity LOOP
+                EXECUTE format('DROP POLICY workspace_wall ON %s', walled);
+                EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', walled);
+            END LOOP;
+        END $$; DELETE FROM _sqlx_migrations WHERE version = 22";
+    sqlx::raw_sql(before).execute(&mut older).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE workflows IN ROW EXCLUSIVE MODE").execute(&mut older).await.unwrap();
+    let url = database.url.clone();
+    let newer = tokio_util::task::TaskTracker::new().spawn(async move { sql::open(&url, PLAIN).await.map(drop) });
+    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'workflows'::regclass AND NOT granted)";
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut watcher).await.unwrap() {
+        assert!(!newer.is_finished(), "the migration waits for the older server");
+    }
+    sqlx::raw_sql("LOCK TABLE api_keys IN ROW EXCLUSIVE MODE; COMMIT").execute(&mut older).await.unwrap();
+    newer.await.unwrap().unwrap();
 }
 
 /// While servers are exchanged one by one, older ones start on a schema that newer ones have added to, but not on one from which

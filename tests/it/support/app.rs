@@ -14,7 +14,7 @@ use sluicegate::{
     config::{Secret, Settings},
     facade::router,
     http::{AppState, serve},
-    store::sql::{self, Options},
+    store::sql::{self, Options, RowSecurity},
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -52,7 +52,8 @@ impl Database {
         match backend {
             Backend::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
             Backend::Postgres => {
-                let migrate = async |url: &str| sql::open(url, Options::default()).await.unwrap().close().await;
+                let options = Options { row_security: RowSecurity::Required, ..Options::default() };
+                let migrate = async |url: &str| sql::open(url, options).await.unwrap().close().await;
                 Self::Postgres(postgres::database("store", migrate).await)
             }
         }
@@ -153,6 +154,8 @@ impl TestApp {
         let mut settings = Settings {
             store: Some(Secret::new(database.url())),
             jwt_secret: Some(vec![Secret::new(JWT_SECRET)]),
+            // Without it these tests would still pass.
+            row_security: matches!(database, Database::Postgres(_)).then_some(RowSecurity::Required),
             ..Settings::default()
         };
         change(&mut settings);

@@ -2,7 +2,7 @@
 //!
 //! The cluster is `scripts/test-postgres.sh`; `make test` starts and stops it around the run, and a test that finds no
 //! `SLUICEGATE_TEST_POSTGRES_URL` asks the script itself. That variable may also name a server of your own (any database
-//! on it, with a role that may create databases).
+//! on it, with a role that may create databases and roles).
 //!
 //! The first test migrates a template, named after the text of the migrations, and every test copies it: 50 ms instead
 //! of all migrations. Tests are processes of their own under nextest, so the lock that says "first" is an advisory lock

@@ -42,18 +42,18 @@ static ADD_MEMBERS: Batch = Batch::new(
 
 impl<B: Backend> SqlStore<B> {
     pub(in crate::store::sql) async fn group(&self, workspace: WorkspaceId, name: &str) -> Result<Group, StoreError> {
-        let mut group = read_group::<B>(&self.read_one("group", GROUP, cells![workspace, name]).await?)?;
-        for row in &self.read(MEMBERS, cells![workspace, name]).await? {
+        let mut group = read_group::<B>(&self.read_one_of(workspace, "group", GROUP, cells![name]).await?)?;
+        for row in &self.read_of(workspace, MEMBERS, cells![name]).await? {
             group.members.push(Columns::<B>::new(row).next()?);
         }
         Ok(group)
     }
 
     pub(in crate::store::sql) async fn groups(&self, workspace: WorkspaceId) -> Result<Vec<Group>, StoreError> {
-        let groups = self.read(GROUPS, cells![workspace]).await?;
+        let groups = self.read_of(workspace, GROUPS, cells![]).await?;
         let mut groups = groups.iter().map(read_group::<B>).collect::<Result<Vec<_>, _>>()?;
         let mut members: HashMap<String, Vec<String>> = HashMap::new();
-        for row in &self.read(ALL_MEMBERS, cells![workspace]).await? {
+        for row in &self.read_of(workspace, ALL_MEMBERS, cells![]).await? {
             let mut columns = Columns::<B>::new(row);
             members.entry(columns.next()?).or_default().push(columns.next()?);
         }

@@ -27,7 +27,7 @@ use crate::{
 
 use super::{
     Changing, SqlStore, audit,
-    backend::{Backend, Cell, Columns, Dialect, cells},
+    backend::{Backend, Cell, Columns, Dialect, Sql, Whom, cells},
     documents, retention,
 };
 
@@ -59,8 +59,9 @@ impl<B: Backend> SqlStore<B> {
         let entry = change.audit(author);
         // Nothing of subjects is kept in memory, and there are many.
         let changing = self.memory.clone().filter(|_| !change.is_of_subject()).map(Changing);
+        let whom = whose(&change, idempotency.as_ref());
         let work = Arc::new((change, entry, idempotency, changing));
-        self.write(move |connection| {
+        self.write_on(&self.writers, whom, move |connection| {
             let work = Arc::clone(&work);
             Box::pin(async move {
                 let (change, entry, idempotency, _) = &*work;
@@ -84,18 +85,34 @@ impl<B: Backend> SqlStore<B> {
         key: &str,
         now: Instant,
     ) -> Result<Option<IdempotentReply>, StoreError> {
-        let rows = self.read(REPLY, cells![scope, key]).await?;
+        let rows = self.read_for(of_scope(scope), Sql::Literal(REPLY), cells![scope, key], |_| false).await?;
         let reply = rows.first().map(read_reply::<B>).transpose()?;
         Ok(reply.filter(|reply| reply.forget_at.is_none_or(|forget_at| forget_at > now)))
     }
 
     pub(super) async fn keep_reply(&self, reply: &IdempotentReply) -> Result<(), StoreError> {
         let reply = Arc::new(reply.clone());
-        self.write(move |connection| {
+        self.write_on(&self.writers, of_scope(&reply.scope), move |connection| {
             let reply = Arc::clone(&reply);
             Box::pin(async move { take_key::<B>(connection, &reply).await })
         })
         .await
+    }
+}
+
+/// For whom a change is carried out. A reply that is kept elsewhere is not the workspace's to write: that of a user who makes a
+/// workspace or joins one.
+fn whose(change: &Change, reply: Option<&IdempotentReply>) -> Whom {
+    let tenant = Whom::Tenant(change.workspace());
+    if reply.is_none_or(|reply| of_scope(&reply.scope) == tenant) { tenant } else { Whom::Engine }
+}
+
+/// Whose the keys of a scope are: a workspace's, or a user's outside of one.
+fn of_scope(scope: &str) -> Whom {
+    match scope.parse() {
+        // As it is written in the column: other ways to write the same id are other scopes.
+        Ok(workspace) if WorkspaceId::to_string(&workspace) == scope => Whom::Tenant(workspace),
+        _ => Whom::Engine,
     }
 }
 

@@ -56,15 +56,15 @@ impl<B: Backend> SqlStore<B> {
         workspace: WorkspaceId,
         user_id: &str,
     ) -> Result<Member, StoreError> {
-        read_member::<B>(&self.read_one("member", MEMBER, cells![workspace, user_id]).await?)
+        read_member::<B>(&self.read_one_of(workspace, "member", MEMBER, cells![user_id]).await?)
     }
 
     pub(in crate::store::sql) async fn members(&self, workspace: WorkspaceId) -> Result<Vec<Member>, StoreError> {
-        self.read(MEMBERS, cells![workspace]).await?.iter().map(read_member::<B>).collect()
+        self.read_of(workspace, MEMBERS, cells![]).await?.iter().map(read_member::<B>).collect()
     }
 
     pub(in crate::store::sql) async fn invites(&self, workspace: WorkspaceId) -> Result<Vec<Invite>, StoreError> {
-        self.read(INVITES, cells![workspace]).await?.iter().map(read_invite::<B>).collect()
+        self.read_of(workspace, INVITES, cells![]).await?.iter().map(read_invite::<B>).collect()
     }
 
     pub(in crate::store::sql) async fn invite_by_digest(&self, digest: &[u8]) -> Result<Invite, StoreError> {
@@ -85,7 +85,7 @@ impl<B: Backend> SqlStore<B> {
     }
 
     pub(in crate::store::sql) async fn api_keys(&self, workspace: WorkspaceId) -> Result<Vec<ApiKey>, StoreError> {
-        let rows = self.read(API_KEYS, cells![workspace]).await?;
+        let rows = self.read_of(workspace, API_KEYS, cells![]).await?;
         rows.iter().map(|row| read_api_key(&mut Columns::<B>::new(row))).collect()
     }
 }

@@ -94,7 +94,7 @@ const OLDEST_POD: &str = "SELECT id, workspace_id, name, slug, description, crea
 
 impl<B: Backend> SqlStore<B> {
     pub(in crate::store::sql) async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, StoreError> {
-        read_workspace::<B>(&self.read_one("workspace", WORKSPACE, cells![id]).await?)
+        read_workspace::<B>(&self.read_one_of(id, "workspace", WORKSPACE, cells![]).await?)
     }
 
     pub(in crate::store::sql) async fn workspaces_of(&self, user_id: &str) -> Result<Vec<Workspace>, StoreError> {
@@ -102,11 +102,11 @@ impl<B: Backend> SqlStore<B> {
     }
 
     pub(in crate::store::sql) async fn pod(&self, workspace: WorkspaceId, id: PodId) -> Result<Pod, StoreError> {
-        read_pod::<B>(&self.read_one("pod", POD, cells![workspace, id]).await?)
+        read_pod::<B>(&self.read_one_of(workspace, "pod", POD, cells![id]).await?)
     }
 
     pub(in crate::store::sql) async fn oldest_pod(&self, workspace: WorkspaceId) -> Result<Option<Pod>, StoreError> {
-        self.read(OLDEST_POD, cells![workspace]).await?.first().map(read_pod::<B>).transpose()
+        self.read_of(workspace, OLDEST_POD, cells![]).await?.first().map(read_pod::<B>).transpose()
     }
 
     pub(in crate::store::sql) async fn pods(
@@ -115,7 +115,7 @@ impl<B: Backend> SqlStore<B> {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Pod>, StoreError> {
-        let rows = self.read(PODS, cells![workspace, read_cursor(cursor)?, limit + 1]).await?;
+        let rows = self.read_of(workspace, PODS, cells![read_cursor(cursor)?, limit + 1]).await?;
         let pods = rows.iter().map(read_pod::<B>).collect::<Result<_, _>>()?;
         Ok(page(pods, limit, |pod: &Pod| cursor_at(pod.id.0)))
     }

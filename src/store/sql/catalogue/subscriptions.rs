@@ -55,7 +55,7 @@ impl<B: Backend> SqlStore<B> {
         for pattern in patterns {
             wanted.push(0, cells![workspace, pod, pattern]);
         }
-        let rows = self.read_batch(&SUBSCRIBERS, &wanted).await?;
+        let rows = self.read_batch_of(workspace, &SUBSCRIBERS, &wanted).await?;
         let found = rows.iter().map(|row| {
             let mut columns = Columns::<B>::new(row);
             Ok((columns.id()?, columns.next()?))

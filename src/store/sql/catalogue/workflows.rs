@@ -91,7 +91,7 @@ impl<B: Backend> SqlStore<B> {
         workspace: WorkspaceId,
         id: WorkflowId,
     ) -> Result<Workflow, StoreError> {
-        read_workflow::<B>(&self.read_one("workflow", ONE, cells![workspace, id]).await?)
+        read_workflow::<B>(&self.read_one_of(workspace, "workflow", ONE, cells![id]).await?)
     }
 
     pub(in crate::store::sql) async fn workflow_head(
@@ -103,7 +103,7 @@ impl<B: Backend> SqlStore<B> {
         if let Some((_, Ok(workflow))) = kept {
             return Ok(workflow);
         }
-        let workflow = read_workflow::<B>(&self.read_one("workflow", HEAD, cells![workspace, id]).await?)?;
+        let workflow = read_workflow::<B>(&self.read_one_of(workspace, "workflow", HEAD, cells![id]).await?)?;
         if let Some((heads, Err(changes))) = kept {
             heads.keep(changes, &workflow);
         }
@@ -118,8 +118,8 @@ impl<B: Backend> SqlStore<B> {
         limit: i64,
         cursor: Option<&str>,
     ) -> Result<Page<Workflow>, StoreError> {
-        let cells = cells![workspace, pod, read_cursor(cursor)?, limit + 1, filter.trashed, filter.starred];
-        let rows = self.read(LIST, cells).await?;
+        let cells = cells![pod, read_cursor(cursor)?, limit + 1, filter.trashed, filter.starred];
+        let rows = self.read_of(workspace, LIST, cells).await?;
         let workflows = rows.iter().map(read_workflow::<B>).collect::<Result<_, _>>()?;
         Ok(page(workflows, limit, |workflow: &Workflow| cursor_at(workflow.id.0)))
     }
@@ -130,7 +130,7 @@ impl<B: Backend> SqlStore<B> {
         id: WorkflowId,
         version: i64,
     ) -> Result<WorkflowVersion, StoreError> {
-        read_version::<B>(&self.read_one("workflow version", VERSION, cells![workspace, id, version]).await?)
+        read_version::<B>(&self.read_one_of(workspace, "workflow version", VERSION, cells![id, version]).await?)
     }
 
     pub(in crate::store::sql) async fn workflow_versions(
@@ -144,7 +144,7 @@ impl<B: Backend> SqlStore<B> {
             None => i64::MAX,
             Some(cursor) => cursor.parse().map_err(|_| StoreError::ForeignCursor)?,
         };
-        let rows = self.read(VERSIONS, cells![workspace, id, before, limit + 1]).await?;
+        let rows = self.read_of(workspace, VERSIONS, cells![id, before, limit + 1]).await?;
         let versions = rows.iter().map(read_version::<B>).collect::<Result<_, _>>()?;
         Ok(page(versions, limit, |version: &WorkflowVersion| version.version.to_string()))
     }

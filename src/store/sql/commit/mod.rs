@@ -20,7 +20,7 @@ use super::{
     SqlStore,
     artifacts::{END_UPLOADS, INSERT_ARTIFACTS},
     audit::{self, ChainEnds, Ends, INSERT_AUDIT},
-    backend::{Backend, Blame, Columns, Dialect, Step, cells},
+    backend::{Backend, Blame, Columns, Dialect, Step, Whom, cells},
     batch::{Batch, Kind, Rows},
     blame,
     lanes::Lanes,
@@ -235,7 +235,7 @@ impl<B: Backend> SqlStore<B> {
                 let written = match write_at_once(&lanes, &*backend, &prepared, &chain_ends).await? {
                     Some(written) => written,
                     None => {
-                        transact(&lanes, &*backend, |connection| {
+                        transact(&lanes, &*backend, Whom::Engine, |connection| {
                             Box::pin(write::<B>(connection, Arc::clone(&prepared)))
                         })
                         .await?
@@ -364,7 +364,7 @@ async fn write_at_once<B: Backend>(
     if !records.is_empty() {
         steps.push(Step { batch: &INSERT_AUDIT, rows: Cow::Owned(records), every: false });
     }
-    let mut lane = lanes.take().await?;
+    let mut lane = lanes.take(Whom::Engine).await?;
     let ids = match B::at_once(&mut lane, &steps).await {
         Ok(ids) => {
             lane.give_back();
@@ -398,7 +398,7 @@ async fn has_landed<B: Backend>(lanes: &Arc<Lanes<B>>, tables: &Tables) -> Optio
     const EVENT: &str =
         "SELECT seq FROM events WHERE workspace_id = $1 AND execution_id = $2 AND seq = $3 AND body = $4";
     let event = tables.events.iter().next()?.to_vec();
-    let mut lane = lanes.take().await.ok()?;
+    let mut lane = lanes.take(Whom::Engine).await.ok()?;
     let found = B::fetch(&mut lane, EVENT, event).await.ok()?;
     lane.give_back();
     Some(!found.is_empty())

@@ -9,7 +9,7 @@ use crate::{
     domain::ids::{PodId, WorkflowId},
     filter::{Pattern, Relation},
     store::sql::{
-        backend::cells,
+        backend::{Whom, cells},
         plans::Session,
         postgres::Postgres,
         sqlite::{Sqlite, plan},
@@ -151,7 +151,11 @@ const ROWS: &str = "INSERT INTO executions (workspace_id, id, pod_id, workflow_i
 async fn postgres_walks_indexes_too() {
     let mut session = Session::open().await;
     session.fill(ROWS, cells![WORKSPACE, POD]).await;
-    for (filter, index, _) in documented() {
+    let both = [Whom::Engine, Whom::Tenant(WORKSPACE)]
+        .into_iter()
+        .flat_map(|whom| documented().into_iter().map(move |case| (whom, case)));
+    for (whom, (filter, index, _)) in both {
+        session.work_for(whom).await;
         let most = [Value::Text("completed".to_owned()), Value::Id(LARGE.0), Value::Id(POD.0)];
         let whole = filter.whole();
         let leads = Split::of(&whole).leads;

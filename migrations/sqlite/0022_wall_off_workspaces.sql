@@ -1,0 +1,2 @@
+-- Nothing to do: SQLite has no row-level security, and one program that opens the file.
+SELECT 1;
