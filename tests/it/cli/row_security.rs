@@ -54,7 +54,7 @@ async fn a_user_who_may_not_make_roles_is_told_what_to_ask_for() {
     // As the chapter has them, of a user of another name.
     let chapter = include_str!("../../../docs/operations.md");
     let (lines, _) = chapter.split_once("```sql\n").unwrap().1.split_once("```").unwrap();
-    let lines: Vec<String> = lines.lines().map(|line| line.replace("sluicegate", &user)).collect();
+    let lines: Vec<String> = lines.lines().map(|line| line.replace("flows", &user)).collect();
     assert_eq!(lines[0], format!("CREATE ROLE {user}_tenant NOLOGIN;"));
     let advised = |text: &str| lines.iter().all(|line| text.contains(line));
     let doctor = async |wanted: &str| {
