@@ -135,8 +135,9 @@ test("a rejection needs its reason, and goes by the keyboard alone", async ({ pa
 });
 
 test("questions are answered by a choice and by a text", async ({ page, server }) => {
-  const choice = await ask(server, { question: "Which warehouse?", choices: ["Hamburg", "Lyon"] }, "ask-human");
+  // The older one follows the newer one, whatever else waits below them.
   const text = await ask(server, { question: "What shall we write?" }, "ask-human");
+  const choice = await ask(server, { question: "Which warehouse?", choices: ["Hamburg", "Lyon"] }, "ask-human");
   await open(page, server, `/${choice.suspensionId}`);
   const which = detail(page, "Which warehouse?");
   await which.getByRole("button", { name: "Send answer" }).click();

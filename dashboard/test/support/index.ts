@@ -52,6 +52,11 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 /** Findings of axe on the page as it is: none that is serious. */
 export async function expectAccessible(page: Page): Promise<void> {
+  // What fades in has other colours than those that it comes to.
+  await page.evaluate(() => {
+    const passing = document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    return Promise.allSettled(passing.map(({ finished }) => finished));
+  });
   // Evaluated by the debugger: the page's policy lets no foreign script in.
   await page.evaluate(AXE);
   const findings = await page.evaluate(async () => {
