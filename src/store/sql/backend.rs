@@ -87,6 +87,14 @@ impl From<bool> for Cell {
 }
 
 impl Cell {
+    /// Null.
+    pub const NOTHING: Self = Self::Int(None);
+
+    /// Whether it is null.
+    pub const fn is_null(&self) -> bool {
+        matches!(self, Self::Id(None) | Self::Int(None) | Self::Text(None) | Self::Bytes(None))
+    }
+
     /// The name of a value of a closed list.
     pub fn name(value: &impl Serialize) -> Self {
         match serde_json::to_value(value) {
@@ -254,6 +262,7 @@ pub trait Backend: Send + Sync + 'static {
     /// given when each step had run. None if that can't be, or something is not as the steps say: then nothing is written.
     /// An error leaves it unknown.
     fn at_once(
+        &self,
         connection: &mut Self::Connection,
         steps: &[Step<'_>],
     ) -> impl Future<Output = Result<Option<Vec<i64>>, sqlx::Error>> + Send {

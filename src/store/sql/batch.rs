@@ -1,7 +1,7 @@
 //! Statements over many rows: one text per statement, whatever the number of rows.
 //!
 //! A [`Batch`] reads its rows from `batch`, a common table expression that the backend writes in front: on PostgreSQL
-//! `UNNEST` over one array per column, on SQLite a `VALUES` list of a few fixed lengths. Refused for SQLite: `json_each`
+//! `UNNEST` over one array per column, on SQLite a `VALUES` list of one of a few lengths. Refused for SQLite: `json_each`
 //! over one parameter, which escapes and parses every event body (measured in the decision record).
 
 use std::{collections::HashSet, fmt::Write, sync::OnceLock};
@@ -27,12 +27,25 @@ pub struct Batch {
     columns: &'static [(&'static str, Kind)],
     sql: Dialect,
     postgres: OnceLock<String>,
-    sqlite: [OnceLock<String>; CHUNKS.len()],
+    sqlite: [OnceLock<String>; LENGTHS],
 }
 
-/// The lengths of `VALUES` lists, longest first: what is left over after one length goes to the next. Each statement is a
-/// round trip to the connection's thread, so the rows of one small commit are one statement, and those of a large one few.
-const CHUNKS: [usize; 19] = [128, 64, 32, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1];
+/// How many lengths of `VALUES` lists there are: the powers of two. What is left over is filled up with rows of nothing, which
+/// the statement leaves out: fewer texts are prepared, more is one statement, and a whole transaction has few texts.
+const LENGTHS: usize = 10;
+/// The longest one.
+const LONGEST: usize = 1 << (LENGTHS - 1);
+
+/// A statement for SQLite over some of a batch's rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk {
+    /// Its text.
+    pub sql: &'static str,
+    /// How many rows there are.
+    pub rows: usize,
+    /// How many rows it reads: what there are fewer are rows of [`Cell::NOTHING`].
+    pub length: usize,
+}
 
 impl Batch {
     /// A statement that reads `columns` from `batch`, the same for both databases.
@@ -42,7 +55,7 @@ impl Batch {
 
     /// A statement that reads `columns` from `batch`, in two dialects.
     pub const fn differing(columns: &'static [(&'static str, Kind)], sql: Dialect) -> Self {
-        Self { columns, sql, postgres: OnceLock::new(), sqlite: [const { OnceLock::new() }; CHUNKS.len()] }
+        Self { columns, sql, postgres: OnceLock::new(), sqlite: [const { OnceLock::new() }; LENGTHS] }
     }
 
     /// The columns that a row has to have.
@@ -102,46 +115,69 @@ impl Batch {
         }
     }
 
-    /// The statements for SQLite that together cover `rows` rows: the number of rows and the text of each.
-    pub fn sqlite(&'static self, rows: usize) -> impl Iterator<Item = (usize, &'static str)> {
+    /// The statements for SQLite that together cover `rows` rows.
+    pub fn sqlite(&'static self, rows: usize) -> impl Iterator<Item = Chunk> {
         let mut left = rows;
-        CHUNKS.iter().zip(&self.sqlite).flat_map(move |(&length, text)| {
-            let times = left / length;
-            left %= length;
-            std::iter::repeat_with(move || (length, text.get_or_init(|| self.values(length)).as_str())).take(times)
+        std::iter::from_fn(move || {
+            let rows = left.min(LONGEST);
+            left -= rows;
+            (rows > 0).then(|| {
+                let length = rows.next_power_of_two();
+                let text = &self.sqlite[length.trailing_zeros() as usize];
+                Chunk { sql: text.get_or_init(|| self.values(length)), rows, length }
+            })
         })
     }
 
-    /// Adds to `text` the statements that cover `rows` rows, without what they return, and answers how many. With `every`,
-    /// each is followed by one that fails unless all of its rows have changed one.
-    pub fn sqlite_text(&'static self, rows: usize, every: bool, text: &mut String) -> usize {
-        let mut statements = 0;
-        for (length, sql) in self.sqlite(rows) {
-            text.push_str(sql.split_once("RETURNING").map_or(sql, |(sql, _)| sql));
+    /// The parameters of a chunk, the first one of `cells` that were not taken before.
+    pub fn chunk(&self, chunk: Chunk, cells: &mut &[Cell], parameters: &mut Vec<Cell>) {
+        let (of_chunk, rest) = cells.split_at(chunk.rows * self.columns.len());
+        *cells = rest;
+        parameters.extend_from_slice(of_chunk);
+        parameters.resize(parameters.len() + (chunk.length - chunk.rows) * self.columns.len(), Cell::NOTHING);
+    }
+
+    /// Adds to `text` the statements for these rows, without what they return, and to `parameters` theirs; answers how many
+    /// statements these are. With `every`, each is followed by one that fails unless all of its rows have changed one.
+    pub fn sqlite_text(
+        &'static self,
+        rows: &Rows,
+        every: bool,
+        text: &mut String,
+        parameters: &mut Vec<Cell>,
+    ) -> usize {
+        let (mut statements, mut cells) = (0, rows.cells());
+        for chunk in self.sqlite(rows.len()) {
+            text.push_str(chunk.sql.split_once("RETURNING").map_or(chunk.sql, |(sql, _)| sql));
             text.push_str(";\n");
+            self.chunk(chunk, &mut cells, parameters);
             statements += 1;
             if every {
                 // The smallest number has no absolute value: asking for it is an error.
-                writeln!(
-                    text,
-                    "SELECT abs(-9223372036854775807 - (changes() <> {length})) WHERE changes() <> {length};"
-                )
-                .expect("writing to a string");
+                text.push_str(
+                    "SELECT abs(-9223372036854775807 - (changes() <> n)) FROM (SELECT ? AS n) WHERE changes() <> n;\n",
+                );
+                parameters.push(Cell::from(chunk.rows as i64));
                 statements += 1;
             }
         }
         statements
     }
 
-    /// Parameters without a number: SQLite looks numbered ones up one by one, which is quadratic in their count.
+    /// Parameters without a number: SQLite looks numbered ones up one by one, which is quadratic in their count. The first
+    /// column of a row is never null, but in those that fill the list up.
     fn values(&self, rows: usize) -> String {
         let mut row = ", (".to_owned();
         row.push_str(&vec!["?"; self.columns.len()].join(", "));
         row.push(')');
+        let values = row.repeat(rows);
+        let values = &values[2..];
         let mut text = self.head();
-        text.push_str("VALUES");
-        text.push_str(&row.repeat(rows)[1..]);
-        text.push_str(") ");
+        if rows > 2 {
+            write!(text, "SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL) ").expect("writing to a string");
+        } else {
+            write!(text, "VALUES {values}) ").expect("writing to a string");
+        }
         text.push_str(self.sql.sqlite);
         text
     }
@@ -160,8 +196,9 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Adds a row for a member.
+    /// Adds a row for a member. Its first cell is not null: that of a row that only fills a list up is.
     pub fn push(&mut self, member: usize, row: Vec<Cell>) {
+        debug_assert!(!row[0].is_null(), "a row begins with nothing: {row:?}");
         self.cells.extend(row);
         self.members.push(member);
     }

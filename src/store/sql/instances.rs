@@ -252,7 +252,7 @@ mod tests {
     /// However many executions there are: those that are looked at are found by their keys.
     #[tokio::test]
     async fn executions_are_found_by_their_keys() {
-        for sql in STILL_ORPHANS.sqlite(49).map(|(_, sql)| sql) {
+        for sql in STILL_ORPHANS.sqlite(49).map(|chunk| chunk.sql) {
             let steps = plan(sql).await;
             let found: Vec<_> = steps.iter().filter(|step| step.starts_with("SEARCH e ")).collect();
             assert!(found.len() == 1 && found[0].ends_with("id=?)"), "{sql}: {steps:?}");

@@ -266,7 +266,11 @@ impl Backend for Postgres {
 
     /// Each statement is a trip to the server, which costs more than most of them do there. What fits into one statement is a
     /// transaction by itself, without a begin and a commit.
-    async fn at_once(connection: &mut PgConnection, steps: &[Step<'_>]) -> Result<Option<Vec<i64>>, sqlx::Error> {
+    async fn at_once(
+        &self,
+        connection: &mut PgConnection,
+        steps: &[Step<'_>],
+    ) -> Result<Option<Vec<i64>>, sqlx::Error> {
         // The positions of rows in the feed are of use only to whoever has the database for himself.
         let written = Ok(Some(Vec::new()));
         let statements = statements(steps);
@@ -451,7 +455,7 @@ mod tests {
 
     fn step(batch: &'static Batch, every: bool) -> Step<'static> {
         let mut rows = Rows::default();
-        rows.push(0, batch.columns().iter().map(|_| Cell::Id(None)).collect());
+        rows.push(0, batch.columns().iter().map(|_| Cell::Id(Some(Uuid::nil()))).collect());
         Step { batch, rows: Cow::Owned(rows), every }
     }
 

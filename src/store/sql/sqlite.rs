@@ -2,8 +2,12 @@
 
 use std::{
     fs::{File, TryLockError},
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -39,9 +43,32 @@ pub struct Sqlite {
     path: PathBuf,
     /// Held as long as the server runs; the operating system lets go of it even after `kill -9`.
     lock: Option<File>,
+    combinations: Combinations,
     written: Arc<Notify>,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// The combinations of tables and lengths that [`Backend::at_once`] has seen. Each is a text of its own, and preparing it takes
+/// longer than the trips that it saves: it is worth it for what comes again. Forgets some, which then have to come twice once more.
+struct Combinations([AtomicU64; 512]);
+
+impl Combinations {
+    /// Up to so many rows there are few combinations.
+    const FEW: usize = 32;
+
+    fn is_worth_preparing(&self, steps: &[Step<'_>]) -> bool {
+        if steps.iter().map(|step| step.rows.len()).sum::<usize>() <= Self::FEW {
+            return true;
+        }
+        let mut hasher = DefaultHasher::new();
+        for step in steps {
+            std::ptr::hash(step.batch, &mut hasher);
+            step.batch.sqlite(step.rows.len()).for_each(|chunk| chunk.length.hash(&mut hasher));
+        }
+        let hash = hasher.finish();
+        self.0[hash as usize % self.0.len()].swap(hash, Ordering::Relaxed) == hash
+    }
 }
 
 impl Sqlite {
@@ -51,7 +78,8 @@ impl Sqlite {
         // An error is told by whoever opens it next, who says more.
         _ = create_private(path);
         let (written, stop, tasks) = (Arc::default(), CancellationToken::new(), TaskTracker::new());
-        Ok(Self { path: path.to_owned(), lock, written, stop, tasks })
+        let combinations = Combinations([const { AtomicU64::new(0) }; 512]);
+        Ok(Self { path: path.to_owned(), lock, combinations, written, stop, tasks })
     }
 
     /// Starts moving what was written from the log into the database file, off the writer's path.
@@ -157,8 +185,8 @@ impl Backend for Sqlite {
 
     /// The write lock at once: a transaction that reads first and then finds the lock taken can only fail.
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
-    /// Each combination of tables and lengths is a text of its own to be prepared and kept: few rows make few of them.
-    const AT_ONCE: usize = 32;
+    /// What is prepared for a row of each table is kept, and takes room.
+    const AT_ONCE: usize = 1_024;
     /// Without statistics it would take the index of whatever is compared last.
     const UNINDEXED: &'static str = "+";
 
@@ -234,29 +262,34 @@ impl Backend for Sqlite {
         rows: &Rows,
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {
         let (mut answers, mut cells) = (Vec::new(), rows.cells());
-        for (length, sql) in batch.sqlite(rows.len()) {
-            let (chunk, rest) = cells.split_at(length * batch.columns().len());
-            cells = rest;
-            let arguments = arguments(chunk.iter().cloned())?;
-            answers.extend(sqlx::query_with(sql, arguments).fetch_all(&mut *connection).await?);
+        for chunk in batch.sqlite(rows.len()) {
+            let mut parameters = Vec::new();
+            batch.chunk(chunk, &mut cells, &mut parameters);
+            let query = sqlx::query_with(chunk.sql, arguments(parameters)?);
+            answers.extend(query.fetch_all(&mut *connection).await?);
         }
         Ok(answers)
     }
 
     /// Each statement is a trip to the connection's thread and back, which costs more than the statement; a text of many
     /// statements is one trip.
-    async fn at_once(connection: &mut SqliteConnection, steps: &[Step<'_>]) -> Result<Option<Vec<i64>>, sqlx::Error> {
-        let Ok(arguments) = arguments(steps.iter().flat_map(|step| step.rows.cells().iter().cloned())) else {
+    async fn at_once(
+        &self,
+        connection: &mut SqliteConnection,
+        steps: &[Step<'_>],
+    ) -> Result<Option<Vec<i64>>, sqlx::Error> {
+        if !self.combinations.is_worth_preparing(steps) {
             return Ok(None);
-        };
-        let mut text = String::from("BEGIN IMMEDIATE;\n");
+        }
+        let (mut text, mut parameters) = (String::from("BEGIN IMMEDIATE;\n"), Vec::new());
         // How many statements there are up to the end of each step.
         let (mut ends, mut statements) = (Vec::with_capacity(steps.len()), 1);
         for step in steps {
-            statements += step.batch.sqlite_text(step.rows.len(), step.every, &mut text);
+            statements += step.batch.sqlite_text(&step.rows, step.every, &mut text, &mut parameters);
             ends.push(statements);
         }
         text.push_str("COMMIT");
+        let Ok(arguments) = arguments(parameters) else { return Ok(None) };
         let (mut ids, mut done) = (Vec::with_capacity(steps.len()), 0);
         let failed = {
             let mut results = connection.fetch_many(sqlx::query_with(AssertSqlSafe(text), arguments));
@@ -340,4 +373,77 @@ pub(super) async fn plan(sql: &str) -> Vec<String> {
     let explain = sqlx::AssertSqlSafe(["EXPLAIN QUERY PLAN ", sql].concat());
     let steps = sqlx::query(explain).fetch_all(&mut connection).await.expect("the statement can be prepared");
     steps.iter().map(|step| step.get("detail")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::store::sql::{backend::cells, batch::Kind};
+
+    static INSERT: Batch = Batch::new(
+        &[("id", Kind::Int), ("name", Kind::Text)],
+        "INSERT INTO things (id, name) SELECT id, name FROM batch WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
+    );
+
+    fn rows(ids: std::ops::Range<i64>) -> Rows {
+        let mut rows = Rows::default();
+        for id in ids {
+            rows.push(0, cells![id, (id % 2 == 0).then_some("even")]);
+        }
+        rows
+    }
+
+    fn step(ids: std::ops::Range<i64>) -> Step<'static> {
+        Step { batch: &INSERT, rows: Cow::Owned(rows(ids)), every: true }
+    }
+
+    async fn things() -> (Sqlite, SqliteConnection) {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = Sqlite::new(&folder.path().join("things.db"), false).unwrap();
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let table = "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT) STRICT";
+        sqlx::query(table).execute(&mut connection).await.unwrap();
+        (backend, connection)
+    }
+
+    async fn count(connection: &mut SqliteConnection) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM things").fetch_one(connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_fills_a_list_up_is_no_row() {
+        let (_, mut connection) = things().await;
+        let mut begin = 0;
+        for length in [1, 2, 3, 5, 17, 512, 513, 1_200] {
+            let answers = Sqlite::batch(&mut connection, &INSERT, &rows(begin..begin + length)).await.unwrap();
+            let ids: Vec<i64> = answers.iter().map(|row| row.get(0)).collect();
+            assert_eq!(ids, (begin..begin + length).collect::<Vec<_>>());
+            begin += length;
+            assert_eq!(count(&mut connection).await, begin);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_transaction_of_one_trip_is_written_whole_or_not_at_all() {
+        let (backend, mut connection) = things().await;
+        assert_eq!(backend.at_once(&mut connection, &[step(0..3), step(3..8)]).await.unwrap(), Some(vec![2, 7]));
+        assert_eq!(count(&mut connection).await, 8);
+        // One of the last rows is there already.
+        assert_eq!(backend.at_once(&mut connection, &[step(8..10), step(5..9)]).await.unwrap(), None);
+        assert_eq!(count(&mut connection).await, 8);
+        let whole = backend.at_once(&mut connection, &[step(8..9), step(9..10)]).await.unwrap();
+        assert_eq!(whole, Some(vec![8, 9]));
+    }
+
+    #[tokio::test]
+    async fn a_combination_with_many_rows_is_prepared_once_it_comes_again() {
+        let (backend, mut connection) = things().await;
+        assert_eq!(backend.at_once(&mut connection, &[step(0..40), step(40..41)]).await.unwrap(), None);
+        assert_eq!(backend.at_once(&mut connection, &[step(0..41)]).await.unwrap(), None);
+        let whole = backend.at_once(&mut connection, &[step(0..35), step(35..36)]).await.unwrap();
+        assert_eq!(whole, Some(vec![34, 35]));
+        assert_eq!(count(&mut connection).await, 36);
+    }
 }

@@ -267,7 +267,7 @@ mod tests {
         let found = "executions_by_subject (workspace_id=? AND subject=?)";
         assert!(steps.iter().any(|step| step.ends_with(found)), "{steps:?}");
         for batch in [&TOUCH_LABELLED, &ADD_LABELS, &THESE] {
-            let (_, sql) = batch.sqlite(3).next().expect("a statement");
+            let sql = batch.sqlite(3).next().expect("a statement").sql;
             let steps = plan(sql).await;
             let is_found = |step: &String| step.starts_with("SEARCH s USING") && step.ends_with("AND id=?)");
             assert!(steps.iter().any(is_found), "{steps:?}");

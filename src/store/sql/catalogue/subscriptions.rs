@@ -103,7 +103,7 @@ mod tests {
     /// An event looks up its types, however many workflows there are.
     #[tokio::test]
     async fn subscribers_are_found_by_an_index() {
-        let (_, sql) = SUBSCRIBERS.sqlite(3).next().expect("a statement");
+        let sql = SUBSCRIBERS.sqlite(3).next().expect("a statement").sql;
         let steps = plan(sql).await;
         let found =
             "SEARCH s USING COVERING INDEX subscriptions_by_type (workspace_id=? AND pod_id=? AND event_type=?)";

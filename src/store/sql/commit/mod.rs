@@ -335,7 +335,7 @@ async fn write<B: Backend>(connection: &mut B::Connection, prepared: Arc<Prepare
     Ok(Written { results, ends, tail })
 }
 
-/// Writes a small batch in which nothing is stale, refused or repeated in one trip to the database. None if it is another
+/// Writes a batch in which nothing is stale, refused or repeated in one trip to the database. None if it is another
 /// one: then nothing was written, and [`write()`] finds out which members can be.
 async fn write_at_once<B: Backend>(
     lanes: &Arc<Lanes<B>>,
@@ -365,7 +365,7 @@ async fn write_at_once<B: Backend>(
         steps.push(Step { batch: &INSERT_AUDIT, rows: Cow::Owned(records), every: false });
     }
     let mut lane = lanes.take(Whom::Engine).await?;
-    let ids = match B::at_once(&mut lane, &steps).await {
+    let ids = match backend.at_once(&mut lane, &steps).await {
         Ok(ids) => {
             lane.give_back();
             ids
@@ -456,8 +456,8 @@ mod tests {
     #[tokio::test]
     async fn executions_are_found_by_their_keys() {
         for batch in [&APPEND_TO_EXECUTIONS, &ENQUEUE] {
-            for (_, sql) in batch.sqlite(49) {
-                let steps = plan(sql).await;
+            for chunk in batch.sqlite(49) {
+                let steps = plan(chunk.sql).await;
                 let found: Vec<_> = steps.iter().filter(|step| step.starts_with("SEARCH e ")).collect();
                 assert_eq!(found.len(), 1, "{steps:?}");
                 assert!(found[0].ends_with("sqlite_autoindex_executions_1 (workspace_id=? AND id=?)"), "{steps:?}");
