@@ -22,7 +22,9 @@ if [ "$#" -eq 0 ]; then
     mapfile -t targets < <(cd fuzz/fuzz_targets && printf '%s\n' *.rs | sed 's/\.rs$//')
     set -- "${targets[@]}"
 fi
-cargo fuzz build --sanitizer none "$@"
+for name in "$@"; do
+    cargo fuzz build --sanitizer none "$name"
+done
 failed=()
 for name in "$@"; do
     corpus=$CARGO_TARGET_DIR/corpus/$name
