@@ -51,11 +51,15 @@ pub struct Sqlite {
 
 /// The combinations of tables and lengths that [`Backend::at_once`] has seen. Each is a text of its own, and preparing it takes
 /// longer than the trips that it saves: it is worth it for what comes again. Forgets some, which then have to come twice once more.
-struct Combinations([AtomicU64; 512]);
+struct Combinations(Box<[AtomicU64]>);
 
 impl Combinations {
     /// Up to so many rows there are few combinations.
     const FEW: usize = 32;
+
+    fn new() -> Self {
+        Self(std::iter::repeat_with(AtomicU64::default).take(512).collect())
+    }
 
     fn is_worth_preparing(&self, steps: &[Step<'_>]) -> bool {
         if steps.iter().map(|step| step.rows.len()).sum::<usize>() <= Self::FEW {
@@ -78,7 +82,7 @@ impl Sqlite {
         // An error is told by whoever opens it next, who says more.
         _ = create_private(path);
         let (written, stop, tasks) = (Arc::default(), CancellationToken::new(), TaskTracker::new());
-        let combinations = Combinations([const { AtomicU64::new(0) }; 512]);
+        let combinations = Combinations::new();
         Ok(Self { path: path.to_owned(), lock, combinations, written, stop, tasks })
     }
 
