@@ -39,7 +39,7 @@ async fn every_failure_has_the_shape_of_that_api() {
         (kinetic.client.delete(&format!("/api/workflows/{unknown}")).await, 404, None),
         (anonymous.get("/api/workflows").await, 401, None),
         (anonymous.with("kinetic-api-key", "slg_nonsense").get("/api/workflows").await, 401, None),
-        (sent(&format!(r#"{{"name": "{}"}}"#, "x".repeat(5_000_000))).await, 413, None),
+        (sent(&format!(r#"{{"name": "{}"}}"#, "x".repeat(4 << 20))).await, 413, None),
     ] {
         assert_eq!(reply.status, status, "{}", reply.text.chars().take(300).collect::<String>());
         assert_eq!(reply.header("content-type"), Some("application/json"));

@@ -360,7 +360,7 @@ async fn hostile_bodies_are_refused_with_their_place(backend: Backend) {
     send("\u{feff}{}".into()).await.problem(400, "malformed_json");
     let missing = send("{}".into()).await.problem(400, "invalid_body");
     assert!(missing["detail"].as_str().unwrap().contains("workflowId"), "{missing}");
-    let huge = "x".repeat(5 << 20);
+    let huge = "x".repeat(4 << 20);
     send(json!({"workflowId": workflow, "input": huge}).to_string()).await.problem(413, "body_too_large");
     let large = "x".repeat(2 << 20);
     let large = send(json!({"workflowId": workflow, "input": large}).to_string()).await;

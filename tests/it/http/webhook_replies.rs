@@ -211,7 +211,8 @@ async fn bodies_that_are_too_large_are_refused_and_seen(backend: Backend) {
     let workflow = hooks.deployed(gate()).await;
     let hook = hooks.make(&workflow, json!({"verification": "none"})).await;
     let text = |size: usize| "x".repeat(size);
-    for body in [text(10 << 20), text((1 << 20) + 1), text((1 << 20) - 10)] {
+    // One byte more than is read: of a sender that has more to send, the connection may be closed before it reads the reply.
+    for body in [text((4 << 20) + 1), text((1 << 20) + 1), text((1 << 20) - 10)] {
         hook.deliver(&[], &body).await.problem(413, "body_too_large");
         let delivery = hook.newest().await;
         let row = ["verdict", "status", "bodyBytes", "body"].map(|field| delivery[field].clone());
