@@ -16,6 +16,7 @@ pub mod face;
 mod headers;
 pub mod health;
 pub mod idempotency;
+mod linger;
 pub mod metrics;
 pub mod names;
 pub mod observe;

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::{refusals::Peer, write_deadline::WriteDeadline};
+use super::{linger::linger, refusals::Peer, write_deadline::WriteDeadline};
 
 /// How long a client may take to send a request's head, and how long an idle connection waits for the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -89,9 +89,10 @@ async fn serve(
         return;
     }
     let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer);
-        request
+        let (mut parts, body) = request.into_parts();
+        let body = linger(&parts, Body::new(body));
+        parts.extensions.insert(peer);
+        Request::from_parts(parts, body)
     }));
     let mut connection =
         pin!(builder.serve_connection(TokioIo::new(WriteDeadline::new(stream, WRITE_TIMEOUT)), service));

@@ -14,7 +14,7 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, token_of};
 
 #[tokio::test]
 async fn health_and_readiness() {
@@ -198,4 +198,45 @@ async fn node_types_are_listed_with_their_schemas() {
     let start = types.as_array().unwrap().iter().find(|one| one["type"] == "start").unwrap();
     assert_eq!(start["schema"]["type"], json!("object"));
     app.user("ann").send(Method::POST, "/node-types", None).await.problem(405, "method_not_allowed");
+}
+
+/// Writes all of a request before it reads anything of the reply, as many clients do.
+async fn write_then_read(app: &TestApp, head: &str, body: &[u8]) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(app.address().strip_prefix("http://").unwrap()).await.unwrap();
+    let head = format!("POST {head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body).await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+#[tokio::test]
+async fn who_writes_too_much_before_reading_is_told_so_and_not_cut_off() {
+    let app = TestApp::start_with(|settings| settings.body_limit = Some(sluicegate::config::ByteSize(1_000))).await;
+    let token = token_of(&json!({"sub": "ann", "exp": app.clock.now().0 / 1_000 + 60}), app.clock.now());
+    let json = format!("/v1/workspaces HTTP/1.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json");
+    // More than the buffers of a socket on loopback take.
+    let body = vec![b' '; 16 << 20];
+    let asked = format!("{json}\r\nexpect: 100-continue");
+    for (head, status) in [
+        (json.as_str(), "413"),
+        (asked.as_str(), "413"),
+        ("/v1/workspaces HTTP/1.1", "401"),
+        ("/nowhere HTTP/1.1", "404"),
+    ] {
+        let reply = write_then_read(&app, head, &body).await.unwrap();
+        let reply = reply.trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n");
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status}")), "{head}: {reply}");
+        assert!(reply.contains("application/problem+json"), "{reply}");
+    }
+}
+
+/// Who asks whether a body is wanted, and is refused, is not told to send it all the same.
+#[tokio::test]
+async fn who_asks_before_sending_is_answered_at_once() {
+    let app = TestApp::start().await;
+    let asked = "POST /v1/workspaces HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 100000\r\n\r\n";
+    let reply = raw(&app, asked).await;
+    assert!(reply.starts_with("HTTP/1.1 401"), "{reply}");
 }
