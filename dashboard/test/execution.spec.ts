@@ -150,6 +150,32 @@ test("who may only look is offered no changes", async ({ browser, server }) => {
   await context.close();
 });
 
+test("what the browser brings into view stays there", async ({ page, server }) => {
+  const ids = ["begin", ...Array.from({ length: 12 }, (_, index) => `step${index}`), "last"];
+  const nodes = ids.map((id) => (id === "begin" ? { id, type: "start" } : { id, type: "transform", data: { expression: "1" } }));
+  const edges = ids.slice(1).map((target, index) => ({ source: ids[index] ?? "", target }));
+  const id = await server.trigger(await server.createWorkflow("Wide", { nodes, edges }));
+  await server.waitFor(id, "completed");
+  await page.goto(server.page(`/executions/${id}`));
+  const frame = page.getByRole("group", { name: "Graph of the execution" });
+  const last = frame.locator("[data-node=last]");
+  await expect(last).toHaveAccessibleName(/Completed/);
+  const isInside = async () => {
+    const [inner, outer] = [await last.boundingBox(), await frame.boundingBox()];
+    return !!inner && !!outer && inner.x >= outer.x && inner.x + inner.width <= outer.x + outer.width;
+  };
+  expect(await isInside()).toBe(false);
+  // As a search in the page does.
+  await last.evaluate((button) => {
+    button.scrollIntoView({ block: "nearest", inline: "center" });
+  });
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  expect(await isInside()).toBe(true);
+  await expect.poll(() => frame.locator(".react-flow, .react-flow__renderer").evaluateAll((parts) => parts.some((part) => part.scrollLeft > 0))).toBe(false);
+  await last.click();
+  await expect(page.getByRole("complementary", { name: "Node" }).getByRole("heading", { name: "last" })).toBeVisible();
+});
+
 test("a phone shows a node's panel from below, and nothing sticks out", async ({ browser, server }) => {
   const workflowId = await server.createWorkflow("Phone", ORDER);
   const id = await server.trigger(workflowId, ORDER_INPUT);

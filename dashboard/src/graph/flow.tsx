@@ -14,7 +14,7 @@ import {
   ReactFlow,
   type ReactFlowInstance,
 } from "@xyflow/react";
-import { type KeyboardEvent, memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type UIEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import type { NodeRuns } from "../live/execution_fold";
 import { UNDO_IN, UNDO_OUT, type Undo, undoId, undoLines } from "./compensation";
@@ -69,8 +69,17 @@ export const Flow = memo(function Flow({ definition, states, stamp, notes, selec
       show(flow.current, frame.current, definition, boxes, selected);
     }
   }, [selected, definition, boxes]);
-  // What is focused beyond the edge makes browsers scroll the frame, which the canvas knows nothing of.
-  const keepScroll = useCallback(() => frame.current?.querySelectorAll(".react-flow, .react-flow__renderer").forEach((part) => part.scrollTo(0, 0)), []);
+  // A browser that looks for something beyond the edge (what was found in the page, what is focused) scrolls the frame, which the
+  // canvas knows nothing of: the canvas moves in its place.
+  const keepScroll = useCallback((event: UIEvent<HTMLElement>) => {
+    const part = event.target as HTMLElement;
+    const { scrollLeft, scrollTop } = part;
+    if (flow.current && part.matches(".react-flow, .react-flow__renderer") && (scrollLeft || scrollTop)) {
+      const { x, y, zoom } = flow.current.getViewport();
+      part.scrollTo(0, 0);
+      void flow.current.setViewport({ x: x - scrollLeft, y: y - scrollTop, zoom });
+    }
+  }, []);
 
   const move = (event: KeyboardEvent<HTMLDivElement>) => {
     const from = (event.target as HTMLElement).dataset["node"];
