@@ -49,7 +49,7 @@ async fn servers_whose_backends_are_ended_lose_nothing_and_listen_again() {
     let mut admin = PgConnection::connect(&site.store).await.unwrap();
     until_all_listen(&mut admin).await;
     let mut traffic = Traffic::start(servers.iter().map(Server::caller).collect(), 3, 2).await;
-    let mut pauses = Pauses::new(2);
+    let mut pauses = Pauses::new(2, 3);
     let (mut all, mut listeners, mut round) = (0, 0, 0);
     while pauses.next().await {
         traffic.check();
@@ -94,7 +94,7 @@ async fn servers_that_get_no_connection_say_so_and_go_on_when_there_are_some_aga
         servers.push(Server::start(&site, &ARGUMENTS).await);
     }
     let mut traffic = Traffic::start(servers.iter().map(Server::caller).collect(), 3, 3).await;
-    let mut pauses = Pauses::new(3);
+    let mut pauses = Pauses::new(3, 2);
     let (mut times, mut refused) = (0, 0);
     while pauses.next().await {
         traffic.check();
@@ -151,7 +151,7 @@ async fn servers_whose_connections_all_wait_for_locks_go_on_after_them() {
     let mut holder = PgConnection::connect(&site.store).await.unwrap();
     let mut admin = PgConnection::connect(&site.store).await.unwrap();
     let mut traffic = Traffic::start(servers.iter().map(Server::caller).collect(), 3, 4).await;
-    let mut pauses = Pauses::new(4);
+    let mut pauses = Pauses::new(4, 2);
     let (mut times, mut most) = (0, 0);
     while pauses.next().await {
         traffic.check();

@@ -86,7 +86,7 @@ async fn a_disk_that_is_full_loses_nothing_and_is_gone_on_with() {
     let straight = caller.workflow(straight).await;
     let before = caller.trigger(&straight, Value::Null).await;
     let mut traffic = Traffic::start(vec![caller.clone()], 5, 6).await;
-    let mut pauses = Pauses::new(6);
+    let mut pauses = Pauses::new(6, 2);
     let mut times = 0;
     while pauses.next().await {
         traffic.check();

@@ -78,7 +78,7 @@ async fn what_a_server_drove_that_is_cut_off_goes_on_elsewhere() {
     let workflow = here.workflow(held_workflow(&held.address)).await;
     let outside = Outside::start_on(&namespace.here).await;
     let mut traffic = Traffic::start_with(outside, vec![here.clone(), there.clone()], 3, 5).await;
-    let mut pauses = Pauses::new(5);
+    let mut pauses = Pauses::new(5, 1);
     let (mut cuts, mut taken_over, mut told, mut healed) = (0, Duration::ZERO, Duration::ZERO, Duration::ZERO);
     while pauses.next().await {
         traffic.check();

@@ -18,7 +18,7 @@ async fn nothing_is_lost_when_postgres_restarts() {
         servers.push(Server::start(&site, &ARGUMENTS).await);
     }
     let mut traffic = Traffic::start(servers.iter().map(Server::caller).collect(), 3, 1).await;
-    let mut pauses = Pauses::new(1);
+    let mut pauses = Pauses::new(1, 2);
     let (mut restarts, mut amid_a_boot) = (0, 0);
     while pauses.next().await {
         traffic.check();

@@ -32,33 +32,31 @@ pub fn instances() -> usize {
     count("SLUICEGATE_TEST_INSTANCES", 2).max(2)
 }
 
-/// How often a fault is done at least.
-const LEAST_FAULTS: usize = 3;
-
 /// When the next fault is due: 1 to 3 s in the suite, 5 to 40 s in a run of some minutes.
 pub struct Pauses {
     random: StdRng,
-    faults: usize,
+    /// How many faults there have to be, however slow the machine is.
+    least: usize,
     from_ms: u64,
     to_ms: u64,
     until: tokio::time::Instant,
 }
 
 impl Pauses {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, least: usize) -> Self {
         let ms = fault_time().as_millis() as u64;
         let until = tokio::time::Instant::now() + fault_time();
         let (from_ms, to_ms) = ((ms / 12).min(5_000), (ms / 4).min(40_000));
-        Self { random: StdRng::seed_from_u64(seed), faults: 0, from_ms, to_ms, until }
+        Self { random: StdRng::seed_from_u64(seed), least, from_ms, to_ms, until }
     }
 
-    /// Whether there is time for another fault; if so, after a pause. There is for [`LEAST_FAULTS`], however slow the machine is.
+    /// Whether there is time for another fault; if so, after a pause.
     pub async fn next(&mut self) -> bool {
         let pause = Duration::from_millis(self.random.random_range(self.from_ms..self.to_ms));
-        if self.faults >= LEAST_FAULTS && tokio::time::Instant::now() + pause > self.until {
+        if self.least == 0 && tokio::time::Instant::now() + pause > self.until {
             return false;
         }
-        self.faults += 1;
+        self.least = self.least.saturating_sub(1);
         tokio::time::sleep(pause).await;
         true
     }
